@@ -1,0 +1,17 @@
+"""What every configuration section shares."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+STRIDES: tuple[int, ...] = (4, 8, 16, 32)
+"""Output strides (OS) of the pyramid that the metrics profile and the mask head reads."""
+
+
+class Section(BaseModel):
+    """A configuration section: unknown keys are errors, values are immutable and never coerced.
+
+    ``strict`` refuses what YAML misreads, such as ``1e-4`` (a string in YAML 1.1; write ``1.0e-4``).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -1,0 +1,14 @@
+"""Tables and figures."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from vfm_fusion.config.base import Section
+
+
+class ReportingConfig(Section):
+    """What the figures show."""
+
+    images: int = Field(3, ge=1, description="Images in the qualitative and PCA figures.")
+    dpi: int = Field(200, ge=50, description="Resolution of PNG figures.")

@@ -1,0 +1,124 @@
+"""From ``config.yaml`` and an experiment overlay to one validated configuration."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from vfm_fusion.config.schema import Config
+from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.errors import ConfigError
+
+
+def deep_merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """Merges ``over`` into ``base``: mappings key by key, everything else replaced, ``None`` removes a key.
+
+    >>> deep_merge({"a": {"x": 1, "y": 2}, "b": [1]}, {"a": {"y": 3}, "b": None})
+    {'a': {'x': 1, 'y': 3}}
+    """
+    merged = dict(base)
+    for key, value in over.items():
+        if value is None and isinstance(merged.get(key), Mapping | list):
+            del merged[key]
+        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = deep_merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def experiments(folder: Path) -> list[str]:
+    """Returns the names of the overlays in ``folder``."""
+    return sorted(path.stem for path in folder.glob("*.yaml"))
+
+
+def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
+    """Lays ``raw`` (config.yaml and ``--config``) over its experiment's overlay and validates the result.
+
+    Args:
+        raw: the user's configuration; ``experiment`` names the overlay (default ``miniature``).
+        overlays: folder with one ``<experiment>.yaml`` per experiment.
+
+    Raises:
+        ConfigError: unknown experiment, key, data set, encoder or stride, or a wrong type; one line per
+            problem with the key's path, what was found and a hint.
+    """
+    name = raw.get("experiment", "miniature")
+    path = overlays / f"{name}.yaml"
+    if name not in experiments(overlays):
+        raise ConfigError(f"experiment: {name!r} is unknown; choose from: {', '.join(experiments(overlays))}")
+    overlay = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    return validate(deep_merge(overlay, raw))
+
+
+def validate(data: Mapping[str, Any]) -> Config:
+    """Validates a complete configuration; see :func:`resolve` for the errors."""
+    try:
+        config = Config.model_validate(dict(data))
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(item) for item in error.errors())) from None
+    for name, encoder in config.encoders.items():
+        if encoder.architecture not in ARCHITECTURES:
+            raise ConfigError(
+                f"encoders.{name}.architecture: {encoder.architecture!r} is unknown; "
+                f"choose from: {', '.join(sorted(ARCHITECTURES))}"
+            )
+    return config
+
+
+def canonical(section: Any) -> str:
+    """One canonical JSON string for a section or plain data: sorted keys, no spaces.
+
+    Snakemake compares params as a bag of values; one string per rule makes that comparison exact.
+    """
+    data = section.model_dump(mode="json") if hasattr(section, "model_dump") else section
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _explain(item: Any) -> str:
+    path = ".".join(str(part) for part in item["loc"]) or "config"
+    found = item.get("input")
+    if item["type"] == "extra_forbidden":
+        return f"{path}: unknown key{_did_you_mean(item['loc'])}"
+    if item["type"] == "value_error":
+        message = str(item["ctx"]["error"])
+        return message if not item["loc"] else f"{path}: {message}"
+    message = item["msg"][0].lower() + item["msg"][1:]
+    return f"{path}: {message}; found {found!r}{_hint(found)}"
+
+
+def _hint(found: Any) -> str:
+    if isinstance(found, str):
+        try:
+            number = float(found)
+        except ValueError:
+            return ""
+        if "e" in found.lower():
+            return f" (YAML reads {found} as text; write {_with_point(found)})"
+        return f" (a number in quotes; write {number:g})"
+    return ""
+
+
+def _with_point(text: str) -> str:
+    mantissa, exponent = text.lower().split("e")
+    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent if exponent[0] in '+-' else '+' + exponent}"
+
+
+def _did_you_mean(location: tuple[Any, ...]) -> str:
+    from difflib import get_close_matches
+
+    model: Any = Config
+    for part in location[:-1]:
+        fields = getattr(model, "model_fields", None)
+        if fields is None or part not in fields:
+            return "; see config.schema.json for the keys"
+        model = fields[part].annotation
+    fields = list(getattr(model, "model_fields", {}))
+    close = get_close_matches(str(location[-1]), fields, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    return f"{hint} (allowed: {', '.join(fields)})" if fields else "; see config.schema.json for the keys"

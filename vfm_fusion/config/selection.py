@@ -1,0 +1,19 @@
+"""Choice of the encoder pair and the injection stride."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from vfm_fusion.config.base import Section
+
+
+class SelectionConfig(Section):
+    """How master, auxiliary and injection stride are chosen (paper, Sec. 3.3)."""
+
+    task: Literal["semantic", "edge"] = Field(
+        "semantic",
+        description="`semantic`: the master has the highest SC and the auxiliary the highest EF; `edge`: the other way round.",
+    )
+    stride_by: Literal["ef", "sc"] = Field("ef", description="Score of the auxiliary whose peak over the strides is s* (Eq. 9: ef).")

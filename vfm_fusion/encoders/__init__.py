@@ -1,0 +1,1 @@
+"""Encoders: one interface over timm and the CNNs of the real-data experiment."""

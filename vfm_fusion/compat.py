@@ -17,14 +17,14 @@ def ensure_torchvision() -> None:
 
     The package index offers only a CUDA build of torchvision; beside a CPU torch its import dies with
     "operator torchvision::nms does not exist". Declaring the two operator schemas lets transforms, models and
-    box operations work; ``nms`` itself still fails loudly when called. Where torchvision imports normally this
-    does nothing.
+    box operations work; ``nms`` itself still fails loudly when called. Where torchvision imports normally
+    this does nothing.
 
     Raises:
         RuntimeError: torchvision fails for another reason.
     """
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise

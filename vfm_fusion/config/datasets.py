@@ -19,7 +19,9 @@ class MiniscapesConfig(Section):
     val: int = Field(80, ge=1, description="Number of validation images.")
     height: int = Field(256, ge=64, multiple_of=32, description="Image height in pixels, a multiple of 32.")
     width: int = Field(512, ge=64, multiple_of=32, description="Image width in pixels, a multiple of 32.")
-    style: Style = Field("synthetic", description="Rendering style: clean `synthetic`, or `real` with a camera's flaws.")
+    style: Style = Field(
+        "synthetic", description="Rendering style: clean `synthetic`, or `real` with a camera's flaws."
+    )
     seed: int = Field(0, ge=0, description="Seed of the scenes; train and val use disjoint streams.")
 
 
@@ -28,7 +30,8 @@ class CityscapesConfig(Section):
 
     kind: Literal["cityscapes"] = Field(description="The official Cityscapes folders.")
     root: str = Field(
-        description="Folder that holds leftImg8bit/ and gtFine/; environment variables such as $VFM_REALDATA are expanded."
+        description="Folder that holds leftImg8bit/ and gtFine/; environment variables such as "
+        "$VFM_REALDATA are expanded."
     )
 
 
@@ -36,7 +39,10 @@ class CamvidConfig(Section):
     """CamVid in the SegNet tutorial's layout (``train/``, ``trainannot/``, ``val/``, ``valannot/``)."""
 
     kind: Literal["camvid"] = Field(description="The SegNet CamVid folders; semantic labels only.")
-    root: str = Field(description="Folder that holds train/, trainannot/, val/ and valannot/; environment variables are expanded.")
+    root: str = Field(
+        description="Folder that holds train/, trainannot/, val/ and valannot/; environment variables are "
+        "expanded."
+    )
 
 
 DatasetConfig = Annotated[MiniscapesConfig | CityscapesConfig | CamvidConfig, Field(discriminator="kind")]

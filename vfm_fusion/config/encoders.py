@@ -19,20 +19,24 @@ class SeededWeights(Section):
 class FileWeights(Section):
     """Weights from a local safetensors file or ``torch.save`` archive (read with ``weights_only``)."""
 
-    source: Literal["file"] = Field(description="A local weight file.")
-    path: str = Field(description="Path of the file; environment variables such as $VFM_REALDATA are expanded.")
+    source: Literal["file"] = Field(
+        description="A local weight file (safetensors, or a torch archive of tensors)."
+    )
+    path: str = Field(
+        description="Path of the file; environment variables such as $VFM_REALDATA are expanded."
+    )
+    pretraining: str = Field(
+        min_length=1,
+        description="What the weights were trained on, as tables print it: `ImageNet, supervised`.",
+    )
     sha256: str | None = Field(
-        None, pattern=r"^[0-9a-f]{64}$", description="Expected SHA-256 of the file; checked before anything runs."
+        None,
+        pattern=r"^[0-9a-f]{64}$",
+        description="Expected SHA-256 of the file; checked before anything runs.",
     )
 
 
-class HubWeights(Section):
-    """Weights that timm fetches from the Hugging Face hub (or finds in its offline cache)."""
-
-    source: Literal["hub"] = Field(description="timm's published weights, from the hub or its local cache.")
-
-
-WeightsConfig = Annotated[SeededWeights | FileWeights | HubWeights, Field(discriminator="source")]
+WeightsConfig = Annotated[SeededWeights | FileWeights, Field(discriminator="source")]
 
 
 class EncoderConfig(Section):

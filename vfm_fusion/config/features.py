@@ -14,13 +14,18 @@ class FeaturesConfig(Section):
 
     split: Literal["train", "val"] = Field("val", description="Split whose images are profiled.")
     max_images: int | None = Field(
-        None, ge=1, description="Profile an evenly spaced subset of this many images; null takes the whole split."
+        None,
+        ge=1,
+        description="Profile an evenly spaced subset of this many images; null takes the whole split.",
     )
     image_size: tuple[int, int] | None = Field(
         None,
         strict=False,
-        description="[height, width] that every image is resized to before encoding; null keeps the images' own size "
+        description="[height, width] that every image is resized to before encoding; null keeps the "
+        "images' own size "
         "(they must then agree).",
     )
-    dtype: Literal["float16", "float32"] = Field("float16", description="Element type of the stored features.")
+    dtype: Literal["float16", "float32"] = Field(
+        "float16", description="Element type of the stored features."
+    )
     batch_size: int = Field(4, ge=1, description="Images per encoder call; bounds the memory.")

@@ -16,23 +16,45 @@ class MetricConfig(Section):
     released code.
     """
 
-    grid: int = Field(8, ge=2, description="SFC (Eq. 1): the map is cut into grid x grid equal cells of at least 4 pixels.")
+    grid: int = Field(
+        8, ge=2, description="SFC (Eq. 1): the map is cut into grid x grid equal cells of at least 4 pixels."
+    )
     pca_dims: int = Field(32, ge=1, description="SCS (Eq. 2): principal components kept before k-means.")
     clusters: tuple[int, ...] = Field(
-        (6, 8, 10), strict=False, min_length=1, description="SCS: numbers of clusters; the median silhouette counts."
+        (6, 8, 10),
+        strict=False,
+        min_length=1,
+        description="SCS: numbers of clusters; the median silhouette counts.",
     )
-    max_points: int = Field(4096, ge=8, description="SCS: pixels drawn without replacement for PCA and k-means.")
-    silhouette_points: int = Field(2000, ge=8, description="SCS: stratified subsample on which the silhouette is computed.")
+    max_points: int = Field(
+        4096, ge=8, description="SCS: pixels drawn without replacement for PCA and k-means."
+    )
+    silhouette_points: int = Field(
+        2000, ge=8, description="SCS: stratified subsample on which the silhouette is computed."
+    )
     n_init: int = Field(10, ge=1, description="SCS: k-means restarts.")
-    edge_quantile: float = Field(0.10, gt=0, lt=1, description="EF: share of pixels with the strongest image gradient that are edges.")
+    edge_quantile: float = Field(
+        0.10, gt=0, lt=1, description="EF: share of pixels with the strongest image gradient that are edges."
+    )
     antialias: bool = Field(False, description="EF: antialias when the image is resized to the feature grid.")
-    r_in: int = Field(2, ge=1, description="EC (Eq. 4): square dilation radius of the edge core, in feature pixels.")
-    r_out: int = Field(4, ge=2, description="NC (Eq. 5): outer radius of the near-edge band, in feature pixels.")
+    r_in: int = Field(
+        2, ge=1, description="EC (Eq. 4): square dilation radius of the edge core, in feature pixels."
+    )
+    r_out: int = Field(
+        4, ge=2, description="NC (Eq. 5): outer radius of the near-edge band, in feature pixels."
+    )
     nc_norm: Literal["outside_core", "total"] = Field(
         "outside_core", description="NC: divide by the energy outside the core, or by the total energy."
     )
-    rho_low: float = Field(0.15, gt=0, lt=1, description="FC (Eq. 6): normalised radial frequency above which energy counts.")
-    tau: float = Field(0.5, gt=0, lt=1, description="SP (Eq. 7): correlation below which a shifted map counts as decorrelated.")
+    rho_low: float = Field(
+        0.15, gt=0, lt=1, description="FC (Eq. 6): normalised radial frequency above which energy counts."
+    )
+    tau: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="SP (Eq. 7): correlation below which a shifted map counts as decorrelated.",
+    )
     max_shift: float = Field(0.6, gt=0, lt=1, description="SP: largest shift as a share of the shorter side.")
     n_radii: int = Field(16, ge=2, description="SP: number of log-spaced shift radii.")
     gamma: float = Field(1 / 64, gt=0, description="SP: decay per image pixel of displacement.")
@@ -58,9 +80,15 @@ class MetricConfig(Section):
 class ProfileConfig(Section):
     """How encoders are profiled."""
 
-    definition: MetricConfig = Field(default_factory=MetricConfig, description="The metric definition; defaults to the paper's.")
-    strides: tuple[int, ...] = Field((4, 8, 16, 32), strict=False, min_length=1, description="Output strides to profile.")
+    definition: MetricConfig = Field(
+        default_factory=MetricConfig, description="The metric definition; defaults to the paper's."
+    )
+    strides: tuple[int, ...] = Field(
+        (4, 8, 16, 32), strict=False, min_length=1, description="Output strides to profile."
+    )
     interpolation: Literal["nearest", "bilinear"] = Field(
         "nearest", description="How a stride that an encoder lacks is derived from its nearest native one."
     )
-    bootstrap: int = Field(1000, ge=100, description="Bootstrap resamples (over images) behind each 95 % interval.")
+    bootstrap: int = Field(
+        1000, ge=100, description="Bootstrap resamples (over images) behind each 95 % interval."
+    )

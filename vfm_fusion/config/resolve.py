@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
     name = raw.get("experiment", "miniature")
     path = overlays / f"{name}.yaml"
     if name not in experiments(overlays):
-        raise ConfigError(f"experiment: {name!r} is unknown; choose from: {', '.join(experiments(overlays))}")
+        known = ", ".join(experiments(overlays))
+        raise ConfigError(f"experiment: {name!r} is unknown; choose from: {known}")
     overlay = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     return validate(deep_merge(overlay, raw))
 
@@ -106,12 +108,11 @@ def _hint(found: Any) -> str:
 
 def _with_point(text: str) -> str:
     mantissa, exponent = text.lower().split("e")
-    return f"{mantissa if '.' in mantissa else mantissa + '.0'}e{exponent if exponent[0] in '+-' else '+' + exponent}"
+    mantissa = mantissa if "." in mantissa else f"{mantissa}.0"
+    return f"{mantissa}e{exponent if exponent[0] in '+-' else '+' + exponent}"
 
 
 def _did_you_mean(location: tuple[Any, ...]) -> str:
-    from difflib import get_close_matches
-
     model: Any = Config
     for part in location[:-1]:
         fields = getattr(model, "model_fields", None)

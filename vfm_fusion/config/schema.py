@@ -18,43 +18,59 @@ from vfm_fusion.config.training import ROLES, RunConfig, TrainingConfig
 class PathsConfig(Section):
     """Where results go."""
 
-    results: str = Field("results", description="Folder for everything that is produced, relative to the working directory.")
+    results: str = Field("results", description="Folder for everything that is produced.")
 
 
 class Config(Section):
     """One experiment: a data set, its encoders, the runs trained on it and how they are reported."""
 
-    experiment: str = Field("miniature", description="Name of the overlay in experiments/ that says what to run.")
+    experiment: str = Field(
+        "miniature", description="Name of the overlay in experiments/ that says what to run."
+    )
     paths: PathsConfig = Field(default_factory=PathsConfig, description="Where results go.")
     datasets: dict[str, DatasetConfig] = Field(min_length=1, description="Data sets by name.")
     dataset: str = Field(description="The data set that is profiled, trained and evaluated on.")
     encoders: dict[str, EncoderConfig] = Field(min_length=2, description="Encoders by name.")
     features: FeaturesConfig = Field(default_factory=FeaturesConfig, description="Feature extraction.")
     metrics: ProfileConfig = Field(default_factory=ProfileConfig, description="Encoder profiles.")
-    selection: SelectionConfig = Field(default_factory=SelectionConfig, description="Pair and stride selection.")
+    selection: SelectionConfig = Field(
+        default_factory=SelectionConfig, description="Pair and stride selection."
+    )
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="The training recipe.")
     runs: dict[str, RunConfig] = Field(min_length=1, description="Training runs by name.")
-    evaluation: EvaluationConfig = Field(default_factory=EvaluationConfig, description="Inference and evaluation.")
+    evaluation: EvaluationConfig = Field(
+        default_factory=EvaluationConfig, description="Inference and evaluation."
+    )
     reporting: ReportingConfig = Field(default_factory=ReportingConfig, description="Tables and figures.")
 
     @model_validator(mode="after")
     def _names(self) -> Config:
         if self.dataset not in self.datasets:
-            raise ValueError(f"dataset: {self.dataset!r} is not defined; datasets has: {', '.join(self.datasets)}")
+            raise ValueError(
+                f"dataset: {self.dataset!r} is not defined; datasets has: {', '.join(self.datasets)}"
+            )
         for name in [*self.datasets, *self.encoders, *self.runs]:
             if not name or not all(c.isalnum() or c in "-_" for c in name):
                 raise ValueError(f"name {name!r}: use letters, digits, '-' and '_' (it becomes a file name)")
         for role in ROLES:
             if role in self.encoders:
-                raise ValueError(f"encoders.{role}: {role!r} is the name of a role; call the encoder something else")
+                raise ValueError(
+                    f"encoders.{role}: that is the name of a role; call the encoder something else"
+                )
         known = [*ROLES, *self.encoders]
         for name, run in self.runs.items():
             for key, value in (("master", run.master), ("auxiliary", run.auxiliary)):
                 if value is not None and value not in known:
-                    raise ValueError(f"runs.{name}.{key}: {value!r} is neither a role nor an encoder; choose from: {', '.join(known)}")
+                    raise ValueError(
+                        f"runs.{name}.{key}: {value!r} is neither a role nor an encoder; "
+                        f"choose from: {', '.join(known)}"
+                    )
             stride = run.fusion.stride
             if stride != "selected" and stride not in STRIDES:
-                raise ValueError(f"runs.{name}.fusion.stride: {stride} is impossible; choose from: {list(STRIDES)} or 'selected'")
+                raise ValueError(
+                    f"runs.{name}.fusion.stride: {stride} is impossible; "
+                    f"choose from: {list(STRIDES)} or 'selected'"
+                )
         impossible = [s for s in self.metrics.strides if s not in STRIDES]
         if impossible:
             raise ValueError(f"metrics.strides: {impossible} impossible; choose from: {list(STRIDES)}")

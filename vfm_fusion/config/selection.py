@@ -14,6 +14,9 @@ class SelectionConfig(Section):
 
     task: Literal["semantic", "edge"] = Field(
         "semantic",
-        description="`semantic`: the master has the highest SC and the auxiliary the highest EF; `edge`: the other way round.",
+        description="`semantic`: the master has the highest SC and the auxiliary the highest EF; `edge`: "
+        "the other way round.",
     )
-    stride_by: Literal["ef", "sc"] = Field("ef", description="Score of the auxiliary whose peak over the strides is s* (Eq. 9: ef).")
+    stride_by: Literal["ef", "sc"] = Field(
+        "ef", description="Score of the auxiliary whose peak over the strides is s* (Eq. 9: ef)."
+    )

@@ -14,11 +14,16 @@ ROLES = ("master", "auxiliary")
 class FusionConfig(Section):
     """How auxiliary features enter the master's pyramid (Eq. 9)."""
 
-    operator: Literal["replace"] = Field("replace", description="`replace`: the auxiliary's map replaces the master's at s*.")
-    stride: int | Literal["selected"] = Field("selected", description="Injection stride s*, or `selected` for the metric's choice.")
+    operator: Literal["replace"] = Field(
+        "replace", description="`replace`: the auxiliary's map replaces the master's at s*."
+    )
+    stride: int | Literal["selected"] = Field(
+        "selected", description="Injection stride s*, or `selected` for the metric's choice."
+    )
     align: Literal["sample", "project"] = Field(
         "sample",
-        description="Channel alignment: evenly spaced channels / mean padding (released code), or a learned 1x1 projection.",
+        description="Channel alignment: evenly spaced channels / mean padding (released code), or a "
+        "learned 1x1 projection.",
     )
 
 
@@ -28,7 +33,9 @@ class RunConfig(Section):
     label: str = Field(description="Name in tables and figures.")
     master: str = Field(description="An encoder's key, or a selected role: `master` or `auxiliary`.")
     train_master: bool = Field(True, description="Fine-tune the master (FT); false freezes it (FZ).")
-    auxiliary: str | None = Field(None, description="An encoder's key or role that is fused in, always frozen; null for none.")
+    auxiliary: str | None = Field(
+        None, description="An encoder's key or role that is fused in, always frozen; null for none."
+    )
     fusion: FusionConfig = Field(default_factory=FusionConfig, description="How the auxiliary is fused in.")
 
     @model_validator(mode="after")
@@ -42,12 +49,20 @@ class HeadConfig(Section):
     """Mask2Former head (transformers' implementation), trained from scratch."""
 
     pyramid_channels: tuple[int, int, int, int] = Field(
-        (128, 256, 512, 1024), strict=False, description="Channels that a single-stride encoder is projected to at OS 4, 8, 16, 32."
+        (128, 256, 512, 1024),
+        strict=False,
+        description="Channels that a single-stride encoder is projected to at OS 4, 8, 16, 32.",
     )
-    hidden_dim: int = Field(256, ge=16, multiple_of=16, description="Width of pixel decoder and transformer decoder.")
+    hidden_dim: int = Field(
+        256, ge=16, multiple_of=16, description="Width of pixel decoder and transformer decoder."
+    )
     heads: int = Field(8, ge=1, description="Attention heads.")
-    pixel_decoder_layers: int = Field(6, ge=1, description="Deformable attention layers of the pixel decoder.")
-    decoder_layers: int = Field(9, ge=1, description="Masked-attention decoder layers after the initial prediction.")
+    pixel_decoder_layers: int = Field(
+        6, ge=1, description="Deformable attention layers of the pixel decoder."
+    )
+    decoder_layers: int = Field(
+        9, ge=1, description="Masked-attention decoder layers after the initial prediction."
+    )
     feedforward_dim: int = Field(2048, ge=16, description="Feed-forward width of the transformer decoder.")
     queries: int = Field(100, ge=1, description="Object queries.")
     points: int = Field(12544, ge=16, description="Points at which the mask losses are sampled.")
@@ -62,15 +77,21 @@ class HeadConfig(Section):
 class AugmentationConfig(Section):
     """Training-time augmentation."""
 
-    crop: tuple[int, int] = Field((512, 1024), strict=False, description="[height, width] of a training crop; multiples of 32.")
-    scales: tuple[float, float] = Field((0.5, 2.0), strict=False, description="[smallest, largest] random scale before cropping.")
+    crop: tuple[int, int] = Field(
+        (512, 1024), strict=False, description="[height, width] of a training crop; multiples of 32."
+    )
+    scales: tuple[float, float] = Field(
+        (0.5, 2.0), strict=False, description="[smallest, largest] random scale before cropping."
+    )
     flip: bool = Field(True, description="Random horizontal flip.")
     color: bool = Field(True, description="Random brightness, contrast and saturation.")
 
     @model_validator(mode="after")
     def _sizes(self) -> AugmentationConfig:
         if any(side % 32 or side <= 0 for side in self.crop):
-            raise ValueError(f"crop {list(self.crop)} must be positive multiples of 32 (the head's coarsest stride)")
+            raise ValueError(
+                f"crop {list(self.crop)} must be positive multiples of 32 (the head's coarsest stride)"
+            )
         if not 0 < self.scales[0] <= self.scales[1]:
             raise ValueError(f"scales {list(self.scales)} must be positive and in order")
         return self
@@ -80,20 +101,34 @@ class TrainingConfig(Section):
     """The training recipe, shared by all runs."""
 
     task: Literal["panoptic", "semantic"] = Field(
-        "panoptic", description="Targets: `panoptic` (instances and stuff; gives AP, mIoU and PQ) or `semantic` (mIoU only)."
+        "panoptic",
+        description="Targets: `panoptic` (instances and stuff; gives AP, mIoU and PQ) or `semantic` (mIoU "
+        "only).",
     )
-    seeds: tuple[int, ...] = Field((0,), strict=False, min_length=1, description="One training per run and seed.")
+    seeds: tuple[int, ...] = Field(
+        (0,), strict=False, min_length=1, description="One training per run and seed."
+    )
     steps: int = Field(180_000, ge=1, description="Optimiser steps.")
     batch_size: int = Field(3, ge=1, description="Images per step.")
     learning_rate: float = Field(1e-4, gt=0, description="AdamW's peak learning rate.")
-    weight_decay: float = Field(0.05, ge=0, description="AdamW's weight decay (none on norms, biases and embeddings).")
-    encoder_lr_multiplier: float = Field(0.1, gt=0, description="Factor on the learning rate of a fine-tuned encoder.")
+    weight_decay: float = Field(
+        0.05, ge=0, description="AdamW's weight decay (none on norms, biases and embeddings)."
+    )
+    encoder_lr_multiplier: float = Field(
+        0.1, gt=0, description="Factor on the learning rate of a fine-tuned encoder."
+    )
     warmup_steps: int = Field(0, ge=0, description="Linear warm-up steps.")
     poly_power: float = Field(0.9, gt=0, description="Power of the polynomial decay.")
-    clip_norm: float = Field(0.01, gt=0, description="Gradient clipping: the norm of the full model's gradient.")
-    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field("32-true", description="Lightning's precision.")
+    clip_norm: float = Field(
+        0.01, gt=0, description="Gradient clipping: the norm of the full model's gradient."
+    )
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
+        "32-true", description="Lightning's precision."
+    )
     workers: int = Field(0, ge=0, description="Data-loader processes.")
     checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints (under results/state/).")
     log_every: int = Field(20, ge=1, description="Steps between lines of metrics.csv.")
-    augmentation: AugmentationConfig = Field(default_factory=AugmentationConfig, description="Training-time augmentation.")
+    augmentation: AugmentationConfig = Field(
+        default_factory=AugmentationConfig, description="Training-time augmentation."
+    )
     head: HeadConfig = Field(default_factory=HeadConfig, description="The mask head.")

@@ -46,7 +46,9 @@ class Encoder(nn.Module, ABC):
         """
         divisor = self.spec.size_divisor
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
-            raise ShapeError(f"expected float images (B, 3, H, W), found {images.dtype} {tuple(images.shape)}")
+            raise ShapeError(
+                f"expected float images (B, 3, H, W), found {images.dtype} {tuple(images.shape)}"
+            )
         if images.shape[2] % divisor or images.shape[3] % divisor:
             raise ShapeError(
                 f"{self.spec.architecture}: image sides must be multiples of {divisor}, found "

@@ -1,0 +1,73 @@
+"""Builds encoders from their configuration."""
+
+from __future__ import annotations
+
+import torch
+
+from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.encoders.r2d2 import R2D2
+from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.squeezenet import SqueezeNet
+from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmViT
+from vfm_fusion.encoders.weights import load_into, read_tensors, sha256_of, weight_path
+from vfm_fusion.errors import WeightsError
+
+_FAMILIES: dict[str, type[Encoder]] = {
+    "vit": TimmViT,
+    "hierarchical": TimmHierarchical,
+    "cnn": TimmCNN,
+    "squeezenet": SqueezeNet,
+    "r2d2": R2D2,
+}
+
+
+def build_encoder(config: EncoderConfig) -> Encoder:
+    """Builds an encoder with its weights, in evaluation mode, on the CPU.
+
+    Args:
+        config: architecture and weights.
+
+    Returns:
+        The encoder; the same configuration always gives bit-identical weights.
+
+    Raises:
+        WeightsError: the weight file is missing, damaged, has another checksum, or does not fit.
+    """
+    spec = ARCHITECTURES[config.architecture]
+    seed = config.weights.seed if isinstance(config.weights, SeededWeights) else 0
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        encoder = _FAMILIES[spec.family](spec)
+    if isinstance(config.weights, FileWeights):
+        path = weight_path(config.weights, f"weights of {config.architecture}")
+        check_sha256(config.weights, sha256_of(path))
+        load_into(encoder, read_tensors(path), source=path.name)
+    return encoder.eval()
+
+
+def check_sha256(weights: FileWeights, found: str) -> None:
+    """Compares a file's checksum with the configured one, where there is one.
+
+    Raises:
+        WeightsError: they differ.
+    """
+    if weights.sha256 is not None and found != weights.sha256:
+        raise WeightsError(
+            f"{weights.path}: SHA-256 is {found}, the configuration expects {weights.sha256}; "
+            "download the file again, or correct the checksum if the file is the one you mean"
+        )
+
+
+def weights_digest(config: EncoderConfig) -> str:
+    """Returns what identifies the weights: the file's SHA-256, or the seed of untrained ones."""
+    if isinstance(config.weights, FileWeights):
+        return sha256_of(weight_path(config.weights, f"weights of {config.architecture}"))
+    return f"seed-{config.weights.seed}"
+
+
+def describe_pretraining(config: EncoderConfig) -> str:
+    """Returns how tables and figures name the encoder's pre-training, such as ``untrained (seed 0)``."""
+    if isinstance(config.weights, FileWeights):
+        return config.weights.pretraining
+    return f"untrained (seed {config.weights.seed})"

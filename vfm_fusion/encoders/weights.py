@@ -1,0 +1,125 @@
+"""Reading weight files safely and fitting them to an encoder."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from vfm_fusion.config.encoders import FileWeights
+from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.errors import WeightsError
+
+_WRAPPERS = ("state_dict", "model", "module")
+
+
+def weight_path(weights: FileWeights, key: str) -> Path:
+    """Expands and checks a configured path.
+
+    Args:
+        weights: the configured file.
+        key: path of the setting, for the message.
+
+    Raises:
+        WeightsError: an environment variable is unset, or the file does not exist.
+    """
+    expanded = os.path.expandvars(weights.path)
+    if "$" in expanded:
+        raise WeightsError(
+            f"{key}: {weights.path!r} uses an environment variable that is not set; set it and try again"
+        )
+    path = Path(expanded)
+    if not path.is_file():
+        raise WeightsError(f"{key}: no weight file at {path}; correct the path or put the file there")
+    return path
+
+
+def sha256_of(path: Path) -> str:
+    """Returns the SHA-256 of a file as 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Reads a state dict from a safetensors file or a torch archive; no code in the file is ever run.
+
+    Returns:
+        Key -> tensor, unwrapped from ``state_dict`` and without a leading ``module.``.
+
+    Raises:
+        WeightsError: the file is truncated, holds something else than tensors, or is no weight file at all.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        data = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        with path.open("rb") as file:
+            start = file.read(16)
+        raise WeightsError(
+            f"{path}: not a readable weight file ({path.stat().st_size} bytes, starts with {start!r}): "
+            f"{str(error).splitlines()[0]}; expected safetensors or a torch archive of tensors; download "
+            f"it again"
+        ) from error
+    for wrapper in _WRAPPERS:
+        if isinstance(data, dict) and isinstance(data.get(wrapper), dict):
+            data = data[wrapper]
+    tensors = (
+        {key: value for key, value in data.items() if isinstance(value, Tensor)}
+        if isinstance(data, dict)
+        else {}
+    )
+    if not tensors:
+        raise WeightsError(f"{path}: holds no tensors; expected a state dict")
+    return {key.removeprefix("module."): value for key, value in tensors.items()}
+
+
+def load_into(encoder: Encoder, tensors: dict[str, Tensor], source: str) -> None:
+    """Loads ``tensors`` into an encoder, every parameter and buffer of it.
+
+    Args:
+        encoder: the encoder; its inner model's names, with or without the ``model.`` prefix, are matched.
+        tensors: key -> tensor; keys under ``encoder.spec.unused`` are ignored.
+        source: what the message calls the weights.
+
+    Raises:
+        WeightsError: missing keys, unknown keys or wrong shapes, by name.
+    """
+    own = encoder.state_dict()
+    prefix = "model." if any(key.startswith("model.") for key in own) else ""
+    offered = {
+        key if key.startswith(prefix) else prefix + key: value
+        for key, value in tensors.items()
+        if not key.removeprefix("features.").startswith(encoder.spec.unused or ("\0",))
+    }
+    offered = {_strip_features(key, own): value for key, value in offered.items()}
+    missing = sorted(key for key in own if key not in offered and not key.endswith("num_batches_tracked"))
+    unknown = sorted(key for key in offered if key not in own)
+    wrong = [
+        f"{key}: {tuple(value.shape)} instead of {tuple(own[key].shape)}"
+        for key, value in offered.items()
+        if key in own and value.shape != own[key].shape
+    ]
+    if missing or unknown or wrong:
+        raise WeightsError(
+            f"{source} do not fit {encoder.spec.architecture}: missing {_some(missing)}; "
+            f"unknown {_some(unknown)}; wrong shape {_some(wrong)}"
+        )
+    encoder.load_state_dict(offered, strict=False)
+
+
+def _strip_features(key: str, own: dict[str, Tensor]) -> str:
+    return key if key in own else key.replace("features.", "", 1)
+
+
+def _some(names: list[str]) -> str:
+    if not names:
+        return "none"
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return ", ".join(names[:4]) + more

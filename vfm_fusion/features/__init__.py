@@ -1,0 +1,1 @@
+"""The Zarr feature store: native encoder maps, guarded by a manifest."""

@@ -1,0 +1,51 @@
+"""Logging of one workflow job: everything to its log file, errors in one line to the terminal."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from vfm_fusion.errors import VfmFusionError
+
+
+@contextmanager
+def rule_log(path: str | Path, threads: int) -> Iterator[logging.Logger]:
+    """Runs a job's body with logging to ``path`` and native thread pools limited to ``threads``.
+
+    A traceback reaches the log. An error that the project raises on purpose is printed to the terminal as its
+    message alone, and ends the job with exit status 1.
+
+    Args:
+        path: the rule's log file; it is started anew.
+        threads: threads that the job may use.
+
+    Yields:
+        The logger of the project.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+    logging.captureWarnings(True)
+    torch.set_num_threads(threads)
+    try:
+        with threadpool_limits(threads):
+            yield logging.getLogger("vfm_fusion")
+    except VfmFusionError as error:
+        root.exception("the job failed")
+        print(f"{type(error).__name__}: {error}\n(log: {path})", file=sys.stderr)
+        raise SystemExit(1) from None
+    except BaseException:
+        root.exception("the job failed")
+        raise
+    finally:
+        root.removeHandler(handler)
+        handler.close()

@@ -14,8 +14,8 @@ from typing import Any
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yields a temporary path beside ``path`` and renames it there when the block ends without an error.
 
-    The temporary file keeps the suffix of ``path``, so that writers that go by the suffix work. On an error it is
-    removed and a previous version of ``path`` stays as it was.
+    The temporary file keeps the suffix of ``path``, so that writers that go by the suffix work. On an error
+    it is removed and a previous version of ``path`` stays as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}.tmp{path.suffix}")

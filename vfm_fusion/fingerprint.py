@@ -1,8 +1,8 @@
 """Code fingerprints: which rules an edit concerns.
 
-Snakemake does not see an edit in a module that a script imports, and takes a touched script for a changed one.
-So every rule carries a param ``code``: a hash of what its script and the project's own modules behind it *do*.
-Comments, docstrings, formatting and the ``description=`` texts of settings are not part of it.
+Snakemake does not see an edit in a module that a script imports, and takes a touched script for a changed
+one. So every rule carries a param ``code``: a hash of what its script and the project's own modules behind it
+*do*. Comments, docstrings, formatting and the ``description=`` texts of settings are not part of it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def fingerprint(script: Path, root: Path) -> str:
         root: folder that holds the ``vfm_fusion`` package.
 
     Returns:
-        16 hexadecimal digits; equal for any two versions of the code that differ only in comments, docstrings,
-        layout or descriptions of settings.
+        16 hexadecimal digits; equal for any two versions of the code that differ only in comments,
+        docstrings, layout or descriptions of settings.
 
     Raises:
         SyntaxError: a reached module does not parse.
@@ -88,7 +88,7 @@ class _Normaliser(ast.NodeTransformer):
 
     visit_Module = visit_ClassDef = visit_FunctionDef = visit_AsyncFunctionDef = _strip  # noqa: N815
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
         if isinstance(node.func, ast.Name) and node.func.id == "Field":
             node.keywords = [keyword for keyword in node.keywords if keyword.arg != "description"]

@@ -34,10 +34,10 @@ class Pair:
 def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: SelectionConfig) -> dict[str, Any]:
     """Chooses the pair and the stride.
 
-    An encoder's level of a score is its mean over the strides. For task ``semantic`` the master is the encoder
-    with the highest SC and the auxiliary the one of the others with the highest EF; for task ``edge`` it is the
-    other way round. The injection stride is s* = argmax_s EF_aux(s) (Eq. 9), or of SC with ``stride_by: sc``. The
-    reverse direction of the same pair is chosen by the same rule with the roles swapped.
+    An encoder's level of a score is its mean over the strides. For task ``semantic`` the master is the
+    encoder with the highest SC and the auxiliary the one of the others with the highest EF; for task
+    ``edge`` it is the other way round. The injection stride is s* = argmax_s EF_aux(s) (Eq. 9), or of SC
+    with ``stride_by: sc``. The reverse direction of the same pair is chosen by the same rule with the roles swapped.
 
     Args:
         summaries: encoder -> columns ``stride, score, mean`` (further columns are ignored).
@@ -45,8 +45,8 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
         settings: task and stride criterion.
 
     Returns:
-        Plain data for ``selection.json``: ``dataset, task, stride_by, master, auxiliary, stride, reverse, ranks,
-        strides, margins, reasons``. Undefined values are None.
+        Plain data for ``selection.json``: ``dataset, task, stride_by, master, auxiliary, stride, reverse,
+        ranks, strides, margins, reasons``. Undefined values are None.
 
     Raises:
         SelectionError: fewer than two encoders, or an encoder without a single defined SC or EF.
@@ -152,13 +152,17 @@ def _reasons(
         f"{lead.upper()} of {dict(ranks[lead])[pair.master]:.3g} over the strides "
         f"({_others(ranks[lead], pair.master)}).",
         f"The auxiliary brings {_NAMES[help_]}: of the other encoders {pair.auxiliary} has the highest mean "
-        f"{help_.upper()}, {dict(ranks[help_])[pair.auxiliary]:.3g} ({_others(ranks[help_], pair.auxiliary)}).",
-        f"It is injected where its {by.upper()} peaks: OS={pair.stride} with {peak:.3g} ({rest or 'the only stride'}).",
-        f"In the other direction {reverse.auxiliary} is injected into {reverse.master} at OS={reverse.stride}.",
+        f"{help_.upper()}, {dict(ranks[help_])[pair.auxiliary]:.3g} "
+        f"({_others(ranks[help_], pair.auxiliary)}).",
+        f"It is injected where its {by.upper()} peaks: OS={pair.stride} with {peak:.3g} "
+        f"({rest or 'the only stride'}).",
+        f"In the other direction {reverse.auxiliary} is injected into {reverse.master} at "
+        f"OS={reverse.stride}.",
     ]
     if ranks[help_][0][0] == pair.master:
         reasons.append(
-            f"{pair.master} leads in {_NAMES[help_]} as well, so the two scores do not separate these encoders "
+            f"{pair.master} leads in {_NAMES[help_]} as well, so the two scores do not separate these "
+            f"encoders "
             "into complementary ones; the pair is the best the rule can offer."
         )
     return reasons

@@ -48,9 +48,9 @@ def extract(
 ) -> Manifest:
     """Extracts the native maps of a data set's images, resuming what a killed job has left.
 
-    The store is built under ``state_dir``, read back and verified, renamed to its place beside the manifest, and
-    only then is the manifest written. A store that is already in its place is taken over, so that a damaged one
-    is repaired map by map.
+    The store is built under ``state_dir``, read back and verified, renamed to its place beside the manifest,
+    and only then is the manifest written. A store that is already in its place is taken over, so that a
+    damaged one is repaired map by map.
 
     Args:
         dataset: the images.

@@ -68,7 +68,8 @@ class PartialStore:
         for stride, array in maps.items():
             if not np.isfinite(array).all():
                 raise FeatureStoreError(
-                    f"image {image}, OS={stride}: {int((~np.isfinite(array)).sum())} features are not finite as "
+                    f"image {image}, OS={stride}: {int((~np.isfinite(array)).sum())} features are not "
+                    f"finite as "
                     f"{array.dtype}; set features.dtype to float32, or check the weights"
                 )
             if stride not in self._arrays:
@@ -76,7 +77,8 @@ class PartialStore:
             if self._arrays[stride].shape[1:] != array.shape:
                 raise FeatureStoreError(
                     f"image {image}, OS={stride}: map {array.shape}, but the images before it gave "
-                    f"{self._arrays[stride].shape[1:]}; set features.image_size so that all images have one size"
+                    f"{self._arrays[stride].shape[1:]}; set features.image_size so that all images have "
+                    f"one size"
                 )
             self._arrays[stride][index] = array
         self.digests[image] = {stride: digest_of(array) for stride, array in maps.items()}

@@ -59,7 +59,8 @@ class FeatureStore:
             array = read_unit(self._arrays[stride], index, self._path, image, stride)
             if digest_of(array) != expected:
                 raise FeatureStoreError(
-                    f"{self._path}: image {image}, OS={stride}: the stored map is not the one that was extracted "
+                    f"{self._path}: image {image}, OS={stride}: the stored map is not the one that was "
+                    f"extracted "
                     f"(missing or altered chunk); {remedy(self._path)}"
                 )
             maps[stride] = array.astype(np.float32)

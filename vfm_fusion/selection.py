@@ -66,6 +66,7 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
         "stride_by": settings.stride_by,
         **asdict(pair),
         "reverse": asdict(reverse),
+        "peaks": {encoder: _peak(profile, settings.stride_by) for encoder, profile in profiles.items()},
         "ranks": {
             score: [{"encoder": encoder, "value": value} for encoder, value in ranking]
             for score, ranking in ranks.items()

@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from vfm_fusion.config.schema import Config
 from vfm_fusion.encoders.registry import ARCHITECTURES
@@ -63,7 +63,7 @@ def validate(data: Mapping[str, Any]) -> Config:
     try:
         config = Config.model_validate(dict(data))
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(item) for item in error.errors())) from None
+        raise ConfigError("\n".join(_explain(item, data) for item in error.errors())) from None
     for name, encoder in config.encoders.items():
         if encoder.architecture not in ARCHITECTURES:
             raise ConfigError(
@@ -82,16 +82,30 @@ def canonical(section: Any) -> str:
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
-def _explain(item: Any) -> str:
-    path = ".".join(str(part) for part in item["loc"]) or "config"
+def _explain(item: Any, data: Mapping[str, Any]) -> str:
+    path = ".".join(_visible(item["loc"], data)) or "config"
     found = item.get("input")
     if item["type"] == "extra_forbidden":
         return f"{path}: unknown key{_did_you_mean(item['loc'])}"
+    if item["type"] == "missing":
+        return f"{path}: required, but not given"
     if item["type"] == "value_error":
         message = str(item["ctx"]["error"])
         return message if not item["loc"] else f"{path}: {message}"
     message = item["msg"][0].lower() + item["msg"][1:]
     return f"{path}: {message}; found {found!r}{_hint(found)}"
+
+
+def _visible(location: tuple[Any, ...], data: Any) -> list[str]:
+    """The key path as the user wrote it, without the tags that Pydantic inserts for alternatives."""
+    parts = []
+    for part in location[:-1]:
+        if (isinstance(data, Mapping) and part in data) or (isinstance(data, list | tuple) and isinstance(part, int)):
+            data = data[part]
+        else:
+            continue
+        parts.append(str(part))
+    return [*parts, *(str(part) for part in location[-1:])]
 
 
 def _hint(found: Any) -> str:
@@ -113,13 +127,34 @@ def _with_point(text: str) -> str:
 
 
 def _did_you_mean(location: tuple[Any, ...]) -> str:
-    model: Any = Config
-    for part in location[:-1]:
-        fields = getattr(model, "model_fields", None)
-        if fields is None or part not in fields:
-            return "; see config.schema.json for the keys"
-        model = fields[part].annotation
-    fields = list(getattr(model, "model_fields", {}))
-    close = get_close_matches(str(location[-1]), fields, n=1)
+    allowed = list(_model_at(location[:-1]).model_fields)
+    close = get_close_matches(str(location[-1]), allowed, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint} (allowed: {', '.join(fields)})" if fields else "; see config.schema.json for the keys"
+    return f"{hint} (allowed: {', '.join(allowed)})"
+
+
+def _model_at(location: tuple[Any, ...]) -> type[BaseModel]:
+    """The section that a Pydantic error location lies in; a location names keys and alternatives' tags."""
+    kind: Any = Config
+    for part in location:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = kind.model_fields[part].annotation
+        elif get_origin(kind) is dict:
+            kind = get_args(kind)[1]
+        else:
+            kind = next(model for model in _alternatives(kind) if part in _tags(model))
+    return kind
+
+
+def _alternatives(kind: Any) -> tuple[type[BaseModel], ...]:
+    union = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    return get_args(union)
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    return tuple(
+        tag
+        for field in model.model_fields.values()
+        if get_origin(field.annotation) is Literal
+        for tag in get_args(field.annotation)
+    )

@@ -30,7 +30,9 @@ class FusionConfig(Section):
 class RunConfig(Section):
     """One training run: one encoder alone, or a master with an auxiliary."""
 
-    label: str = Field(description="Name in tables and figures.")
+    label: str | None = Field(
+        None, description="Name in tables and figures; the run's key when left out."
+    )
     master: str = Field(description="An encoder's key, or a selected role: `master` or `auxiliary`.")
     train_master: bool = Field(True, description="Fine-tune the master (FT); false freezes it (FZ).")
     auxiliary: str | None = Field(
@@ -54,11 +56,17 @@ class HeadConfig(Section):
         description="Channels that a single-stride encoder is projected to at OS 4, 8, 16, 32.",
     )
     hidden_dim: int = Field(
-        256, ge=16, multiple_of=16, description="Width of pixel decoder and transformer decoder."
+        256,
+        ge=32,
+        multiple_of=32,
+        description="Width of pixel decoder and transformer decoder (32 normalisation groups).",
     )
     heads: int = Field(8, ge=1, description="Attention heads.")
     pixel_decoder_layers: int = Field(
         6, ge=1, description="Deformable attention layers of the pixel decoder."
+    )
+    pixel_decoder_feedforward_dim: int = Field(
+        1024, ge=16, description="Feed-forward width of the pixel decoder."
     )
     decoder_layers: int = Field(
         9, ge=1, description="Masked-attention decoder layers after the initial prediction."
@@ -72,6 +80,12 @@ class HeadConfig(Section):
     mask_weight: float = Field(5.0, ge=0, description="Weight of the mask cross-entropy.")
     dice_weight: float = Field(5.0, ge=0, description="Weight of the dice loss.")
     no_object_weight: float = Field(0.1, ge=0, description="Class weight of 'no object'.")
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> HeadConfig:
+        if self.hidden_dim % self.heads:
+            raise ValueError(f"hidden_dim {self.hidden_dim} must be a multiple of heads {self.heads}")
+        return self
 
 
 class AugmentationConfig(Section):

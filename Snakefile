@@ -1,0 +1,34 @@
+# Encoder features -> SC / EF profiles -> pair and stride -> fused training -> evaluation -> tables and figures.
+from snakemake.utils import min_version
+
+min_version("9.27")
+
+
+configfile: "config.yaml"
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/datasets.smk"
+include: "rules/features.smk"
+include: "rules/metrics.smk"
+include: "rules/selection.smk"
+include: "rules/training.smk"
+include: "rules/evaluation.smk"
+include: "rules/reporting.smk"
+
+
+rule all:
+    default_target: True
+    message:
+        "Everything is up to date: tables, figures and the report's parts"
+    input:
+        rules.resolved_config.output,
+        rules.tables.input,
+        rules.figures.input,
+
+
+onsuccess:
+    write_report()

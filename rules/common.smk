@@ -1,0 +1,147 @@
+# Configuration look-ups, code fingerprints and path helpers; no other file of rules defines helpers.
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
+from snakemake.settings.enums import RerunTrigger
+
+# Idle OpenMP threads that spin steal the cores of the other jobs.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# Weights come from files; a hub that cannot be reached must fail at once.
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+ROOT = Path(workflow.basedir)
+sys.path.insert(0, str(ROOT))
+
+from vfm_fusion import fingerprint as fingerprints
+from vfm_fusion.config.preflight import data_root_of, weight_file_of
+from vfm_fusion.config.resolve import canonical, resolve
+from vfm_fusion.errors import VfmFusionError
+
+# Every rule states its code by fingerprint(). Snakemake's own code trigger would, beyond that, take a script that was
+# merely touched, or checked out anew, for a changed one and train again for days.
+workflow.dag_settings.rerun_triggers = (
+    workflow.dag_settings.rerun_triggers - {RerunTrigger.CODE}
+)
+
+try:
+    CONFIG = resolve(config, ROOT / "experiments")
+    WEIGHT_FILES = {
+        name: weight_file_of(name, encoder) for name, encoder in CONFIG.encoders.items()
+    }
+    DATA_ROOT = data_root_of(CONFIG)
+except VfmFusionError as error:
+    raise WorkflowError(f"{type(error).__name__}: {error}") from None
+
+RESULTS = CONFIG.paths.results
+DATASET = CONFIG.dataset
+SEEDS = CONFIG.training.seeds
+GENERATED = CONFIG.datasets[DATASET].kind == "miniscapes"
+
+
+wildcard_constraints:
+    dataset="|".join(CONFIG.datasets),
+    encoder="|".join(CONFIG.encoders),
+    run="|".join(CONFIG.runs),
+    seed=r"\d+",
+    split="train|val",
+
+
+def fingerprint(script):
+    """Hash of what a script in workflow_scripts/ and the project's modules behind it do."""
+    return fingerprints.fingerprint(ROOT / "workflow_scripts" / script, ROOT)
+
+
+def script(name):
+    """Path of a script in workflow_scripts/."""
+    return f"../workflow_scripts/{name}"
+
+
+def growing(amount):
+    """A resource that grows with every attempt."""
+
+    def resource(wildcards, attempt):
+        return amount * attempt
+
+    return resource
+
+
+def encoder_settings(name):
+    """What an encoder's features depend on: everything but its label."""
+    return CONFIG.encoders[name].model_dump(mode="json", exclude={"label"})
+
+
+def weight_file(wildcards):
+    """The weight file of the encoder, if it has one."""
+    return WEIGHT_FILES[wildcards.encoder] or []
+
+
+def data_manifest(wildcards):
+    """The manifest of a generated data set; nothing for one that the user owns."""
+    return rules.generate_dataset.output.manifest if GENERATED else []
+
+
+def encoders_of(run):
+    """Encoders that a run may come to use: the named ones, or all where it uses a role."""
+    named = {CONFIG.runs[run].master, CONFIG.runs[run].auxiliary} - {None}
+    return sorted(named if named <= set(CONFIG.encoders) else CONFIG.encoders)
+
+
+def weight_files_of_run(wildcards):
+    """Weight files of the encoders that a run may come to use."""
+    return [
+        WEIGHT_FILES[name] for name in encoders_of(wildcards.run) if WEIGHT_FILES[name]
+    ]
+
+
+def features_config(wildcards):
+    return canonical(
+        {
+            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
+            "encoder": encoder_settings(wildcards.encoder),
+            "features": CONFIG.features.model_dump(mode="json"),
+        }
+    )
+
+
+def training_config(wildcards):
+    return canonical(
+        {
+            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "run": CONFIG.runs[wildcards.run].model_dump(mode="json", exclude={"label"}),
+            "encoders": {
+                name: encoder_settings(name) for name in encoders_of(wildcards.run)
+            },
+            "training": CONFIG.training.model_dump(mode="json", exclude={"seeds"}),
+        }
+    )
+
+
+def evaluation_config(wildcards):
+    return canonical(
+        {
+            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "encoders": {
+                name: encoder_settings(name) for name in encoders_of(wildcards.run)
+            },
+            "evaluation": CONFIG.evaluation.model_dump(mode="json"),
+        }
+    )
+
+
+def write_report():
+    """Turns the finished run into one HTML page that a browser opens offline."""
+    target = Path(RESULTS, "report.html")
+    resolved = Path(RESULTS, "config.resolved.yaml")
+    if not resolved.is_file():
+        return
+    command = [sys.executable, "-m", "snakemake", "--snakefile", workflow.main_snakefile]
+    command += ["--configfile", str(resolved), "--report", str(target), "--nolock"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        logger.error(f"{target} could not be written:\n{done.stderr}")
+    else:
+        logger.info(f"Report: {target}")

@@ -1,0 +1,109 @@
+"""Generates the JSON schema and the documented defaults: ``python -m vfm_fusion.config.document``."""
+
+from __future__ import annotations
+
+import json
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from vfm_fusion.atomic import write_text
+from vfm_fusion.config.datasets import CamvidConfig, CityscapesConfig, MiniscapesConfig
+from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.config.schema import Config
+from vfm_fusion.config.training import RunConfig
+
+SCHEMA = Path("docs/config.schema.json")
+DEFAULTS = Path("docs/config.default.yaml")
+
+_HEAD = """\
+# Every setting with its default and meaning. Generated from vfm_fusion/config (make config); do not edit.
+# Write the keys you want to change into config.yaml, or pass them with --config.
+"""
+_ENTRIES: dict[str, tuple[type[BaseModel], ...]] = {
+    "datasets": (MiniscapesConfig, CityscapesConfig, CamvidConfig),
+    "encoders": (EncoderConfig,),
+    "runs": (RunConfig,),
+    "weights": (SeededWeights, FileWeights),
+}
+"""Keys whose value is chosen or repeated by the user -> the sections that may stand there."""
+
+
+def json_schema() -> str:
+    """Returns the JSON schema of the whole configuration."""
+    return json.dumps(Config.model_json_schema(), indent=2, sort_keys=True) + "\n"
+
+
+def documented_defaults() -> str:
+    """Returns YAML with every key, its default and its description."""
+    return _HEAD + "\n".join(_section(Config, 0)) + "\n"
+
+
+def _section(model: type[BaseModel], depth: int) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield from _comment(field.description or "", depth)
+        yield from _entry(name, field, depth)
+
+
+def _entry(name: str, field: FieldInfo, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    annotation = field.annotation
+    if name in _ENTRIES:
+        alternatives = _ENTRIES[name]
+        yield f"{indent}{name}:"
+        keyed = get_origin(annotation) is dict
+        for model in alternatives:
+            yield from _comment((model.__doc__ or "").splitlines()[0], depth + 1)
+            if keyed:
+                yield f"{indent}  # <name>:"
+            lines = _section(model, depth + 1 + keyed)
+            yield from (f"{indent}  # {line.removeprefix(indent + '  ')}" for line in lines)
+    elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield f"{indent}{name}:"
+        yield from _section(annotation, depth + 1)
+    else:
+        yield f"{indent}{name}: {_default(field)}"
+
+
+def _default(field: FieldInfo) -> str:
+    default = field.get_default(call_default_factory=True)
+    if default is PydanticUndefined:
+        allowed = get_args(field.annotation)
+        return f"{allowed[0]}" if get_origin(field.annotation) is not None and allowed else "# required"
+    return _yaml(list(default) if isinstance(default, tuple) else default)
+
+
+def _yaml(value: Any) -> str:
+    text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
+    return text
+
+
+def _comment(text: str, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    for line in textwrap.wrap(text, 108 - len(indent)):
+        yield f"{indent}# {line}"
+
+
+def main() -> int:
+    """Writes both files; with ``--check`` only says whether they are up to date."""
+    stale = []
+    for path, text in ((SCHEMA, json_schema()), (DEFAULTS, documented_defaults())):
+        if path.is_file() and path.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(path)
+        if "--check" not in sys.argv:
+            write_text(path, text)
+    for path in stale:
+        print(f"{path}: {'out of date; run make config' if '--check' in sys.argv else 'written'}")
+    return 1 if stale and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,7 @@
+"""Label-free Structural Coherence (SC) and Edge Fidelity (EF) of encoder features (paper, Sec. 3.2)."""
+
+from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.metrics.edge_fidelity import EdgeFidelity, edge_fidelity
+from vfm_fusion.metrics.structural_coherence import StructuralCoherence, structural_coherence
+
+__all__ = ["EdgeFidelity", "MetricConfig", "StructuralCoherence", "edge_fidelity", "structural_coherence"]

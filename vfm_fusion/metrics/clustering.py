@@ -1,0 +1,105 @@
+"""Structural Clustering Score (SCS, Eq. 2): do pixels form compact, separate groups in feature space?"""
+
+from __future__ import annotations
+
+import statistics
+
+import numpy as np
+import torch
+from sklearn.cluster import KMeans
+from sklearn.metrics import silhouette_score
+from torch import Tensor
+
+from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.metrics import reasons
+from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.metrics.principal import principal_scores
+from vfm_fusion.metrics.reasons import Score, undefined
+
+MIN_PIXELS = 8
+"""Fewer pixels cannot be clustered meaningfully (released code)."""
+
+
+def clustering_points(features: FeatureMap, config: MetricConfig, rng: np.random.Generator) -> Tensor:
+    """Returns the points that are clustered.
+
+    The z-scored channels of all pixels, or of ``max_points`` drawn without replacement; reduced to
+    min(pca_dims, C, n - 1) principal components without whitening. A PCA that keeps every channel only rotates
+    the points, so it is left out.
+
+    Args:
+        features: the map of one image.
+        config: ``max_points`` and ``pca_dims`` are read.
+        rng: drawn from once, if there are too many pixels.
+
+    Returns:
+        ``(n, dims)`` float32.
+    """
+    points, covariance = features.zscored, None  # (C, H*W)
+    if features.pixels > config.max_points:
+        points = points[:, torch.from_numpy(rng.choice(features.pixels, config.max_points, replace=False))]
+        points = points - points.mean(dim=1, keepdim=True)
+    elif features.channels <= features.pixels:
+        covariance = features.covariance
+    channels, count = points.shape
+    dims = min(config.pca_dims, channels, count - 1)
+    if dims < channels:
+        points = principal_scores(points, dims, covariance)
+    return points.T.contiguous()  # (dims, n) -> (n, dims)
+
+
+def silhouette_sample(labels: np.ndarray, limit: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns the indices of a subsample stratified by cluster.
+
+    From a cluster of n_c of the n points, max(2, round(limit * n_c / n)) are drawn without replacement; all
+    points are kept when n <= limit.
+    """
+    if labels.size <= limit:
+        return np.arange(labels.size)
+    chosen = []
+    for cluster in np.unique(labels):
+        members = np.flatnonzero(labels == cluster)
+        take = max(2, round(limit * members.size / labels.size))
+        chosen.append(members if members.size <= take else rng.choice(members, take, replace=False))
+    return np.concatenate(chosen)
+
+
+def silhouettes(points: Tensor, config: MetricConfig, rng: np.random.Generator) -> dict[int, float]:
+    """Clusters points by k-means and returns the mean Euclidean silhouette for each k of ``config.clusters``.
+
+    A k is left out when its smallest cluster has fewer than 2 points.
+
+    Args:
+        points: ``(n, dims)`` float32.
+        config: ``clusters``, ``n_init``, ``seed`` and ``silhouette_points`` are read.
+        rng: drawn from for the subsamples, k after k.
+    """
+    data = points.numpy()
+    scores = {}
+    for k in config.clusters:
+        if not 2 <= k <= len(data) // 2:
+            continue
+        labels = KMeans(k, n_init=config.n_init, random_state=config.seed).fit(data).labels_
+        sizes = np.unique(labels, return_counts=True)[1]
+        if sizes.size < 2 or sizes.min() < 2:
+            continue
+        sample = silhouette_sample(labels, config.silhouette_points, rng)
+        scores[k] = float(silhouette_score(data[sample], labels[sample]))
+    return scores
+
+
+def clustering_score(features: FeatureMap, config: MetricConfig) -> Score:
+    """Computes SCS = (median over k of S_k + 1) / 2 (Eq. 2), S_k the mean silhouette of k clusters.
+
+    One generator, seeded afresh for every image, draws the pixels and then the subsamples.
+
+    Returns:
+        SCS in [0, 1]; higher means tighter, better separated clusters.
+    """
+    if features.pixels < MIN_PIXELS:
+        return undefined(reasons.TOO_FEW_PIXELS)
+    rng = np.random.default_rng(config.seed)
+    scores = silhouettes(clustering_points(features, config, rng), config, rng)
+    if not scores:
+        return undefined(reasons.NO_CLUSTERING)
+    return Score((statistics.median(scores.values()) + 1.0) / 2.0)

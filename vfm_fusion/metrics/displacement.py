@@ -1,0 +1,94 @@
+"""Spatial Precision (SP, Eq. 7): how soon a shifted map stops resembling itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.metrics import reasons
+from vfm_fusion.metrics.reasons import Score, undefined
+
+DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""(dy, dx) of one of each pair of the 8 directions; opposite ones correlate equally on their overlap."""
+
+_VARIANCE_FLOOR = 1e-12
+
+
+def shift_radii(height: int, width: int, max_shift: float, count: int) -> tuple[int, ...]:
+    """Returns the shift radii in feature pixels, ascending.
+
+    unique(round(logspace(0, log10(r_max), count))), r_max = floor(max_shift * min(H, W)); empty if r_max < 1.
+    """
+    r_max = math.floor(max_shift * min(height, width))
+    if r_max < 1:
+        return ()
+    return tuple(int(r) for r in np.unique(np.round(np.logspace(0.0, math.log10(r_max), count))))
+
+
+def shifted_correlation(plane: Tensor, dy: int, dx: int) -> float:
+    """Returns the normalised cross-correlation of a map with itself shifted by (dy, dx).
+
+    Pearson correlation of the overlap, in float64. It is 0 where either side of the overlap is constant, as
+    the released code's guard against division by zero makes it.
+
+    Args:
+        plane: ``(H, W)`` float64.
+        dy: rows, with |dy| < H.
+        dx: columns, with |dx| < W.
+    """
+    height, width = plane.shape
+    a = plane[max(0, dy) : height + min(0, dy), max(0, dx) : width + min(0, dx)]
+    b = plane[max(0, -dy) : height + min(0, -dy), max(0, -dx) : width + min(0, -dx)]
+    a = a - a.mean()
+    b = b - b.mean()
+    scale = float(a.square().mean() * b.square().mean())
+    return float((a * b).mean()) / math.sqrt(scale) if scale > _VARIANCE_FLOOR**2 else 0.0
+
+
+def correlation_curve(plane: Tensor, radii: tuple[int, ...]) -> Iterator[tuple[int, float]]:
+    """Yields (radius, mean NCC over the 8 directions) in the order of ``radii``, each when it is asked for."""
+    for radius in radii:
+        correlations = [shifted_correlation(plane, radius * dy, radius * dx) for dy, dx in DIRECTIONS]
+        yield radius, sum(correlations) / len(correlations)
+
+
+def decorrelation_radius(plane: Tensor, config: MetricConfig) -> int | None:
+    """Returns r_tau, the first shift radius whose mean NCC falls below ``config.tau``, else the last radius.
+
+    Args:
+        plane: ``(H, W)`` float64.
+        config: ``tau``, ``max_shift`` and ``n_radii`` are read.
+
+    Returns:
+        Feature pixels, or None when the map is too small for a shift by 1.
+    """
+    radii = shift_radii(*plane.shape, config.max_shift, config.n_radii)
+    below = (radius for radius, ncc in correlation_curve(plane, radii) if ncc < config.tau)
+    return next(below, radii[-1] if radii else None)
+
+
+def spatial_precision(plane: Tensor, image_size: tuple[int, int], config: MetricConfig) -> Score:
+    """Computes SP = 1 / (1 + gamma * r_tau * s) (Eq. 7).
+
+    s = (H0 / H + W0 / W) / 2 image pixels per feature pixel; gamma = 1/64 per image pixel in the released
+    code.
+
+    Args:
+        plane: ``(H, W)`` z-scored L2 map.
+        image_size: (H0, W0) of the image.
+        config: ``tau``, ``max_shift``, ``n_radii`` and ``gamma`` are read.
+
+    Returns:
+        SP in (0, 1); higher means sharper.
+    """
+    height, width = plane.shape
+    radius = decorrelation_radius(plane.to(torch.float64), config) if min(plane.shape) >= 3 else None
+    if radius is None:
+        return undefined(reasons.TOO_FEW_PIXELS)
+    stride = (image_size[0] / height + image_size[1] / width) / 2
+    return Score(1.0 / (1.0 + config.gamma * radius * stride))

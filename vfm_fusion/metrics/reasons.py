@@ -1,0 +1,62 @@
+"""Why a score is undefined: the vocabulary of ``reason`` columns.
+
+An undefined score is NaN and carries one of these strings; a defined score carries ``None``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+NAN_FEATURES = "nan_features"
+"""At least one feature is NaN."""
+INF_FEATURES = "inf_features"
+"""At least one feature is infinite (in float32)."""
+OVERFLOW_FEATURES = "overflow_features"
+"""Features are finite, but their squares exceed float32."""
+CONSTANT_FEATURES = "constant_features"
+"""No channel varies over the image."""
+CONSTANT_L2 = "constant_l2"
+"""The channel L2 norm does not vary (to float32 resolution), as after a normalisation over channels."""
+TOO_FEW_PIXELS = "too_few_pixels"
+"""The map is too small: SCS needs 8 pixels, EF needs 3 x 3."""
+GRID_TOO_FINE = "grid_too_fine"
+"""SFC's cells would have fewer than 4 pixels."""
+NO_CLUSTERING = "no_clustering"
+"""For every k, some cluster has fewer than 2 points."""
+NO_EDGES = "no_edges"
+"""The image, resized to the map's size, has no gradient."""
+NO_ENERGY_OUTSIDE_CORE = "no_energy_outside_core"
+"""All feature gradient lies within the edge core, so NC's denominator is 0."""
+NO_SPECTRUM = "no_spectrum"
+"""The windowed map has no spectral energy (a side of 2 pixels or fewer)."""
+
+
+class Score(NamedTuple):
+    """One score of one image: a defined value and no reason, or NaN and a reason."""
+
+    value: float
+    reason: str | None = None
+
+
+def undefined(reason: str) -> Score:
+    """Returns NaN with its reason."""
+    return Score(float("nan"), reason)
+
+
+def first_reason(scores: Sequence[Score]) -> str | None:
+    """Returns the reason of the first undefined score, or None when all are defined."""
+    return next((score.reason for score in scores if score.reason is not None), None)
+
+
+def values(scores: Sequence[Score]) -> Tensor:
+    """Returns the values of per-image scores as ``(B,)`` float64."""
+    return torch.tensor([score.value for score in scores], dtype=torch.float64)
+
+
+def reasons(scores: Sequence[Score]) -> tuple[str | None, ...]:
+    """Returns the reasons of per-image scores."""
+    return tuple(score.reason for score in scores)

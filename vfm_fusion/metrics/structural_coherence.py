@@ -1,0 +1,132 @@
+"""Structural Coherence (SC, Eq. 1-3): are features uniform within regions and distinct across them?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.metrics import reasons
+from vfm_fusion.metrics.clustering import clustering_score
+from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.metrics.inputs import check_features
+from vfm_fusion.metrics.reasons import Score, undefined
+
+SC_SCORES = ("sfc", "scs", "sc")
+"""The sub-scores of SC, then SC."""
+
+MIN_CELL_PIXELS = 4
+"""A smaller cell has no meaningful variance (with 1-pixel cells SFC would be 1 for any map)."""
+
+
+@dataclass(frozen=True)
+class StructuralCoherence:
+    """Structural Coherence of a batch; every score is ``(B,)`` float64 on the CPU, NaN where undefined.
+
+    Attributes:
+        sfc: Structured Feature Contrast (Eq. 1), in [0, 1].
+        scs: Structural Clustering Score (Eq. 2), in [0, 1].
+        sc: the composite (Eq. 3), in [0, 1].
+        reasons: per score, why it is undefined for each image (None where it is defined).
+        cropped: rows at the bottom and columns at the right that SFC's grid of equal cells leaves out.
+    """
+
+    sfc: Tensor
+    scs: Tensor
+    sc: Tensor
+    reasons: dict[str, tuple[str | None, ...]]
+    cropped: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """SFC's division of a map into cells of ``cell_height`` x ``cell_width`` feature pixels."""
+
+    side: int
+    cell_height: int
+    cell_width: int
+    cropped: tuple[int, int]
+
+
+def grid_of(height: int, width: int, side: int) -> Grid:
+    """Cuts a map into side x side equal cells; a remainder at the bottom and right edge is cropped."""
+    return Grid(side, height // side, width // side, (height % side, width % side))
+
+
+def cell_moments(plane: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Returns mean and population variance of each cell, both ``(side, side)`` float64.
+
+    Args:
+        plane: ``(H, W)`` map.
+        grid: its division.
+    """
+    rows, columns = grid.side * grid.cell_height, grid.side * grid.cell_width
+    cells = plane[:rows, :columns].double()
+    cells = cells.reshape(grid.side, grid.cell_height, grid.side, grid.cell_width)  # K, h, K, w
+    return cells.mean(dim=(1, 3)), cells.var(dim=(1, 3), correction=0)
+
+
+def feature_contrast(plane: Tensor, side: int) -> Score:
+    """Computes SFC = Var(mu_p) / (Var(mu_p) + Mean(sigma_p^2)) (Eq. 1).
+
+    mu_p and sigma_p^2 are the mean and population variance of the map in cell p of a side x side grid; Var is
+    the population variance over cells.
+
+    Args:
+        plane: ``(H, W)`` z-scored L2 map.
+        side: K, cells along each side (8 in the released code).
+
+    Returns:
+        SFC in [0, 1]: 1 when cells are uniform and differ, near 0 when the map varies only within cells.
+    """
+    grid = grid_of(*plane.shape, side)
+    if grid.cell_height * grid.cell_width < MIN_CELL_PIXELS:
+        return undefined(reasons.GRID_TOO_FINE)
+    means, variances = cell_moments(plane, grid)
+    between, within = float(means.var(correction=0)), float(variances.mean())
+    if between + within == 0.0:
+        return undefined(reasons.CONSTANT_L2)
+    return Score(between / (between + within))
+
+
+def structural_coherence(features: Tensor, config: MetricConfig | None = None) -> StructuralCoherence:
+    """Scores how well features form spatially coherent, separable regions (paper, Sec. 3.2.1).
+
+    - SFC (Eq. 1): contrast between and within the cells of an 8 x 8 grid on the z-scored L2 map.
+    - SCS (Eq. 2): (median silhouette + 1) / 2 of k-means with k = 6, 8, 10 on z-scored pixels after PCA.
+    - SC (Eq. 3) = sqrt(SFC * SCS).
+
+    Args:
+        features: ``(B, C, H, W)``, any floating-point type and device; computed in float32 on the CPU.
+        config: the definition; by default the preset ``paper``.
+
+    Returns:
+        The scores. Each image is scored by itself, with the same seed.
+
+    Raises:
+        ShapeError: a shape or dtype is not as above.
+    """
+    check_features(features)
+    config = config or MetricConfig.preset("paper")
+    rows = [score_structure(FeatureMap(feature), config) for feature in features]
+    return StructuralCoherence(
+        **{name: reasons.values([row[name] for row in rows]) for name in SC_SCORES},
+        reasons={name: reasons.reasons([row[name] for row in rows]) for name in SC_SCORES},
+        cropped=grid_of(*features.shape[-2:], config.grid).cropped,
+    )
+
+
+def score_structure(features: FeatureMap, config: MetricConfig) -> dict[str, Score]:
+    """Computes sfc, scs and sc of one image."""
+    if features.reason is not None:
+        return dict.fromkeys(SC_SCORES, undefined(features.reason))
+    if features.l2 is None:
+        sfc = undefined(reasons.CONSTANT_L2)
+    else:
+        sfc = feature_contrast(features.l2, config.grid)
+    scs = clustering_score(features, config)
+    reason = reasons.first_reason([sfc, scs])
+    sc = Score(math.sqrt(sfc.value * scs.value)) if reason is None else undefined(reason)
+    return {"sfc": sfc, "scs": scs, "sc": sc}

@@ -1,0 +1,151 @@
+"""Writes small result files in the formats of the workflow, values from a seed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+STRIDES = (4, 8, 16, 32)
+LABELS = {
+    "mini_dino": {"label": "DINO mini", "pretraining": "self-distilled, 240 images"},
+    "mini_sam": {"label": "SAM mini", "pretraining": "promptable masks, 240 images"},
+    "swin": {"label": "Swin", "pretraining": "untrained (seeded)"},
+}
+LEVELS = {"mini_dino": (0.70, 2.0), "mini_sam": (0.45, 11.0), "swin": (0.62, 4.0)}
+RUNS = {"swin_ft": "Swin", "dino_ft": "DINO", "sam_fz": "SAM2_tiny", "fused": "Ours-D3S2"}
+CLASSES = (("sky", False), ("road", False), ("person", True), ("rider", True), ("car", True), ("bus", True))
+
+
+def write_profiles(
+    folder: Path, seed: int = 0, images: int = 80, undefined_at: int | None = 32
+) -> list[Path]:
+    """Writes one profile summary per encoder; SC of ``swin`` is undefined at ``undefined_at``."""
+    rng = np.random.default_rng(seed)
+    paths = []
+    for encoder, (sc, ef) in LEVELS.items():
+        rows = []
+        for index, stride in enumerate(STRIDES):
+            for score in ("sfc", "scs", "sc", "ec", "nc", "fc", "sp", "ef"):
+                peak = 1.6 if encoder == "mini_sam" and stride == 16 else 1.0
+                mean = ef * peak * (1 + 0.2 * index) if score == "ef" else sc * (1 - 0.08 * index)
+                half = mean * rng.uniform(0.02, 0.06)
+                row = {"encoder": encoder, "stride": stride, "score": score, "mean": mean}
+                row |= {"ci_low": mean - half, "ci_high": mean + half, "images": images}
+                row |= {"undefined": 0, "reason": ""}
+                if encoder == "swin" and score == "sc" and stride == undefined_at:
+                    row |= dict.fromkeys(("mean", "ci_low", "ci_high"), float("nan"))
+                    row |= {"undefined": images, "reason": "grid_too_fine"}
+                rows.append(row)
+        path = folder / f"{encoder}.parquet"
+        pd.DataFrame(rows).to_parquet(path)
+        paths.append(path)
+    return paths
+
+
+def write_selection(folder: Path) -> Path:
+    """Writes ``selection.json`` for the pair mini_dino + mini_sam at OS 16."""
+    levels = {"sc": {e: v[0] for e, v in LEVELS.items()}, "ef": {e: v[1] for e, v in LEVELS.items()}}
+    selection = {
+        "dataset": "miniscapes",
+        "task": "semantic",
+        "stride_by": "ef",
+        "master": "mini_dino",
+        "auxiliary": "mini_sam",
+        "stride": 16,
+        "reverse": {"master": "mini_sam", "auxiliary": "mini_dino", "stride": 32},
+        "ranks": {
+            score: [{"encoder": e, "value": v} for e, v in sorted(by.items(), key=lambda item: -item[1])]
+            for score, by in levels.items()
+        },
+        "strides": {e: {str(s): {"sc": v[0], "ef": v[1]} for s in STRIDES} for e, v in LEVELS.items()},
+        "margins": {"master": 0.08, "auxiliary": 7.0, "stride": 3.1},
+        "reasons": ["mini_dino leads with a mean SC of 0.7 (swin 0.62).", "EF < 12 & > 1 at OS=16."],
+    }
+    path = folder / "selection.json"
+    path.write_text(json.dumps(selection), encoding="utf-8")
+    return path
+
+
+def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, Any]:
+    """Builds one ``evaluation.json``; ``base`` sets the level of its metrics, in percent."""
+    rng = np.random.default_rng([seed, *run.encode()])
+    metrics: dict[str, float | None] = {
+        name: round(base * factor + float(rng.normal(0, 0.3)), 3)
+        for name, factor in {"AP": 1, "AP50": 1.6, "AP75": 1.1, "APs": 0.5, "mIoU": 1.9, "PQ": 1.4}.items()
+    }
+    metrics |= {"APm": None, "APl": None, "SQ": 70.0, "RQ": 50.0}
+    fused = run == "fused"
+    master = {"swin_ft": "swin", "sam_fz": "mini_sam"}.get(run, "mini_dino")
+    content = {
+        "run": run,
+        "label": RUNS[run],
+        "seed": seed,
+        "dataset": "miniscapes",
+        "task": "panoptic",
+        "images": 80,
+        "master": {
+            "encoder": master,
+            "trainable": run != "sam_fz",
+            "pretraining": LABELS[master]["pretraining"],
+        },
+        "auxiliary": {"encoder": "mini_sam", "pretraining": LABELS["mini_sam"]["pretraining"]}
+        if fused
+        else None,
+        "stride": 16 if fused else None,
+        "operator": "replace" if fused else None,
+        "metrics": metrics,
+        "reasons": {"APm": "no medium object", "APl": "no large object"},
+        "per_class": [
+            {
+                "category": name,
+                "isthing": thing,
+                "AP": round(base + index + float(rng.normal(0, 1)), 3) if thing else None,
+                "AP50": round(base * 1.5, 3) if thing else None,
+                "IoU": round(base * 1.8 + index, 3),
+                "PQ": round(base * 1.3, 3),
+            }
+            for index, (name, thing) in enumerate(CLASSES)
+        ],
+        "parameters": {"total": 5_730_000 if fused else 4_120_000, "trainable": 3_000_000},
+    }
+    return content | changes
+
+
+def evaluations(seeds: tuple[int, ...] = (0, 1, 2)) -> list[dict[str, Any]]:
+    """Builds the evaluations of all runs and seeds."""
+    levels = {"swin_ft": 31.0, "dino_ft": 30.0, "sam_fz": 27.0, "fused": 33.5}
+    return [evaluation(run, seed, base) for run, base in levels.items() for seed in seeds]
+
+
+def write_evaluations(folder: Path, contents: list[dict[str, Any]]) -> list[Path]:
+    """Writes one file per evaluation."""
+    paths = []
+    for content in contents:
+        path = folder / f"{content['run']}_{content['seed']}.json"
+        path.write_text(json.dumps(content), encoding="utf-8")
+        paths.append(path)
+    return paths
+
+
+def write_benchmarks(folder: Path) -> dict[Path, str]:
+    """Writes three benchmark files as Snakemake does: extended, unsampled (``NA``) and plain."""
+    sampled = {"s": 12.5, "h:m:s": "0:00:12", "max_rss": 812.4, "max_vms": 3000.0, "cpu_time": 20.25}
+    short = {"s": 0.31, "h:m:s": "0:00:00", "max_rss": "NA", "cpu_time": "NA"}
+    contents = {
+        "extract.jsonl": [
+            sampled | {"rule_name": "extract_features", "wildcards": {"encoder": "mini_dino"}},
+            sampled | {"rule_name": "extract_features", "s": 7.5, "max_rss": 640.0},
+        ],
+        "select.jsonl": [short | {"rule_name": "select"}],
+        "train.jsonl": [{"s": 300, "h:m:s": "0:05:00", "max_rss": 1500.0, "cpu_time": 580.0}],
+    }
+    files = {}
+    for name, records in contents.items():
+        path = folder / name
+        path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+        files[path] = path.stem
+    return files

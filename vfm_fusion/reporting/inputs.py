@@ -1,0 +1,120 @@
+"""Reads the result files that tables and figures are made of, and checks them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from vfm_fusion.errors import ReportingError
+
+PROFILE_COLUMNS = ("encoder", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason")
+EVALUATION_KEYS = (
+    *("run", "label", "seed", "dataset", "task", "images", "master", "auxiliary", "stride", "operator"),
+    *("metrics", "reasons", "per_class", "parameters"),
+)
+SELECTION_KEYS = (
+    *("dataset", "task", "stride_by", "master", "auxiliary", "stride", "reverse"),
+    *("ranks", "strides", "margins", "reasons"),
+)
+
+
+def read_profiles(paths: Iterable[Path]) -> pd.DataFrame:
+    """Reads and joins the profile summaries of several encoders.
+
+    Returns:
+        One row per encoder x stride x score with the columns ``PROFILE_COLUMNS``; ``mean``, ``ci_low`` and
+        ``ci_high`` are NaN where the score is undefined on every image, and ``reason`` then says why.
+
+    Raises:
+        ReportingError: no file, a missing column, or the same encoder, stride and score twice.
+    """
+    frames = []
+    for path in paths:
+        frame = pd.read_parquet(path)
+        absent = [column for column in PROFILE_COLUMNS if column not in frame]
+        if absent:
+            raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+        frames.append(frame[list(PROFILE_COLUMNS)])
+    if not frames:
+        raise ReportingError("no profile summary was given; at least one encoder must be profiled")
+    profiles = pd.concat(frames, ignore_index=True)
+    twice = profiles[profiles.duplicated(["encoder", "stride", "score"])]
+    if len(twice):
+        raise ReportingError(
+            f"profile given twice: {twice[['encoder', 'stride', 'score']].iloc[0].to_dict()}"
+        )
+    return profiles
+
+
+def read_selection(path: Path) -> dict[str, Any]:
+    """Reads ``selection.json``.
+
+    Raises:
+        ReportingError: the file is not a JSON object with the keys of a selection.
+    """
+    return _read_json(path, SELECTION_KEYS)
+
+
+def read_evaluation(path: Path) -> dict[str, Any]:
+    """Reads one run's ``evaluation.json``; see :func:`read_selection` for the error."""
+    return _read_json(path, EVALUATION_KEYS)
+
+
+def read_benchmarks(files: Mapping[Path, str]) -> pd.DataFrame:
+    """Reads Snakemake benchmark files (JSON lines, plain or extended).
+
+    Args:
+        files: path to the name of the rule, used where a record does not name its own (plain format).
+
+    Returns:
+        One row per job: ``rule`` (str), ``seconds`` (wall clock), ``cpu_seconds`` and ``max_rss`` (MB);
+        NaN where Snakemake could not sample (jobs shorter than its sampling interval write ``NA``).
+
+    Raises:
+        ReportingError: a line is not a JSON object or has no running time.
+    """
+    jobs = []
+    for path, rule in files.items():
+        for line_number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if not line.strip():
+                continue
+            record = _parse(line, f"{path}, line {line_number}")
+            if not isinstance(record.get("s"), int | float):
+                raise ReportingError(
+                    f"{path}, line {line_number}: no running time 's'; found {sorted(record)}"
+                )
+            jobs.append(
+                {
+                    "rule": record.get("rule_name") or rule,
+                    "seconds": float(record["s"]),
+                    "cpu_seconds": _sampled(record.get("cpu_time")),
+                    "max_rss": _sampled(record.get("max_rss")),
+                }
+            )
+    return pd.DataFrame(jobs, columns=["rule", "seconds", "cpu_seconds", "max_rss"])
+
+
+def _sampled(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _read_json(path: Path, keys: Iterable[str]) -> dict[str, Any]:
+    content = _parse(path.read_text(encoding="utf-8"), str(path))
+    absent = [key for key in keys if key not in content]
+    if absent:
+        raise ReportingError(f"{path}: keys {absent} are missing; found {sorted(content)}")
+    return content
+
+
+def _parse(text: str, where: str) -> dict[str, Any]:
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ReportingError(f"{where}: not valid JSON ({error}); rebuild the file") from error
+    if not isinstance(content, dict):
+        raise ReportingError(f"{where}: expected a JSON object, found {type(content).__name__}")
+    return content

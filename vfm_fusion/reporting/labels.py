@@ -1,0 +1,62 @@
+"""Names of encoders in tables and figures, always beside how they were pretrained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vfm_fusion.errors import ReportingError
+
+EncoderLabels = Mapping[str, Mapping[str, str]]
+"""Encoder key to ``{"label": name in print, "pretraining": e.g. "untrained (seeded)"}``."""
+
+
+def label(labels: EncoderLabels, encoder: str) -> str:
+    """Returns the encoder's name in print.
+
+    Raises:
+        ReportingError: the encoder has no label.
+    """
+    return _look_up(labels, encoder)["label"]
+
+
+def pretraining(labels: EncoderLabels, encoder: str) -> str:
+    """Returns how the encoder was pretrained; see :func:`label` for the error."""
+    return _look_up(labels, encoder)["pretraining"]
+
+
+def full_label(labels: EncoderLabels, encoder: str) -> str:
+    """Returns name and pretraining in one line, for legends and sentences.
+
+    >>> full_label({"d": {"label": "DINO", "pretraining": "untrained"}}, "d")
+    'DINO · untrained'
+    """
+    return f"{label(labels, encoder)} · {pretraining(labels, encoder)}"
+
+
+def mode(trainable: bool) -> str:
+    """Returns the paper's short form: FT (fine-tuned) or FZ (frozen)."""
+    return "FT" if trainable else "FZ"
+
+
+def run_encoders(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
+    """Describes a run's encoders in one line: names, FT/FZ, pretraining, stride.
+
+    Args:
+        evaluation: one parsed ``evaluation.json``.
+        labels: names in print.
+    """
+    master, auxiliary = evaluation["master"], evaluation["auxiliary"]
+    text = f"{label(labels, master['encoder'])} {mode(master['trainable'])} · {master['pretraining']}"
+    if auxiliary is not None:
+        text += (
+            f" + {label(labels, auxiliary['encoder'])} {mode(False)} · {auxiliary['pretraining']}"
+            f", injected at OS {evaluation['stride']}"
+        )
+    return text
+
+
+def _look_up(labels: EncoderLabels, encoder: str) -> Mapping[str, str]:
+    if encoder not in labels:
+        raise ReportingError(f"encoder {encoder!r} has no label; there are labels for: {', '.join(labels)}")
+    return labels[encoder]

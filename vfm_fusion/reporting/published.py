@@ -1,0 +1,40 @@
+"""Published reference values (``resources/published/*.csv``), shown beside measured ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from vfm_fusion.errors import ReportingError
+
+COLUMNS = ("table", "dataset", "model", "mode", "metric", "class_name", "output_stride", "value", "source")
+
+
+def read_published(path: Path) -> pd.DataFrame:
+    """Reads reference values, one row per value with its table and source.
+
+    Raises:
+        ReportingError: a column is missing, or a value has no source.
+    """
+    frame = pd.read_csv(path, dtype={"table": "string", "output_stride": "Int64"})
+    absent = [column for column in COLUMNS if column not in frame]
+    if absent:
+        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    if frame[["value", "source"]].isna().any(axis=None):
+        raise ReportingError(f"{path}: every published value needs a number and a source")
+    return frame
+
+
+def published_table(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    """Returns the rows of one published table, for example ``"5"``.
+
+    Raises:
+        ReportingError: the table has no value in the file.
+    """
+    rows = frame[frame["table"] == table]
+    if rows.empty:
+        raise ReportingError(
+            f"no published value of table {table!r}; there are: {sorted(frame['table'].unique())}"
+        )
+    return rows

@@ -1,0 +1,1 @@
+"""Writers of one table: CSV, LaTeX, Markdown, HTML."""

@@ -1,0 +1,190 @@
+"""Segmentation quality of every run (the paper's Tables 1 to 3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from vfm_fusion.reporting.labels import EncoderLabels, label, mode
+from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
+from vfm_fusion.reporting.table import MISSING, Column, Section, Table
+
+METRICS = ("AP", "AP50", "AP75", "APs", "mIoU", "PQ")
+"""Metrics of the table, all in percent."""
+
+
+def main_results_table(
+    evaluations: Iterable[Evaluation],
+    labels: EncoderLabels,
+    runs: Mapping[str, str],
+    seeds: Sequence[int],
+    published: pd.DataFrame | None = None,
+) -> Table:
+    """Builds the table of results, in percent, mean and sample standard deviation over seeds.
+
+    A run without all its seeds shows no mean: its cells and the table's ``problems`` say what is missing, and
+    the CSV file holds what exists, seed by seed.
+
+    Args:
+        evaluations: parsed ``evaluation.json`` of every run and seed that exists.
+        labels: names of the encoders in print.
+        runs: expected runs, key to label, in the order of the rows.
+        seeds: expected seeds.
+        published: rows of a published result table, shown below as a section of its own.
+
+    Raises:
+        ReportingError: evaluations that do not belong into one table (see
+            :func:`vfm_fusion.reporting.seeds.collect_runs`) or an undefined metric without a reason.
+    """
+    results = collect_runs(evaluations, runs, seeds)
+    rows = pd.DataFrame([_row(result, labels, seeds) for result in results])
+    sections = [Section("", rows)]
+    notes = [_what_note(results), seeds_note(seeds), "FT: fine-tuned, FZ: frozen. Bold: best measured value."]
+    if published is not None:
+        sections = [Section("Measured", rows), _published_section(published)]
+        notes.append(_published_note(published))
+    first = next((result.any for result in results if result.any), None)
+    where = f" on {first['dataset']}" if first else ""
+    return Table(
+        name="main_results",
+        caption=(
+            f"Segmentation results{where}, in percent: instance AP, AP50, AP75 and APs (small objects), "
+            "semantic mIoU and panoptic PQ. OS: output stride at which the auxiliary is injected."
+        ),
+        data=pd.DataFrame([record for result in results for record in _records(result, labels, seeds)]),
+        columns=_columns(),
+        sections=tuple(sections),
+        notes=tuple(note for note in notes if note),
+        problems=tuple(result.problem for result in results if result.problem),
+    )
+
+
+def _columns() -> tuple[Column, ...]:
+    return (
+        Column("run", "Run"),
+        Column("master", "Master, pretraining", detail="master_pretraining"),
+        Column("auxiliary", "Auxiliary, pretraining", detail="auxiliary_pretraining"),
+        Column("stride", "OS"),
+        *(
+            Column(metric, metric, digits=1, best="max", spread=f"{metric}_std", reason=f"{metric}_reason")
+            for metric in METRICS
+        ),
+        Column("parameters", "Params (M)", digits=2, reason="parameters_reason"),
+        Column("seeds", "Seeds"),
+    )
+
+
+def _row(result: RunResults, labels: EncoderLabels, seeds: Sequence[int]) -> dict[str, Any]:
+    row: dict[str, Any] = {"run": result.label, **_encoders(result.any, labels)}
+    for metric in METRICS:
+        summary = result.summarise(_values(result, metric))
+        row |= {metric: summary.mean, f"{metric}_std": summary.std, f"{metric}_reason": summary.reason}
+    row["parameters"] = result.any["parameters"]["total"] / 1e6 if result.any else math.nan
+    row["parameters_reason"] = result.reason
+    row["seeds"] = f"{len(result.by_seed)} of {len(seeds)}" if result.missing else str(len(seeds))
+    return row
+
+
+def _encoders(evaluation: Evaluation | None, labels: EncoderLabels) -> dict[str, str]:
+    if evaluation is None:
+        return {
+            "master": MISSING,
+            "master_pretraining": "",
+            "auxiliary": MISSING,
+            "auxiliary_pretraining": "",
+            "stride": MISSING,
+        }
+    master, auxiliary = evaluation["master"], evaluation["auxiliary"]
+    return {
+        "master": f"{label(labels, master['encoder'])} {mode(master['trainable'])}",
+        "master_pretraining": master["pretraining"],
+        "auxiliary": f"{label(labels, auxiliary['encoder'])} {mode(False)}" if auxiliary else "none",
+        "auxiliary_pretraining": auxiliary["pretraining"] if auxiliary else "",
+        "stride": str(evaluation["stride"]) if auxiliary else "",
+    }
+
+
+def _values(result: RunResults, metric: str) -> dict[int, tuple[float | None, str]]:
+    return {
+        seed: (evaluation["metrics"].get(metric), evaluation["reasons"].get(metric, ""))
+        for seed, evaluation in result.by_seed.items()
+    }
+
+
+def _records(result: RunResults, labels: EncoderLabels, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    """Tidy rows: one per run, metric and seed, and one per run and metric for the mean (empty seed)."""
+    records = []
+    for metric in METRICS:
+        values = _values(result, metric)
+        for seed in seeds:
+            value, reason = values.get(seed, (None, "not evaluated"))
+            records.append(_record(result, labels, metric, str(seed), value, math.nan, reason))
+        summary = result.summarise(values)
+        records.append(_record(result, labels, metric, "all", summary.mean, summary.std, summary.reason))
+    return records
+
+
+def _record(
+    result: RunResults,
+    labels: EncoderLabels,
+    metric: str,
+    seed: str,
+    value: float | None,
+    std: float,
+    reason: str,
+) -> dict[str, Any]:
+    known = result.any
+    return {
+        "run": result.key,
+        "label": result.label,
+        **_encoders(known, labels),
+        "operator": (known["operator"] or "") if known else "",
+        "images": known["images"] if known else pd.NA,
+        "parameters": known["parameters"]["total"] if known else pd.NA,
+        "trainable_parameters": known["parameters"]["trainable"] if known else pd.NA,
+        "metric": metric,
+        "seed": seed,
+        "value": math.nan if value is None else value,
+        "std": std,
+        "reason": reason if value is None or math.isnan(value) else "",
+    }
+
+
+def _what_note(results: Sequence[RunResults]) -> str:
+    first = next((result.any for result in results if result.any), None)
+    return f"n = {first['images']} validation images; task: {first['task']}." if first else ""
+
+
+def _published_section(published: pd.DataFrame) -> Section:
+    rows = []
+    for (model, run_mode), values in published.groupby(["model", "mode"], sort=False, dropna=False):
+        by_metric = dict(zip(values["metric"], values["value"], strict=True))
+        row: dict[str, Any] = {
+            "run": model,
+            "master": "" if pd.isna(run_mode) else run_mode,
+            "master_pretraining": "",
+            "auxiliary": "",
+            "auxiliary_pretraining": "",
+            "stride": "",
+            "parameters": math.nan,
+            "parameters_reason": "",
+            "seeds": "",
+        }
+        for metric in METRICS:
+            row |= {
+                metric: by_metric.get(metric, math.nan),
+                f"{metric}_std": math.nan,
+                f"{metric}_reason": "",
+            }
+        rows.append(row)
+    title = f"Published (Table {published['table'].iloc[0]}), pretrained weights"
+    return Section(title, pd.DataFrame(rows), ranked=False, absent="not published")
+
+
+def _published_note(published: pd.DataFrame) -> str:
+    sources = ", ".join(sorted(set(published["source"])))
+    datasets = ", ".join(sorted(set(published["dataset"])))
+    return f"Published values are of full-size models on {datasets} ({sources}); —: not published."

@@ -1,0 +1,139 @@
+"""What every data set looks like to the rest of the project."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from vfm_fusion.datasets.images import read_image
+from vfm_fusion.errors import CorruptImageError
+
+VOID = 255
+"""Train id of pixels that belong to no evaluated class."""
+
+
+@dataclass(frozen=True)
+class Category:
+    """An evaluated class.
+
+    Attributes:
+        id: train id, contiguous from 0.
+        name: the data set's own name.
+        isthing: True for a countable class, which has instances.
+        color: (red, green, blue), 0..255, of the data set's official palette.
+    """
+
+    id: int
+    name: str
+    isthing: bool
+    color: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Instances:
+    """The annotated objects of one image; thing classes only.
+
+    Attributes:
+        ids: ``(H, W)`` int32; 0 = no object, object k is k + 1.
+        categories: ``(n,)`` int64 train ids.
+        crowd: ``(n,)`` bool; a region of things that were not annotated one by one (a Cityscapes group). It
+            is ignored in AP.
+    """
+
+    ids: np.ndarray
+    categories: np.ndarray
+    crowd: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.categories)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image with its labels.
+
+    Attributes:
+        image_id: unique within the split.
+        image: ``(H, W, 3)`` uint8 RGB.
+        semantic: ``(H, W)`` uint8 train ids, :data:`VOID` elsewhere; None when the split has no labels.
+        instances: the objects; None when the data set does not annotate them.
+    """
+
+    image_id: str
+    image: np.ndarray
+    semantic: np.ndarray | None
+    instances: Instances | None
+
+
+class Dataset(ABC):
+    """A split: images and labels in the order of its index.
+
+    Args:
+        root: folder that the paths of the index are relative to.
+        index: see :mod:`vfm_fusion.datasets.index`.
+    """
+
+    def __init__(self, root: Path, index: pd.DataFrame) -> None:
+        self._root = root
+        self._index = index
+        self.ids: tuple[str, ...] = tuple(index["image_id"])
+
+    @property
+    @abstractmethod
+    def categories(self) -> tuple[Category, ...]:
+        """The evaluated classes, in the order of their ids."""
+
+    @abstractmethod
+    def _read_semantic(self, path: Path) -> np.ndarray:
+        """Reads a label file: ``(H, W)`` uint8 train ids."""
+
+    @abstractmethod
+    def _read_instances(self, path: Path) -> Instances:
+        """Reads an instance file."""
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def image(self, position: int) -> np.ndarray:
+        """Decodes only the image: ``(H, W, 3)`` uint8 RGB.
+
+        Raises:
+            CorruptImageError: the file cannot be decoded.
+            DatasetLayoutError: the file is missing.
+        """
+        return read_image(self._root / self._index["image"].iloc[position])
+
+    def __getitem__(self, position: int) -> Sample:
+        """Decodes an image and its labels.
+
+        Raises:
+            CorruptImageError: a file cannot be decoded, or a label's size is not the image's.
+            LabelError: a label file holds an id that the data set does not define.
+            DatasetLayoutError: a file is missing.
+        """
+        image = self.image(position)
+        semantic_path = self._label_path("semantic", position)
+        instance_path = self._label_path("instance", position)
+        semantic = self._read_semantic(semantic_path) if semantic_path else None
+        instances = self._read_instances(instance_path) if instance_path else None
+        if semantic is not None:
+            _check_size(semantic_path, semantic, image)
+        if instances is not None:
+            _check_size(instance_path, instances.ids, image)
+        return Sample(self.ids[position], image, semantic, instances)
+
+    def _label_path(self, column: str, position: int) -> Path | None:
+        relative = self._index[column].iloc[position]
+        return None if pd.isna(relative) else self._root / relative
+
+
+def _check_size(path: Path | None, labels: np.ndarray, image: np.ndarray) -> None:
+    if labels.shape != image.shape[:2]:
+        raise CorruptImageError(
+            f"{path}: the labels are {labels.shape[0]} x {labels.shape[1]} pixels (height x width), their "
+            f"image {image.shape[0]} x {image.shape[1]}. Take both from the same release of the data set."
+        )

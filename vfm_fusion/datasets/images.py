@@ -1,0 +1,96 @@
+"""Decoding of images and label rasters, by defined rules."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import DTypeLike
+from PIL import Image, ImageOps
+
+from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
+
+_COLOR_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
+_GREY16_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+_LABEL_MODES = _GREY16_MODES | {"1", "L", "P", "I"}
+_DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
+
+
+def read_image(path: Path) -> np.ndarray:
+    """Decodes an image to RGB.
+
+    An EXIF orientation is applied; grey and 1-bit are repeated to three channels; palettes are looked up;
+    CMYK and YCbCr are converted; an alpha channel is dropped (the colours stay as stored); of 16-bit samples
+    the high byte is kept. Embedded colour profiles are not applied.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB, contiguous.
+
+    Raises:
+        CorruptImageError: empty, truncated, damaged, not an image, implausibly large, or of a pixel type
+            (floating point, LAB) that is not a photograph's.
+        DatasetLayoutError: the file does not exist.
+    """
+    with _decoding(path), Image.open(path) as file:
+        file.load()
+        upright = ImageOps.exif_transpose(file)
+        if upright.mode in _GREY16_MODES:
+            grey = (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
+            return np.repeat(grey[..., None], 3, axis=2)  # (H, W) -> (H, W, 3)
+        if upright.mode in _COLOR_MODES:
+            return np.ascontiguousarray(upright.convert("RGB"))
+        mode = upright.mode
+    raise CorruptImageError(f"{path}: pixel type {mode!r} is not supported. Convert the file to 8-bit RGB.")
+
+
+def read_labels(path: Path, dtype: DTypeLike) -> np.ndarray:
+    """Decodes a single-channel raster of ids, without any scaling; of a palette file, the indices.
+
+    Args:
+        path: the label file.
+        dtype: integer type to return.
+
+    Returns:
+        ``(H, W)`` array of ``dtype``.
+
+    Raises:
+        CorruptImageError: empty, truncated, damaged, not an image, or not single-channel.
+        LabelError: an id does not fit ``dtype``.
+        DatasetLayoutError: the file does not exist.
+    """
+    with _decoding(path), Image.open(path) as file:
+        file.load()
+        mode = file.mode
+        ids = np.array(file)
+    if mode not in _LABEL_MODES:
+        raise CorruptImageError(
+            f"{path}: expected one channel of ids, found pixel type {mode!r}. A colour rendering of the "
+            "labels does not serve; use the id file of the data set."
+        )
+    limits = np.iinfo(dtype)
+    if int(ids.min()) < limits.min or int(ids.max()) > limits.max:
+        raise LabelError(
+            f"{path}: ids {ids.min()}..{ids.max()} do not fit {np.dtype(dtype).name}. This is not the id "
+            "file that the layout asks for."
+        )
+    return ids.astype(dtype)
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[None]:
+    if not path.is_file():
+        raise DatasetLayoutError(f"{path}: no such file. Restore it from the data set's archive.")
+    if path.stat().st_size == 0:
+        raise CorruptImageError(f"{path}: the file is empty. Restore it from the data set's archive.")
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise CorruptImageError(f"{path}: implausibly large ({error}). Check the file.") from error
+    except _DECODER_ERRORS as error:
+        raise CorruptImageError(
+            f"{path}: cannot be decoded ({error}). Restore it from the data set's archive."
+        ) from error

@@ -1,0 +1,76 @@
+"""The known data set kinds, and what can be done with any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from vfm_fusion.config.datasets import DatasetConfig
+from vfm_fusion.datasets import camvid, cityscapes
+from vfm_fusion.datasets.base import Category, Dataset
+from vfm_fusion.datasets.index import Files, complete, files_frame
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one official layout is read.
+
+    Attributes:
+        categories: the evaluated classes.
+        list_files: (root, split) -> the files of a split, after checking the layout.
+        dataset: the data set class.
+    """
+
+    categories: tuple[Category, ...]
+    list_files: Callable[[Path, str], list[Files]]
+    dataset: type[Dataset]
+
+
+_CITYSCAPES = Reader(cityscapes.CATEGORIES, cityscapes.list_files, cityscapes.Cityscapes)
+
+READERS: dict[str, Reader] = {
+    "cityscapes": _CITYSCAPES,
+    "miniscapes": _CITYSCAPES,
+    "camvid": Reader(camvid.CATEGORIES, camvid.list_files, camvid.Camvid),
+}
+"""The reader of each ``kind`` of the configuration."""
+
+
+def categories(config: DatasetConfig) -> tuple[Category, ...]:
+    """The evaluated classes of a data set."""
+    return READERS[config.kind].categories
+
+
+def open_dataset(config: DatasetConfig, root: Path, index: pd.DataFrame) -> Dataset:
+    """Opens a split.
+
+    Args:
+        config: the data set's settings.
+        root: see :func:`vfm_fusion.datasets.roots.data_root`.
+        index: see :func:`vfm_fusion.datasets.index.read_index`.
+    """
+    return READERS[config.kind].dataset(root, index)
+
+
+def index_split(config: DatasetConfig, root: Path, split: str) -> pd.DataFrame:
+    """Checks a split's folders and every file in them, and makes its index, sorted by image id.
+
+    Args:
+        config: the data set's settings.
+        root: folder of the data set.
+        split: ``train`` or ``val``.
+
+    Returns:
+        A table with the columns :data:`vfm_fusion.datasets.index.COLUMNS`.
+
+    Raises:
+        DatasetLayoutError: a folder or file of the official layout is missing, or an id occurs twice.
+        CorruptImageError: a file cannot be decoded, or a label's size is not its image's.
+        LabelError: a label file holds an id that the data set does not define.
+    """
+    reader = READERS[config.kind]
+    frame = files_frame(reader.list_files(root, split), split)
+    return complete(frame, reader.dataset(root, frame), root)

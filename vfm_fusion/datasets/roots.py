@@ -1,0 +1,46 @@
+"""Where the files of a data set lie."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from vfm_fusion.config.datasets import DatasetConfig, MiniscapesConfig
+from vfm_fusion.errors import DatasetLayoutError
+
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})")
+
+
+def data_root(config: DatasetConfig, generated: Path, name: str = "<name>") -> Path:
+    """Finds the folder of a data set.
+
+    Args:
+        config: the data set's settings.
+        generated: folder of a generated data set.
+        name: name of the data set in the configuration, for messages.
+
+    Returns:
+        ``generated`` for a generated data set, otherwise ``config.root`` with ``~`` and environment variables
+        expanded.
+
+    Raises:
+        DatasetLayoutError: an environment variable is not set, or the folder does not exist.
+    """
+    if isinstance(config, MiniscapesConfig):
+        return generated
+    key = f"datasets.{name}.root"
+    for match in _VARIABLE.finditer(config.root):
+        variable = match[1] or match[2]
+        if variable not in os.environ:
+            raise DatasetLayoutError(
+                f"{key}: {config.root!r} uses the environment variable {variable}, which is not set. Set it "
+                f"(export {variable}=/path/to/data) or write the {config.kind} folder itself under {key}."
+            )
+    root = Path(os.path.expandvars(config.root)).expanduser()
+    if not root.is_dir():
+        raise DatasetLayoutError(
+            f"{key}: {config.root!r} is the folder {root}, which does not exist. Set {key} to the folder of "
+            f"the {config.kind} data set."
+        )
+    return root

@@ -1,0 +1,65 @@
+"""Builds the segmentation model of a run from its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.training import HeadConfig, RunConfig
+from vfm_fusion.encoders.build import build_encoder
+from vfm_fusion.errors import TrainingError
+from vfm_fusion.fusion.registry import build_fusion
+from vfm_fusion.segmentation.head import MaskHead
+from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.pyramid import PyramidProjection, derived_channels, projected_channels
+
+
+def build_segmenter(
+    run: RunConfig,
+    encoders: Mapping[str, EncoderConfig],
+    stride: int | None,
+    head: HeadConfig,
+    categories: int,
+    seed: int,
+) -> FusedSegmenter:
+    """Builds a run's model: encoders with their weights, everything else initialised from ``seed``.
+
+    Args:
+        run: the run, with encoder names in place of roles.
+        encoders: encoders by name.
+        stride: injection stride s*; None without an auxiliary.
+        head: the mask head's settings.
+        categories: number of classes.
+        seed: seed of the initial weights of projection, fusion and head.
+
+    Raises:
+        TrainingError: the run names an encoder that is not configured, or has an auxiliary without a stride.
+        WeightsError: an encoder's weights are missing or do not fit.
+    """
+    for role, name in (("master", run.master), ("auxiliary", run.auxiliary)):
+        if name is not None and name not in encoders:
+            raise TrainingError(
+                f"run {run.label!r}: {role} {name!r} is not among the encoders {sorted(encoders)}; "
+                "resolve the roles before training"
+            )
+    if (run.auxiliary is None) != (stride is None):
+        raise TrainingError(
+            f"run {run.label!r}: auxiliary is {run.auxiliary!r} but the injection stride is {stride}"
+        )
+    master = build_encoder(encoders[run.master])
+    auxiliary = None if run.auxiliary is None else build_encoder(encoders[run.auxiliary])
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        channels = projected_channels(master.spec, head.pyramid_channels)
+        fusion = None
+        if auxiliary is not None:
+            fusion = build_fusion(run.fusion, stride, channels, derived_channels(auxiliary.spec))
+            channels = fusion.channels
+        skip = frozenset() if fusion is None else fusion.replaced
+        projection = PyramidProjection(master.spec, head.pyramid_channels, skip)
+        mask_head = MaskHead(channels, categories, head)
+    return FusedSegmenter(
+        master, projection, mask_head, train_master=run.train_master, auxiliary=auxiliary, fusion=fusion
+    )

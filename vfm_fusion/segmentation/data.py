@@ -1,0 +1,146 @@
+"""Training data for the mask head: one binary mask per instance and stuff class (or per class)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+from torch.utils.data import Sampler
+
+from vfm_fusion.config.training import AugmentationConfig
+from vfm_fusion.datasets.base import VOID, Dataset, Instances, Sample
+from vfm_fusion.errors import TrainingError
+from vfm_fusion.segmentation.augment import LabelledImage, augment
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A training batch.
+
+    Attributes:
+        images: ``(B, 3, H, W)`` float32 RGB in [0, 1].
+        masks: per image ``(N, H, W)`` bool.
+        labels: per image ``(N,)`` int64 class indices.
+    """
+
+    images: Tensor
+    masks: list[Tensor]
+    labels: list[Tensor]
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> Batch:
+        """Moves the batch to a device."""
+        return Batch(
+            self.images.to(device, non_blocking=non_blocking),
+            [mask.to(device, non_blocking=non_blocking) for mask in self.masks],
+            [label.to(device, non_blocking=non_blocking) for label in self.labels],
+        )
+
+
+class MaskDataset(TorchDataset):
+    """Augmented samples with their target masks.
+
+    An item is addressed by ``(position, index)``: its place in the stream of training samples and the image's
+    index. The position seeds the augmentation, so an item does not depend on workers or on what was read
+    before.
+    """
+
+    def __init__(self, dataset: Dataset, task: str, config: AugmentationConfig, seed: int) -> None:
+        """Wraps a data set.
+
+        Args:
+            dataset: images and labels.
+            task: ``panoptic`` or ``semantic``.
+            config: augmentation.
+            seed: seed of the augmentation.
+        """
+        self.dataset = dataset
+        self.task = task
+        self.config = config
+        self.seed = seed
+        self.things = {category.id for category in dataset.categories if category.isthing}
+        self.index_of = {category.id: index for index, category in enumerate(dataset.categories)}
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+        """Returns image ``(3, H, W)``, masks ``(N, H, W)`` bool and class indices ``(N,)`` int64.
+
+        Raises:
+            TrainingError: the image lacks the labels that the task needs.
+        """
+        position, index = item
+        sample = self.dataset[index]
+        _check_labels(sample, self.task)
+        instances = sample.instances if self.task == "panoptic" else None
+        ids = np.zeros(sample.semantic.shape, np.int32) if instances is None else instances.ids
+        rng = np.random.default_rng([self.seed, 1, position])
+        augmented = augment(LabelledImage(sample.image, sample.semantic, ids), self.config, rng)
+        masks, labels = self._targets(augmented, instances)
+        image = torch.from_numpy(np.ascontiguousarray(augmented.image.transpose(2, 0, 1)))
+        return image.float() / 255, torch.from_numpy(masks), torch.from_numpy(labels)
+
+    def _targets(
+        self, augmented: LabelledImage, instances: Instances | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        masks: list[np.ndarray] = []
+        labels: list[int] = []
+        for category in np.unique(augmented.semantic):
+            is_region = instances is None or int(category) not in self.things
+            if category != VOID and is_region:
+                masks.append(augmented.semantic == category)
+                labels.append(self.index_of[int(category)])
+        if instances is not None:
+            for number in np.unique(augmented.instances):
+                if number > 0 and not instances.crowd[number - 1]:
+                    masks.append(augmented.instances == number)
+                    labels.append(self.index_of[int(instances.categories[number - 1])])
+        stacked = np.stack(masks) if masks else np.zeros((0, *augmented.semantic.shape), bool)
+        return stacked, np.array(labels, np.int64)
+
+
+class StepSampler(Sampler[list[tuple[int, int]]]):
+    """An endless seeded stream of batches of ``(position, index)``, resumable at any step.
+
+    The stream is a concatenation of permutations of the data set, one per epoch, each from its own seed;
+    step ``t`` holds positions ``t * batch_size`` to ``(t + 1) * batch_size - 1``.
+    """
+
+    def __init__(self, images: int, batch_size: int, seed: int, start_step: int = 0) -> None:
+        self.images = images
+        self.batch_size = batch_size
+        self.seed = seed
+        self.start_step = start_step
+
+    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+        position = self.start_step * self.batch_size
+        epoch = -1
+        while True:
+            batch = []
+            for _ in range(self.batch_size):
+                if position // self.images != epoch:
+                    epoch = position // self.images
+                    order = np.random.default_rng([self.seed, 0, epoch]).permutation(self.images)
+                batch.append((position, int(order[position % self.images])))
+                position += 1
+            yield batch
+
+
+def collate(items: list[tuple[Tensor, Tensor, Tensor]]) -> Batch:
+    """Stacks images and lists masks and labels, whose number differs between images."""
+    images, masks, labels = zip(*items, strict=True)
+    return Batch(torch.stack(images), list(masks), list(labels))
+
+
+def _check_labels(sample: Sample, task: str) -> None:
+    if sample.semantic is None:
+        raise TrainingError(f"image {sample.image_id!r} has no semantic labels; train on a labelled split")
+    if task == "panoptic" and sample.instances is None:
+        raise TrainingError(
+            f"image {sample.image_id!r} has no instance labels, which `training.task: panoptic` needs; "
+            "use `training.task: semantic` for this data set"
+        )

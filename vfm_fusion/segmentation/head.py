@@ -1,0 +1,117 @@
+"""The Mask2Former head on a feature pyramid (Cheng et al., CVPR 2022), from transformers' parts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from vfm_fusion.compat import ensure_torchvision
+from vfm_fusion.config.training import HeadConfig
+from vfm_fusion.errors import ShapeError
+
+ensure_torchvision()
+
+from transformers import Mask2FormerConfig  # noqa: E402  (torchvision must be importable first)
+from transformers.models.mask2former.modeling_mask2former import (  # noqa: E402
+    Mask2FormerPixelDecoder,
+    Mask2FormerPreTrainedModel,
+    Mask2FormerTransformerModule,
+)
+
+
+@dataclass(frozen=True)
+class MaskPrediction:
+    """What the head predicts for a batch.
+
+    Attributes:
+        class_logits: ``(B, Q, K + 1)``; the last class is 'no object'.
+        mask_logits: ``(B, Q, H/4, W/4)``.
+        intermediate: the same pair for the initial queries and after every decoder layer but the last, for
+            deep supervision.
+    """
+
+    class_logits: Tensor
+    mask_logits: Tensor
+    intermediate: tuple[tuple[Tensor, Tensor], ...]
+
+
+def mask2former_config(config: HeadConfig, categories: int) -> Mask2FormerConfig:
+    """Translates the head's settings into transformers' own.
+
+    transformers counts the initial prediction as a decoder layer, hence one more.
+    """
+    return Mask2FormerConfig(
+        num_labels=categories,
+        feature_size=config.hidden_dim,
+        mask_feature_size=config.hidden_dim,
+        hidden_dim=config.hidden_dim,
+        num_attention_heads=config.heads,
+        encoder_layers=config.pixel_decoder_layers,
+        encoder_feedforward_dim=config.pixel_decoder_feedforward_dim,
+        decoder_layers=config.decoder_layers + 1,
+        dim_feedforward=config.feedforward_dim,
+        num_queries=config.queries,
+        train_num_points=config.points,
+        oversample_ratio=config.oversample,
+        importance_sample_ratio=config.importance,
+        no_object_weight=config.no_object_weight,
+        class_weight=config.class_weight,
+        mask_weight=config.mask_weight,
+        dice_weight=config.dice_weight,
+        dropout=0.0,
+    )
+
+
+class MaskHead(nn.Module):
+    """Pixel decoder, masked-attention decoder and class predictor, initialised from scratch."""
+
+    def __init__(self, channels: Mapping[int, int], categories: int, config: HeadConfig) -> None:
+        """Builds the head.
+
+        Args:
+            channels: stride -> channels of the pyramid; strides 4, 8, 16, 32.
+            categories: number of classes K.
+            config: widths, layers and queries.
+        """
+        super().__init__()
+        self.strides = sorted(channels)
+        settings = mask2former_config(config, categories)
+        self.pixel_decoder = Mask2FormerPixelDecoder(settings, [channels[s] for s in self.strides])
+        self.decoder = Mask2FormerTransformerModule(settings.feature_size, settings)
+        self.class_predictor = nn.Linear(settings.hidden_dim, categories + 1)
+        # transformers leaves parts of the decoder uninitialised until the model's own initialiser has run
+        self.apply(Mask2FormerPreTrainedModel(settings)._init_weights)
+
+    def forward(self, pyramid: dict[int, Tensor]) -> MaskPrediction:
+        """Predicts classes and masks.
+
+        Args:
+            pyramid: ``{stride: (B, C, H/stride, W/stride)}`` for OS 4, 8, 16, 32; H and W multiples of 32.
+
+        Raises:
+            ShapeError: the maps are not on the grids of one image size.
+        """
+        self._check(pyramid)
+        pixels = self.pixel_decoder([pyramid[stride] for stride in self.strides], output_hidden_states=False)
+        decoded = self.decoder(
+            multi_scale_features=pixels.multi_scale_features, mask_features=pixels.mask_features
+        )
+        classes = [
+            self.class_predictor(hidden.transpose(0, 1))  # (Q, B, D) -> (B, Q, K + 1)
+            for hidden in decoded.intermediate_hidden_states
+        ]
+        masks = decoded.masks_queries_logits
+        return MaskPrediction(classes[-1], masks[-1], tuple(zip(classes[:-1], masks[:-1], strict=True)))
+
+    def _check(self, pyramid: dict[int, Tensor]) -> None:
+        sizes = {
+            (feature.shape[-2] * stride, feature.shape[-1] * stride) for stride, feature in pyramid.items()
+        }
+        if sorted(pyramid) != self.strides or len(sizes) != 1 or any(side % 32 for side in min(sizes)):
+            shapes = {stride: tuple(feature.shape) for stride, feature in pyramid.items()}
+            raise ShapeError(
+                f"expected maps at strides {self.strides} of one image whose sides are multiples of 32, "
+                f"found {shapes}"
+            )

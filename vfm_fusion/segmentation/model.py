@@ -1,0 +1,93 @@
+"""The segmentation model: encoders -> fusion -> pyramid -> mask head."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.fusion.base import FusionOperator
+from vfm_fusion.segmentation.head import MaskHead, MaskPrediction
+from vfm_fusion.segmentation.pyramid import PyramidProjection, encode
+
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
+
+
+class FusedSegmenter(nn.Module):
+    """A master encoder, an optional frozen auxiliary, one fusion slot and a mask head.
+
+    A frozen encoder stays in evaluation mode and outside the graph. A fine-tuned encoder keeps the running
+    statistics of its batch norms, as is usual for batches of a few images; their affine weights train.
+    """
+
+    def __init__(
+        self,
+        master: Encoder,
+        projection: PyramidProjection,
+        head: MaskHead,
+        *,
+        train_master: bool,
+        auxiliary: Encoder | None = None,
+        fusion: FusionOperator | None = None,
+    ) -> None:
+        """Assembles the model.
+
+        Args:
+            master: encoder of the primary pyramid.
+            projection: brings the master's pyramid to the head's channels.
+            head: the mask head.
+            train_master: fine-tune the master; otherwise it is frozen.
+            auxiliary: encoder that is fused in, always frozen.
+            fusion: how; given exactly when ``auxiliary`` is.
+        """
+        super().__init__()
+        if (auxiliary is None) != (fusion is None):
+            raise ValueError("an auxiliary encoder and a fusion operator come together")
+        self.master = master.requires_grad_(train_master)
+        self.auxiliary = None if auxiliary is None else auxiliary.requires_grad_(False)
+        self.projection = projection
+        self.fusion = fusion
+        self.head = head
+        self.train_master = train_master
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> FusedSegmenter:
+        """Sets the mode of what is trained; frozen encoders and batch-norm statistics stay as they are."""
+        super().train(mode)
+        for encoder in (self.master, self.auxiliary):
+            if encoder is None:
+                continue
+            if encoder is self.auxiliary or not self.train_master:
+                encoder.eval()
+            for module in encoder.modules():
+                if isinstance(module, _BATCH_NORMS):
+                    module.eval()
+        return self
+
+    def pyramid(self, images: Tensor) -> dict[int, Tensor]:
+        """Returns the fused pyramid ``{stride: (B, C, H/stride, W/stride)}`` that the head reads."""
+        with torch.set_grad_enabled(self.train_master and torch.is_grad_enabled()):
+            native = encode(self.master, images)
+        pyramid = self.projection(native, tuple(images.shape[-2:]))
+        if self.fusion is None:
+            return pyramid
+        with torch.no_grad():
+            injected = encode(self.auxiliary, images)
+        return self.fusion(pyramid, injected)
+
+    def forward(self, images: Tensor) -> MaskPrediction:
+        """Predicts classes and masks.
+
+        Args:
+            images: ``(B, 3, H, W)`` float RGB in [0, 1]; H and W multiples of 32.
+        """
+        return self.head(self.pyramid(images))
+
+    def trained_names(self) -> set[str]:
+        """Returns the names of the parameters that training changes: the only ones worth saving."""
+        return {name for name, parameter in self.named_parameters() if parameter.requires_grad}
+
+    def count_parameters(self) -> dict[str, int]:
+        """Returns the number of parameters, ``total`` and ``trainable``."""
+        sizes = [(parameter.numel(), parameter.requires_grad) for parameter in self.parameters()]
+        return {"total": sum(n for n, _ in sizes), "trainable": sum(n for n, trained in sizes if trained)}

@@ -1,0 +1,51 @@
+"""AdamW's parameter groups and the learning-rate schedule of the Mask2Former recipe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.segmentation.model import FusedSegmenter
+
+
+def parameter_groups(model: FusedSegmenter, recipe: TrainingConfig) -> list[dict[str, Any]]:
+    """Groups the trainable parameters by learning rate and weight decay.
+
+    The master encoder learns at ``encoder_lr_multiplier`` times the rate. Only weight matrices and kernels
+    decay: no norms, no biases, no embeddings (position, level, query, relative-position tables).
+
+    Returns:
+        Groups for ``torch.optim.AdamW``, in a fixed order, empty ones left out.
+    """
+    groups: dict[tuple[bool, bool], list[nn.Parameter]] = {
+        (encoder, decays): [] for encoder in (False, True) for decays in (True, False)
+    }
+    for module_name, module in model.named_modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            if parameter.requires_grad:
+                key = (f"{module_name}.".startswith("master."), _decays(module, name, parameter))
+                groups[key].append(parameter)
+    return [
+        {
+            "params": parameters,
+            "lr": recipe.learning_rate * (recipe.encoder_lr_multiplier if encoder else 1.0),
+            "weight_decay": recipe.weight_decay if decays else 0.0,
+        }
+        for (encoder, decays), parameters in groups.items()
+        if parameters
+    ]
+
+
+def learning_rate_factor(step: int, recipe: TrainingConfig) -> float:
+    """Returns the factor on every learning rate at ``step`` (from 0): linear warm-up times polynomial decay.
+
+    It is 0 from ``recipe.steps`` on.
+    """
+    warmup = min(1.0, (step + 1) / recipe.warmup_steps) if recipe.warmup_steps else 1.0
+    return warmup * max(0.0, 1.0 - step / recipe.steps) ** recipe.poly_power
+
+
+def _decays(module: nn.Module, name: str, parameter: nn.Parameter) -> bool:
+    return name.endswith("weight") and parameter.ndim >= 2 and not isinstance(module, nn.Embedding)

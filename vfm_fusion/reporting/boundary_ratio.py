@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
+from vfm_fusion.datasets.base import VOID
 from vfm_fusion.errors import ShapeError
-
-VOID = 255
 
 
 def boundary_to_area(

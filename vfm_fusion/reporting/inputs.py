@@ -11,7 +11,7 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 
-PROFILE_COLUMNS = ("encoder", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason")
+PROFILE_COLUMNS = ("stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason")
 EVALUATION_KEYS = (
     *("run", "label", "seed", "dataset", "task", "images", "master", "auxiliary", "stride", "operator"),
     *("metrics", "reasons", "per_class", "parameters"),
@@ -22,32 +22,40 @@ SELECTION_KEYS = (
 )
 
 
-def read_profiles(paths: Iterable[Path]) -> pd.DataFrame:
-    """Reads and joins the profile summaries of several encoders.
+def read_profiles(files: Mapping[str, Path]) -> pd.DataFrame:
+    """Reads and joins the profile summaries of several encoders (Parquet, see ``metrics.profile.summarise``).
+
+    Args:
+        files: encoder key to its summary.
 
     Returns:
-        One row per encoder x stride x score with the columns ``PROFILE_COLUMNS``; ``mean``, ``ci_low`` and
-        ``ci_high`` are NaN where the score is undefined on every image, and ``reason`` then says why.
+        One row per encoder x stride x score: ``encoder`` and ``PROFILE_COLUMNS``. ``images`` counts the ones
+        behind the mean, ``undefined`` the others; ``mean``, ``ci_low`` and ``ci_high`` are NaN where no image
+        is left, and ``reason`` then says why.
 
     Raises:
-        ReportingError: no file, a missing column, or the same encoder, stride and score twice.
+        ReportingError: no file, a missing column, another encoder's file, or a stride and score twice.
     """
-    frames = []
-    for path in paths:
-        frame = pd.read_parquet(path)
-        absent = [column for column in PROFILE_COLUMNS if column not in frame]
-        if absent:
-            raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
-        frames.append(frame[list(PROFILE_COLUMNS)])
-    if not frames:
+    if not files:
         raise ReportingError("no profile summary was given; at least one encoder must be profiled")
-    profiles = pd.concat(frames, ignore_index=True)
-    twice = profiles[profiles.duplicated(["encoder", "stride", "score"])]
+    return pd.concat([_read_profile(encoder, path) for encoder, path in files.items()], ignore_index=True)
+
+
+def _read_profile(encoder: str, path: Path) -> pd.DataFrame:
+    frame = pd.read_parquet(path)
+    absent = [column for column in PROFILE_COLUMNS if column not in frame]
+    if absent:
+        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    if "encoder" in frame and set(frame["encoder"]) != {encoder}:
+        found = sorted(set(frame["encoder"]))
+        raise ReportingError(f"{path}: expected the profile of {encoder!r}, found {found}")
+    twice = frame[frame.duplicated(["stride", "score"])]
     if len(twice):
-        raise ReportingError(
-            f"profile given twice: {twice[['encoder', 'stride', 'score']].iloc[0].to_dict()}"
-        )
-    return profiles
+        first = twice[["stride", "score"]].iloc[0].to_dict()
+        raise ReportingError(f"{path}: {first} occurs twice; profile the encoder again")
+    frame = frame[list(PROFILE_COLUMNS)]
+    frame.insert(0, "encoder", encoder)
+    return frame
 
 
 def read_selection(path: Path) -> dict[str, Any]:

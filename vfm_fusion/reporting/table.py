@@ -15,9 +15,9 @@ from vfm_fusion.errors import ReportingError
 class Column:
     """How one column of a section's frame is shown.
 
-    A cell of a numeric column is its value rounded to ``digits``; a missing value (NaN, None) prints an em dash
-    with a footnote that holds its reason; an empty string (not applicable) prints nothing. Columns named by ``spread``, ``interval``, ``detail``, ``reason`` and
-    ``underline`` belong to the same frame.
+    A cell of a numeric column is its value rounded to ``digits``. A missing value (NaN, None) prints an em
+    dash with a footnote that holds its reason; an empty string (not applicable) prints nothing. Columns named
+    by ``spread``, ``interval``, ``detail``, ``reason`` and ``underline`` belong to the same frame.
 
     Attributes:
         key: column of the frame.

@@ -20,12 +20,10 @@ RUNS = {"swin_ft": "Swin", "dino_ft": "DINO", "sam_fz": "SAM2_tiny", "fused": "O
 CLASSES = (("sky", False), ("road", False), ("person", True), ("rider", True), ("car", True), ("bus", True))
 
 
-def write_profiles(
-    folder: Path, seed: int = 0, images: int = 80, undefined_at: int | None = 32
-) -> list[Path]:
-    """Writes one profile summary per encoder; SC of ``swin`` is undefined at ``undefined_at``."""
+def write_profiles(folder: Path, seed: int = 0, images: int = 80) -> dict[str, Path]:
+    """Writes one profile summary per encoder; SC of ``swin`` is undefined at OS 32."""
     rng = np.random.default_rng(seed)
-    paths = []
+    paths = {}
     for encoder, (sc, ef) in LEVELS.items():
         rows = []
         for index, stride in enumerate(STRIDES):
@@ -33,16 +31,16 @@ def write_profiles(
                 peak = 1.6 if encoder == "mini_sam" and stride == 16 else 1.0
                 mean = ef * peak * (1 + 0.2 * index) if score == "ef" else sc * (1 - 0.08 * index)
                 half = mean * rng.uniform(0.02, 0.06)
-                row = {"encoder": encoder, "stride": stride, "score": score, "mean": mean}
+                row = {"stride": stride, "score": score, "mean": mean}
                 row |= {"ci_low": mean - half, "ci_high": mean + half, "images": images}
-                row |= {"undefined": 0, "reason": ""}
-                if encoder == "swin" and score == "sc" and stride == undefined_at:
+                row |= {"undefined": 0, "reason": None}
+                if encoder == "swin" and score == "sc" and stride == 32:
                     row |= dict.fromkeys(("mean", "ci_low", "ci_high"), float("nan"))
-                    row |= {"undefined": images, "reason": "grid_too_fine"}
+                    row |= {"images": 0, "undefined": images, "reason": "grid_too_fine"}
                 rows.append(row)
         path = folder / f"{encoder}.parquet"
         pd.DataFrame(rows).to_parquet(path)
-        paths.append(path)
+        paths[encoder] = path
     return paths
 
 
@@ -79,6 +77,7 @@ def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, An
     }
     metrics |= {"APm": None, "APl": None, "SQ": 70.0, "RQ": 50.0}
     fused = run == "fused"
+    injected = {"encoder": "mini_sam", "pretraining": LABELS["mini_sam"]["pretraining"]}
     master = {"swin_ft": "swin", "sam_fz": "mini_sam"}.get(run, "mini_dino")
     content = {
         "run": run,
@@ -92,9 +91,7 @@ def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, An
             "trainable": run != "sam_fz",
             "pretraining": LABELS[master]["pretraining"],
         },
-        "auxiliary": {"encoder": "mini_sam", "pretraining": LABELS["mini_sam"]["pretraining"]}
-        if fused
-        else None,
+        "auxiliary": injected if fused else None,
         "stride": 16 if fused else None,
         "operator": "replace" if fused else None,
         "metrics": metrics,

@@ -128,7 +128,7 @@ def _tidy(profiles: pd.DataFrame, labels: EncoderLabels, encoders: list[str]) ->
 
 
 def _images_note(shown: pd.DataFrame) -> str:
-    counts = sorted({int(count) for count in shown["images"]})
+    counts = sorted({int(count) for count in shown["images"] + shown["undefined"]})
     total = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     undefined = shown[shown["undefined"] > 0]
     note = f"n = {total} images."
@@ -170,4 +170,7 @@ def _published_section(published: pd.DataFrame, strides: list[int]) -> Section:
 def _published_note(published: pd.DataFrame) -> str:
     sources = ", ".join(sorted(set(published["source"])))
     datasets = ", ".join(sorted(set(published["dataset"])))
-    return f"Published values are of full-size encoders on {datasets} ({sources}), without intervals; —: not published."
+    return (
+        f"Published values are of full-size encoders on {datasets} ({sources}), without intervals; "
+        "—: not published."
+    )

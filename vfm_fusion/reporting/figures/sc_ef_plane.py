@@ -1,0 +1,92 @@
+"""Encoders in the plane of SC and EF, with the chosen pair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
+
+from vfm_fusion.reporting.figures.profiles import interval_note
+from vfm_fusion.reporting.labels import EncoderLabels, full_label
+from vfm_fusion.reporting.style import COLUMN_WIDTH, SeriesStyle, series_styles, styled
+
+
+@styled
+def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection: Mapping[str, Any]) -> Figure:
+    """Draws each encoder's path through the SC-EF plane, one point per output stride.
+
+    Args:
+        profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`; a stride at which SC or EF is
+            undefined has no point.
+        labels: names in print; their order is the order of colours.
+        selection: parsed ``selection.json``; master and auxiliary are named in the legend, a ring marks the
+            auxiliary at its injection stride.
+
+    Raises:
+        ReportingError: an encoder has no label.
+    """
+    looks = series_styles(list(labels))
+    wide = profiles[profiles["score"].isin(["sc", "ef"])].pivot_table(
+        index=["encoder", "stride"], columns="score", values=["mean", "ci_low", "ci_high"]
+    )
+    encoders = [encoder for encoder in labels if encoder in set(profiles["encoder"])]
+    figure = Figure(figsize=(COLUMN_WIDTH, 3.1), layout="constrained")
+    axes = figure.subplots()
+    lowest = min(encoders, key=lambda encoder: wide.loc[encoder]["mean"]["ef"].mean())
+    for encoder in encoders:
+        path = wide.loc[encoder].dropna().sort_index()
+        role = next((f"{r}: " for r in ("master", "auxiliary") if selection[r] == encoder), "")
+        _draw_path(axes, path, looks[encoder], role + full_label(labels, encoder), above=encoder != lowest)
+        if encoder == selection["auxiliary"] and selection["stride"] in path.index:
+            point = path.loc[selection["stride"], "mean"]
+            axes.plot(
+                [point["sc"]],
+                [point["ef"]],
+                "o",
+                markersize=11,
+                markerfacecolor="none",
+                markeredgecolor="black",
+                markeredgewidth=0.9,
+            )
+    axes.set_xlabel("Structural Coherence (SC)")
+    axes.set_ylabel("Edge Fidelity (EF)")
+    axes.set_ylim(bottom=0)
+    axes.margins(x=0.08, y=0.1)
+    axes.locator_params(axis="x", nbins=6)
+    figure.legend(
+        loc="outside upper left", ncols=1, title=interval_note(profiles) + "; numbers: OS", alignment="left"
+    )
+    return figure
+
+
+def _draw_path(axes: Axes, path: pd.DataFrame, look: SeriesStyle, name: str, above: bool) -> None:
+    mean, low, high = path["mean"], path["ci_low"], path["ci_high"]
+    axes.errorbar(
+        mean["sc"],
+        mean["ef"],
+        xerr=(mean["sc"] - low["sc"], high["sc"] - mean["sc"]),
+        yerr=(mean["ef"] - low["ef"], high["ef"] - mean["ef"]),
+        color=look.color,
+        marker=look.marker,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+        elinewidth=0.7,
+        linewidth=0.9,
+        label=name,
+    )
+    for stride, point in mean.iterrows():
+        axes.annotate(
+            str(stride),
+            (point["sc"], point["ef"]),
+            xytext=(0, 6 if above else -6),
+            textcoords="offset points",
+            ha="center",
+            va="bottom" if above else "top",
+            fontsize=7,
+            color=look.color,
+            path_effects=[withStroke(linewidth=1.5, foreground="white")],
+        )

@@ -6,15 +6,15 @@ import statistics
 
 import numpy as np
 import torch
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
 from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics import reasons
 from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.metrics.kmeans import kmeans_labels
 from vfm_fusion.metrics.principal import principal_scores
 from vfm_fusion.metrics.reasons import Score, undefined
+from vfm_fusion.metrics.silhouette import mean_silhouette
 
 MIN_PIXELS = 8
 """Fewer pixels cannot be clustered meaningfully (released code)."""
@@ -24,8 +24,8 @@ def clustering_points(features: FeatureMap, config: MetricConfig, rng: np.random
     """Returns the points that are clustered.
 
     The z-scored channels of all pixels, or of ``max_points`` drawn without replacement; reduced to
-    min(pca_dims, C, n - 1) principal components without whitening. A PCA that keeps every channel only rotates
-    the points, so it is left out.
+    min(pca_dims, C, n - 1) principal components without whitening. A PCA that keeps every channel would only
+    rotate the points, so it is left out.
 
     Args:
         features: the map of one image.
@@ -79,12 +79,12 @@ def silhouettes(points: Tensor, config: MetricConfig, rng: np.random.Generator) 
     for k in config.clusters:
         if not 2 <= k <= len(data) // 2:
             continue
-        labels = KMeans(k, n_init=config.n_init, random_state=config.seed).fit(data).labels_
+        labels = kmeans_labels(data, k, config.n_init, config.seed)
         sizes = np.unique(labels, return_counts=True)[1]
         if sizes.size < 2 or sizes.min() < 2:
             continue
-        sample = silhouette_sample(labels, config.silhouette_points, rng)
-        scores[k] = float(silhouette_score(data[sample], labels[sample]))
+        sample = torch.from_numpy(silhouette_sample(labels, config.silhouette_points, rng))
+        scores[k] = mean_silhouette(points[sample], torch.from_numpy(labels).long()[sample])
     return scores
 
 

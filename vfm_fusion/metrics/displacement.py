@@ -51,7 +51,7 @@ def shifted_correlation(plane: Tensor, dy: int, dx: int) -> float:
 
 
 def correlation_curve(plane: Tensor, radii: tuple[int, ...]) -> Iterator[tuple[int, float]]:
-    """Yields (radius, mean NCC over the 8 directions) in the order of ``radii``, each when it is asked for."""
+    """Yields (radius, mean NCC over the 8 directions) for each of ``radii``, computed when asked for."""
     for radius in radii:
         correlations = [shifted_correlation(plane, radius * dy, radius * dx) for dy, dx in DIRECTIONS]
         yield radius, sum(correlations) / len(correlations)

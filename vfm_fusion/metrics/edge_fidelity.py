@@ -20,6 +20,9 @@ from vfm_fusion.metrics.spectrum import frequency_content
 EF_SCORES = ("ec", "nc", "fc", "sp", "ef")
 """The sub-scores of EF, then EF."""
 
+RESOLUTION = 1e-6
+"""A gradient of a [0, 1] map, or a share of its energy, up to this is float32 rounding."""
+
 
 @dataclass(frozen=True)
 class EdgeFidelity:
@@ -66,13 +69,13 @@ def energy_shares(gradient: Tensor, core: Tensor, near: Tensor) -> EnergyShares 
         near: ``(H, W)`` bool, A_near.
 
     Returns:
-        The shares (float64 sums), or None when the valid region has no gradient.
+        The shares (float64 sums), or None when no gradient of the valid region exceeds 1e-6.
     """
     energy = interior(gradient).double()
     inside, band = interior(core), interior(near)
-    total = float(energy.sum())
-    if total == 0.0:
+    if float(energy.max()) <= RESOLUTION:
         return None
+    total = float(energy.sum())
     sums = (float(energy[mask].sum()) for mask in (inside, band, ~(inside | band)))
     return EnergyShares(*(part / total for part in sums))
 
@@ -149,7 +152,7 @@ def _concentration(features: FeatureMap, image: Tensor, config: MetricConfig) ->
     gradient = sobel_magnitude(first_component_map(features))
     shares = energy_shares(gradient, regions.core, regions.near)
     if shares is None:
-        return undefined(reasons.CONSTANT_FEATURES), undefined(reasons.CONSTANT_FEATURES)
+        return undefined(reasons.NO_FEATURE_GRADIENT), undefined(reasons.NO_FEATURE_GRADIENT)
     outside = shares.near + shares.far if config.nc_norm == "outside_core" else 1.0
-    nc = Score(shares.near / outside) if outside > 0.0 else undefined(reasons.NO_ENERGY_OUTSIDE_CORE)
+    nc = Score(shares.near / outside) if outside > RESOLUTION else undefined(reasons.NO_ENERGY_OUTSIDE_CORE)
     return Score(shares.core), nc

@@ -40,7 +40,7 @@ def check_images(images: Tensor, batch: int) -> None:
     low, high = (float(bound) for bound in torch.aminmax(images.float()))
     if not (low >= 0.0 and high <= 1.0):
         raise ShapeError(
-            f"floating-point images must lie in [0, 1], got [{low:g}, {high:g}]; divide by the range, or pass uint8"
+            f"floating-point images must lie in [0, 1], got [{low:g}, {high:g}]; rescale them or pass uint8"
         )
 
 

@@ -6,7 +6,7 @@ import scipy.linalg
 import torch
 from torch import Tensor
 
-from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.metrics.feature_map import FeatureMap, self_product
 
 
 def leading_eigenvectors(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -46,9 +46,11 @@ def principal_scores(centred: Tensor, count: int, covariance: Tensor | None = No
     """
     channels, observations = centred.shape
     if covariance is None and observations < channels:
-        values, vectors = leading_eigenvectors(centred.T @ centred, count)  # Gram matrix (n, n)
+        values, vectors = leading_eigenvectors(
+            self_product(centred.T.contiguous()), count
+        )  # Gram matrix (n, n)
         return (vectors * values.clamp_min(0).sqrt()).T.float().contiguous()
-    _, axes = leading_eigenvectors(centred @ centred.T if covariance is None else covariance, count)
+    _, axes = leading_eigenvectors(self_product(centred) if covariance is None else covariance, count)
     return axes.T.float() @ centred  # (count, C) @ (C, n)
 
 

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
-from snakemake.settings.enums import RerunTrigger
 
 # Idle OpenMP threads that spin steal the cores of the other jobs.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -17,22 +16,15 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from vfm_fusion import fingerprint as fingerprints
-from vfm_fusion.config.preflight import data_root_of, weight_file_of
+from vfm_fusion.config.paths import weight_file
 from vfm_fusion.config.resolve import canonical, resolve
+from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.errors import VfmFusionError
-
-# Every rule states its code by fingerprint(). Snakemake's own code trigger would, beyond that, take a script that was
-# merely touched, or checked out anew, for a changed one and train again for days.
-workflow.dag_settings.rerun_triggers = (
-    workflow.dag_settings.rerun_triggers - {RerunTrigger.CODE}
-)
 
 try:
     CONFIG = resolve(config, ROOT / "experiments")
-    WEIGHT_FILES = {
-        name: weight_file_of(name, encoder) for name, encoder in CONFIG.encoders.items()
-    }
-    DATA_ROOT = data_root_of(CONFIG)
+    WEIGHT_FILES = {name: weight_file(name, e) for name, e in CONFIG.encoders.items()}
+    data_root(CONFIG.datasets[CONFIG.dataset], Path(), CONFIG.dataset)
 except VfmFusionError as error:
     raise WorkflowError(f"{type(error).__name__}: {error}") from None
 
@@ -74,7 +66,7 @@ def encoder_settings(name):
     return CONFIG.encoders[name].model_dump(mode="json", exclude={"label"})
 
 
-def weight_file(wildcards):
+def weights(wildcards):
     """The weight file of the encoder, if it has one."""
     return WEIGHT_FILES[wildcards.encoder] or []
 
@@ -90,7 +82,7 @@ def encoders_of(run):
     return sorted(named if named <= set(CONFIG.encoders) else CONFIG.encoders)
 
 
-def weight_files_of_run(wildcards):
+def weights_of_run(wildcards):
     """Weight files of the encoders that a run may come to use."""
     return [
         WEIGHT_FILES[name] for name in encoders_of(wildcards.run) if WEIGHT_FILES[name]
@@ -123,6 +115,7 @@ def training_config(wildcards):
 def evaluation_config(wildcards):
     return canonical(
         {
+            "name": DATASET,
             "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
             "encoders": {
                 name: encoder_settings(name) for name in encoders_of(wildcards.run)

@@ -17,8 +17,8 @@ def resolve_run(run: RunConfig, selection: Mapping[str, Any]) -> tuple[RunConfig
         selection: the content of ``selection.json``.
 
     Returns:
-        The run with encoder names, and its injection stride: None without an auxiliary, the configured one where
-        it is a number, else the peak of the auxiliary's profile.
+        The run with encoder names, and its injection stride: None without an auxiliary, the configured one
+        where it is a number, else the peak of the auxiliary's profile.
 
     Raises:
         SelectionError: master and auxiliary turn out to be the same encoder.

@@ -37,7 +37,8 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
     An encoder's level of a score is its mean over the strides. For task ``semantic`` the master is the
     encoder with the highest SC and the auxiliary the one of the others with the highest EF; for task
     ``edge`` it is the other way round. The injection stride is s* = argmax_s EF_aux(s) (Eq. 9), or of SC
-    with ``stride_by: sc``. The reverse direction of the same pair is chosen by the same rule with the roles swapped.
+    with ``stride_by: sc``. The reverse direction of the same pair is chosen by the same rule with the roles
+    swapped.
 
     Args:
         summaries: encoder -> columns ``stride, score, mean`` (further columns are ignored).

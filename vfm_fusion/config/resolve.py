@@ -100,7 +100,9 @@ def _visible(location: tuple[Any, ...], data: Any) -> list[str]:
     """The key path as the user wrote it, without the tags that Pydantic inserts for alternatives."""
     parts = []
     for part in location[:-1]:
-        if (isinstance(data, Mapping) and part in data) or (isinstance(data, list | tuple) and isinstance(part, int)):
+        if (isinstance(data, Mapping) and part in data) or (
+            isinstance(data, list | tuple) and isinstance(part, int)
+        ):
             data = data[part]
         else:
             continue

@@ -30,9 +30,7 @@ class FusionConfig(Section):
 class RunConfig(Section):
     """One training run: one encoder alone, or a master with an auxiliary."""
 
-    label: str | None = Field(
-        None, description="Name in tables and figures; the run's key when left out."
-    )
+    label: str | None = Field(None, description="Name in tables and figures; the run's key when left out.")
     master: str = Field(description="An encoder's key, or a selected role: `master` or `auxiliary`.")
     train_master: bool = Field(True, description="Fine-tune the master (FT); false freezes it (FZ).")
     auxiliary: str | None = Field(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import torch
 
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.config.paths import weight_file
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.r2d2 import R2D2
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.squeezenet import SqueezeNet
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmViT
-from vfm_fusion.encoders.weights import load_into, read_tensors, sha256_of, weight_path
+from vfm_fusion.encoders.weights import load_into, read_tensors, sha256_of
 from vfm_fusion.errors import WeightsError
 
 _FAMILIES: dict[str, type[Encoder]] = {
@@ -39,31 +40,29 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = _FAMILIES[spec.family](spec)
-    if isinstance(config.weights, FileWeights):
-        path = weight_path(config.weights, f"weights of {config.architecture}")
-        check_sha256(config.weights, sha256_of(path))
+    path = weight_file(config.architecture, config)
+    if path is not None:
+        weights_digest(config)
         load_into(encoder, read_tensors(path), source=path.name)
     return encoder.eval()
 
 
-def check_sha256(weights: FileWeights, found: str) -> None:
-    """Compares a file's checksum with the configured one, where there is one.
+def weights_digest(config: EncoderConfig) -> str:
+    """Returns what identifies the weights: the file's SHA-256, or the seed of untrained ones.
 
     Raises:
-        WeightsError: they differ.
+        WeightsError: the file is missing, or is not the one whose checksum is configured.
     """
-    if weights.sha256 is not None and found != weights.sha256:
+    path = weight_file(config.architecture, config)
+    if path is None:
+        return f"seed-{config.weights.seed}"
+    found = sha256_of(path)
+    if config.weights.sha256 not in (None, found):
         raise WeightsError(
-            f"{weights.path}: SHA-256 is {found}, the configuration expects {weights.sha256}; "
+            f"{path}: SHA-256 is {found}, the configuration expects {config.weights.sha256}; "
             "download the file again, or correct the checksum if the file is the one you mean"
         )
-
-
-def weights_digest(config: EncoderConfig) -> str:
-    """Returns what identifies the weights: the file's SHA-256, or the seed of untrained ones."""
-    if isinstance(config.weights, FileWeights):
-        return sha256_of(weight_path(config.weights, f"weights of {config.architecture}"))
-    return f"seed-{config.weights.seed}"
+    return found
 
 
 def describe_pretraining(config: EncoderConfig) -> str:

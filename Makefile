@@ -1,0 +1,55 @@
+# `make run` and `make test` are all that is needed; both create and fill the same .venv first.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+
+PYTHON ?= python3
+CORES ?= 2
+EXPERIMENT ?=
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT) --)
+SOURCES := vfm_fusion workflow_scripts tests benchmarks
+RULES := Snakefile rules/*.smk
+
+export OMP_WAIT_POLICY ?= PASSIVE
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV): about two minutes and 2 GB, once"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 run")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+.PHONY: help setup run quick report test test-all lint config clean
+
+help:  ## Show this help
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(READY)  ## Create or update .venv
+
+run: $(READY)  ## Run the default experiment to results/report.html (EXPERIMENT=quick or realdata for another)
+	@$(SNAKEMAKE) all
+
+quick: $(READY)  ## Run the same stages in two or three minutes, to results/quick/
+	@$(MAKE) --no-print-directory run EXPERIMENT=quick
+
+test: $(READY)  ## Run the tests (all but the slow ones)
+	@$(BIN)/python -m pytest -m "not slow"
+
+test-all: $(READY)  ## Run every test, the slow ones too
+	@$(BIN)/python -m pytest
+
+lint: $(READY)  ## Run ruff, snakefmt and snakemake --lint
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/snakefmt --check $(RULES)
+	$(BIN)/python -m vfm_fusion.config.document --check
+	$(BIN)/snakemake --lint
+
+config: $(READY)  ## Regenerate docs/config.schema.json and docs/config.default.yaml
+	@$(BIN)/python -m vfm_fusion.config.document
+
+clean:  ## Remove the default experiment's results (keeps .venv and results/quick, results/realdata)
+	@rm -rf results/{data,datasets,features,metrics,selection,runs,tables,figures,benchmarks,logs,state} results/report.html results/config.resolved.yaml

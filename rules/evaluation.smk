@@ -1,0 +1,29 @@
+# AP, mIoU and PQ of every trained run on the validation split.
+
+
+rule evaluate:
+    message:
+        "Evaluate {wildcards.run}, seed {wildcards.seed}"
+    input:
+        model=rules.train.output.model,
+        run=rules.train.output.run,
+        val=rules.index_dataset.output.val,
+        weights=weights_of_run,
+    output:
+        evaluation=f"{RESULTS}/runs/{{run}}/seed{{seed}}/evaluation.json",
+        predictions=f"{RESULTS}/runs/{{run}}/seed{{seed}}/predictions.h5",
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=evaluation_config,
+        code=fingerprint("evaluate.py"),
+    log:
+        f"{RESULTS}/logs/evaluate/{{run}}.seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/evaluate/{{run}}.seed{{seed}}.jsonl"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    conda:
+        "../envs/training.yaml"
+    script:
+        script("evaluate.py")

@@ -1,0 +1,31 @@
+# One training per run and seed.
+
+
+rule train:
+    message:
+        "Train {wildcards.run}, seed {wildcards.seed}"
+    input:
+        train=rules.index_dataset.output.train,
+        categories=rules.index_dataset.output.categories,
+        selection=f"{RESULTS}/selection/{DATASET}/selection.json",
+        weights=weights_of_run,
+    output:
+        model=f"{RESULTS}/runs/{{run}}/seed{{seed}}/model.safetensors",
+        metrics=f"{RESULTS}/runs/{{run}}/seed{{seed}}/metrics.csv",
+        run=f"{RESULTS}/runs/{{run}}/seed{{seed}}/run.json",
+    params:
+        state=f"{RESULTS}/state/runs/{{run}}/seed{{seed}}",
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=training_config,
+        code=fingerprint("train.py"),
+    log:
+        f"{RESULTS}/logs/train/{{run}}.seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{run}}.seed{{seed}}.jsonl"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(1440),
+    conda:
+        "../envs/training.yaml"
+    script:
+        script("train.py")

@@ -1,0 +1,27 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The repository's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def realdata() -> Path:
+    """The folder of real photos, labels and weights."""
+    folder = Path(os.environ.get("VFM_REALDATA", ROOT.parent / "shared" / "realdata"))
+    if not folder.is_dir():
+        pytest.skip("no real data: set VFM_REALDATA to the folder of photos, labels and weights")
+    return folder.resolve()

@@ -1,0 +1,210 @@
+"""One contract for every registered encoder, and safe weight loading."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.encoders.build import build_encoder, describe_pretraining, weights_digest
+from vfm_fusion.encoders.pyramid import derive_pyramid, nearest_stride
+from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.sizes import fit_size, resize_to
+from vfm_fusion.errors import ShapeError, WeightsError
+
+REAL = {
+    "mobilenetv2_100": "mobilenetv2_100.tf2_mobilenet_v2_1.0_224_ptq.dequant.safetensors",
+    "squeezenet1_0": "squeezenet1_0.deepcompression.safetensors",
+    "r2d2_n16": "r2d2_WASF_N16.pt",
+}
+
+
+def seeded(name: str, seed: int = 0) -> EncoderConfig:
+    return EncoderConfig(architecture=name, weights=SeededWeights(source="seeded", seed=seed))
+
+
+def from_file(name: str, path: Path | str, sha256: str | None = None) -> EncoderConfig:
+    weights = FileWeights(source="file", path=str(path), pretraining="test", sha256=sha256)
+    return EncoderConfig(architecture=name, weights=weights)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_contract(name: str) -> None:
+    spec = ARCHITECTURES[name]
+    encoder = build_encoder(seeded(name))
+    images = torch.rand(2, 3, 64, 96, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        maps = encoder(images)
+        alone = encoder(images[1:])
+    assert not encoder.training
+    assert tuple(maps) == spec.strides
+    for stride, feature in maps.items():
+        assert feature.shape == (2, spec.channels[stride], 64 // stride, 96 // stride)
+        assert torch.isfinite(feature).all()
+        assert feature.std() > 0
+        torch.testing.assert_close(feature[1:], alone[stride], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_seeded_weights_are_reproducible_and_leave_the_global_generator_alone(name: str) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(1)
+    torch.manual_seed(5)
+    first, second, other = (build_encoder(seeded(name, seed)).state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.rand(1), expected)
+    assert all(torch.equal(first[key], second[key]) for key in first)
+    assert any(not torch.equal(first[key], other[key]) for key in first)
+
+
+def test_wrong_images_are_refused() -> None:
+    encoder = build_encoder(seeded("mini_hiera"))
+    with pytest.raises(ShapeError, match="multiples of 32"):
+        encoder(torch.rand(1, 3, 64, 100))
+    with pytest.raises(ShapeError, match="float images"):
+        encoder(torch.zeros(1, 3, 64, 64, dtype=torch.uint8))
+    with pytest.raises(ShapeError, match="float images"):
+        encoder(torch.rand(1, 4, 64, 64))
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize("name", REAL)
+def test_real_weights_load_and_see_edges_of_a_photo(name: str, realdata: Path) -> None:
+    path = realdata / "weights" / REAL[name]
+    config = from_file(name, path, hashlib.sha256(path.read_bytes()).hexdigest())
+    encoder, untrained = build_encoder(config), build_encoder(seeded(name))
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        trained_maps, seeded_maps = encoder(images), untrained(images)
+    for stride in encoder.spec.strides:
+        assert torch.isfinite(trained_maps[stride]).all()
+        assert not torch.allclose(trained_maps[stride], seeded_maps[stride])
+    assert weights_digest(config) == config.weights.sha256
+    assert describe_pretraining(config) == "test"
+
+
+@pytest.mark.realdata
+def test_strided_r2d2_equals_the_dilated_original_on_its_grid(realdata: Path) -> None:
+    """The README of the weights describes a dilated full-resolution network; strides must subsample it exactly."""
+    encoder = build_encoder(from_file("r2d2_n16", realdata / "weights" / REAL["r2d2_n16"]))
+    images = torch.rand(1, 3, 64, 64)
+    with torch.no_grad():
+        strided = encoder(images)[4]
+        x, dilation = (images - encoder._mean) / encoder._std, 1
+        for layer in list(encoder.ops)[:18]:
+            if isinstance(layer, torch.nn.Conv2d):
+                dilation *= layer.stride[0]
+                x = torch.nn.functional.conv2d(
+                    x,
+                    layer.weight,
+                    layer.bias,
+                    padding=dilation // layer.stride[0],
+                    dilation=dilation // layer.stride[0],
+                )
+            else:
+                x = layer(x)
+    torch.testing.assert_close(strided, x[..., ::4, ::4], rtol=1e-3, atol=1e-4)
+
+
+def test_a_seeded_encoder_saved_to_a_file_comes_back(tmp_path: Path) -> None:
+    encoder = build_encoder(seeded("mini_vit", 4))
+    save_file(encoder.state_dict(), tmp_path / "weights.safetensors")
+    again = build_encoder(from_file("mini_vit", tmp_path / "weights.safetensors"))
+    assert all(torch.equal(a, b) for a, b in zip(encoder.parameters(), again.parameters(), strict=True))
+
+
+def test_bad_weight_files_are_refused_by_name(tmp_path: Path) -> None:
+    good = build_encoder(seeded("mini_vit")).state_dict()
+    cases = {
+        "page.safetensors": (b"<!doctype html><html>", "not a readable weight file"),
+        "page.pt": (b"<!doctype html><html>", "not a readable weight file"),
+        "empty.pt": (b"", "not a readable weight file"),
+    }
+    for name, (content, message) in cases.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(WeightsError, match=message):
+            build_encoder(from_file("mini_vit", tmp_path / name))
+
+    save_file(good, tmp_path / "whole.safetensors")
+    whole = (tmp_path / "whole.safetensors").read_bytes()
+    (tmp_path / "cut.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(WeightsError, match=r"cut\.safetensors"):
+        build_encoder(from_file("mini_vit", tmp_path / "cut.safetensors"))
+
+    save_file({k: v for k, v in good.items() if "pos_embed" not in k}, tmp_path / "missing.safetensors")
+    with pytest.raises(WeightsError, match=r"missing model\.pos_embed"):
+        build_encoder(from_file("mini_vit", tmp_path / "missing.safetensors"))
+
+    save_file({**good, "model.pos_embed": torch.zeros(3)}, tmp_path / "shape.safetensors")
+    with pytest.raises(WeightsError, match=r"model\.pos_embed: \(3,\) instead of"):
+        build_encoder(from_file("mini_vit", tmp_path / "shape.safetensors"))
+
+    save_file({**good, "decoder.weight": torch.zeros(3)}, tmp_path / "unknown.safetensors")
+    with pytest.raises(WeightsError, match=r"unknown model\.decoder\.weight"):
+        build_encoder(from_file("mini_vit", tmp_path / "unknown.safetensors"))
+
+    with pytest.raises(WeightsError, match="SHA-256"):
+        build_encoder(from_file("mini_vit", tmp_path / "whole.safetensors", "0" * 64))
+    with pytest.raises(WeightsError, match="no weight file at"):
+        build_encoder(from_file("mini_vit", tmp_path / "absent.pt"))
+
+
+class Payload:
+    """Writes a file when it is unpickled: what a hostile checkpoint would do."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_code_in_a_checkpoint_is_never_run(tmp_path: Path) -> None:
+    torch.save({"state_dict": Payload(tmp_path / "owned")}, tmp_path / "hostile.pt")
+    with pytest.raises(WeightsError):
+        build_encoder(from_file("mini_vit", tmp_path / "hostile.pt"))
+    assert not (tmp_path / "owned").exists()
+
+
+def test_an_unset_variable_in_a_path_is_named() -> None:
+    with pytest.raises(WeightsError, match=r"\$NO_SUCH_FOLDER, which is not set"):
+        build_encoder(from_file("mini_vit", "$NO_SUCH_FOLDER/x.pt"))
+
+
+def test_pyramid_passes_native_strides_and_derives_the_rest() -> None:
+    native = {8: torch.rand(1, 2, 8, 12), 32: torch.rand(1, 5, 2, 3)}
+    pyramid = derive_pyramid(native)
+    assert pyramid[8] is native[8]
+    assert pyramid[32] is native[32]
+    assert pyramid[4].shape == (1, 2, 16, 24)
+    assert pyramid[16].shape == (1, 2, 4, 6)
+    assert torch.equal(pyramid[4], native[8].repeat_interleave(2, 2).repeat_interleave(2, 3))
+
+
+def test_nearest_stride_counts_octaves_and_prefers_the_finer() -> None:
+    assert nearest_stride([8, 32], 16) == 8
+    assert nearest_stride([4, 8, 16], 32) == 16
+    assert nearest_stride([14], 4) == 14
+
+
+def test_bilinear_pyramid_keeps_a_ramp() -> None:
+    ramp = torch.arange(16.0).view(1, 1, 1, 16).expand(1, 1, 8, 16)
+    fine = derive_pyramid({8: ramp}, [4], "bilinear")[4]
+    torch.testing.assert_close(fine[0, 0, 4, 2:-2], torch.arange(2, 30) / 2 - 0.25)
+
+
+@pytest.mark.parametrize(
+    ("size", "divisor", "expected"),
+    [((360, 480), 32, (352, 480)), ((368, 16), 32, (384, 32)), ((7, 9), 1, (7, 9))],
+)
+def test_fit_size(size: tuple[int, int], divisor: int, expected: tuple[int, int]) -> None:
+    assert fit_size(*size, divisor) == expected
+
+
+def test_resize_to_the_same_size_is_the_same_tensor() -> None:
+    images = torch.rand(1, 3, 8, 8)
+    assert resize_to(images, (8, 8)) is images

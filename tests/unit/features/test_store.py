@@ -1,0 +1,227 @@
+"""The feature store: resume, damage, refusal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
+from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.encoders.build import build_encoder
+from vfm_fusion.encoders.sizes import resize_to
+from vfm_fusion.errors import FeatureStoreError
+from vfm_fusion.features import extract as extraction
+from vfm_fusion.features.extract import extract, image_tensor, subset
+from vfm_fusion.features.manifest import Manifest, store_path
+from vfm_fusion.features.store import FeatureStore
+
+ENCODER = EncoderConfig(architecture="mini_hiera", weights=SeededWeights(source="seeded", seed=1))
+
+
+class Photos:
+    """Random images behind the two methods of a data set that extraction uses."""
+
+    def __init__(self, count: int = 5, size: tuple[int, int] = (64, 96)) -> None:
+        rng = np.random.default_rng(0)
+        self.ids = tuple(f"image {i} ü" for i in range(count))
+        self._images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(count)]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def image(self, index: int) -> np.ndarray:
+        return self._images[index]
+
+
+class Killed(BaseException):
+    """Stands for a SIGKILL: nothing catches it."""
+
+
+def run(folder: Path, photos: Photos | None = None, token: str = "t", **settings: object) -> Path:
+    manifest = folder / "mini.zarr.manifest.json"
+    extract(
+        dataset=photos or Photos(),
+        dataset_name="photos",
+        encoder_name="mini",
+        encoder_config=ENCODER,
+        settings=FeaturesConfig(**{"batch_size": 2, **settings}),
+        token=token,
+        manifest_path=manifest,
+        state_dir=folder / "state",
+    )
+    return manifest
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store that was extracted without interruption; tests must not change it."""
+    return run(tmp_path_factory.mktemp("whole"))
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, die_after: int | None = None) -> list[int]:
+    """Counts encoded images; after ``die_after`` of them the job dies."""
+    seen: list[int] = []
+    encode = extraction._encode
+
+    def spy(*args):
+        for position, maps in encode(*args):
+            if die_after is not None and len(seen) == die_after:
+                raise Killed
+            seen.append(position)
+            yield position, maps
+
+    monkeypatch.setattr(extraction, "_encode", spy)
+    return seen
+
+
+def test_the_store_holds_the_encoders_maps(whole: Path) -> None:
+    store, encoder, photos = FeatureStore(whole), build_encoder(ENCODER), Photos()
+    assert store.manifest.pretraining == "untrained (seed 1)"
+    assert store.manifest.image_ids == photos.ids
+    for index in range(len(photos)):
+        with torch.inference_mode():
+            expected = encoder(image_tensor(photos.image(index)))
+        for stride, array in store.read(index).items():
+            assert array.dtype == np.float32
+            np.testing.assert_allclose(array, expected[stride][0].numpy(), rtol=2e-3, atol=1e-3)
+
+
+def test_a_killed_extraction_resumes_with_the_missing_images_only(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counted(monkeypatch, die_after=3)
+    with pytest.raises(Killed):
+        run(tmp_path)
+    assert not (tmp_path / "mini.zarr.manifest.json").exists()
+    assert not (tmp_path / "mini.zarr").exists()
+    monkeypatch.undo()
+    seen = counted(monkeypatch)
+    manifest = run(tmp_path)
+    assert seen == [3, 4]
+    assert Manifest.read(manifest).digests == Manifest.read(whole).digests
+
+
+def test_changed_settings_start_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted(monkeypatch, die_after=3)
+    with pytest.raises(Killed):
+        run(tmp_path)
+    monkeypatch.undo()
+    seen = counted(monkeypatch)
+    run(tmp_path, token="another")
+    assert seen == [0, 1, 2, 3, 4]
+
+
+def chunk(manifest: Path, stride: int, index: int) -> Path:
+    return store_path(manifest) / f"os{stride}" / "c" / str(index) / "0" / "0" / "0"
+
+
+def flip_bit(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def zero(path: Path) -> None:
+    path.write_bytes(bytes(path.stat().st_size))
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, flip_bit, zero, truncate])
+def test_a_damaged_chunk_is_refused_by_name_and_repaired_alone(
+    tmp_path: Path, whole: Path, damage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = run(tmp_path)
+    damage(chunk(manifest, stride=8, index=2))
+    store = FeatureStore(manifest)
+    store.read(1)
+    with pytest.raises(FeatureStoreError, match=r"image 2 ü, OS=8"):
+        store.read(2)
+    with pytest.raises(FeatureStoreError, match=r"image 2 ü, OS=8"):
+        store.verify()
+    manifest.unlink()
+    seen = counted(monkeypatch)
+    run(tmp_path)
+    assert seen == [2]
+    FeatureStore(manifest).verify()
+    assert Manifest.read(manifest).digests == Manifest.read(whole).digests
+
+
+def test_a_lost_array_or_store_is_refused(tmp_path: Path) -> None:
+    manifest = run(tmp_path)
+    (store_path(manifest) / "os8" / "zarr.json").unlink()
+    with pytest.raises(FeatureStoreError, match="OS=8"):
+        FeatureStore(manifest)
+    store_path(manifest).rename(tmp_path / "elsewhere")
+    with pytest.raises(FeatureStoreError, match="no readable array"):
+        FeatureStore(manifest)
+    manifest.unlink()
+    with pytest.raises(FeatureStoreError, match="no such manifest"):
+        FeatureStore(manifest)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 2}', '{"format": 1}'])
+def test_a_foreign_manifest_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.zarr.manifest.json"
+    path.write_text(text)
+    with pytest.raises(FeatureStoreError, match="manifest"):
+        FeatureStore(path)
+
+
+def test_a_moved_project_keeps_its_store(tmp_path: Path) -> None:
+    manifest = run(tmp_path / "here")
+    (tmp_path / "here").rename(tmp_path / "there")
+    moved = tmp_path / "there" / manifest.name
+    FeatureStore(moved).verify()
+    assert str(tmp_path) not in moved.read_text()
+
+
+def test_a_second_extraction_is_identical(tmp_path: Path, whole: Path) -> None:
+    assert json.loads(run(tmp_path).read_text()) == json.loads(whole.read_text())
+
+
+def test_images_of_several_sizes_need_a_common_size(tmp_path: Path) -> None:
+    photos = Photos(3)
+    photos._images[1] = photos._images[1][:32]
+    with pytest.raises(FeatureStoreError, match=r"image 1 ü is \(32, 96\).*features\.image_size"):
+        run(tmp_path / "a", photos)
+    manifest = Manifest.read(run(tmp_path / "b", photos, image_size=(64, 64)))
+    assert manifest.shapes[4] == (24, 16, 16)
+
+
+def test_a_size_that_does_not_divide_is_resized_and_recorded(tmp_path: Path) -> None:
+    manifest = run(tmp_path, Photos(2, (70, 90)))
+    assert Manifest.read(manifest).image_size == (70, 90)
+    assert Manifest.read(manifest).input_size == (64, 96)
+    with torch.inference_mode():
+        expected = build_encoder(ENCODER)(resize_to(image_tensor(Photos(2, (70, 90)).image(0)), (64, 96)))
+    np.testing.assert_allclose(FeatureStore(manifest).read(0)[4], expected[4][0].numpy(), rtol=2e-3,
+    atol=1e-3)
+
+
+def test_features_that_overflow_the_dtype_are_refused(tmp_path: Path, monkeypatch:
+pytest.MonkeyPatch)
+
+- ->
+  
+   
+       
+        None: def loud(config): encoder = build_encoder(config) encoder.register_forward_hook(lambda module, args, maps: {s: 1e6 * m for s,
+        m in maps.items()}) return encoder
+
+    monkeypatch.setattr(extraction, "build_encoder", loud)
+    with pytest.raises(FeatureStoreError, match=r"image 0 ü, "
+    "OS=4.*float16.*features\.dtype"):
+        run(tmp_path)
+    assert run(tmp_path, dtype="float32", token="u").exists()
+
+
+def test_subset_is_evenly_spaced() -> None:
+    assert subset(10, 4) == [0, 2, 5, 7]
+    assert subset(3, None) == subset(3, 9) == [0, 1, 2]

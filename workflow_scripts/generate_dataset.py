@@ -1,0 +1,15 @@
+"""Generates the miniscapes data set in the Cityscapes layout."""
+
+from pathlib import Path
+
+from vfm_fusion.config.datasets import MiniscapesConfig
+from vfm_fusion.datasets.miniscapes import generate_with_manifest
+from vfm_fusion.rule_log import rule_log
+
+with rule_log(snakemake.log[0], threads=1):
+    generate_with_manifest(
+        MiniscapesConfig.model_validate_json(snakemake.params.config),
+        target=Path(snakemake.params.target),
+        manifest_path=Path(snakemake.output.manifest),
+        workers=snakemake.threads,
+    )

@@ -1,0 +1,24 @@
+"""Scores an encoder's stored features: SC and EF per image and output stride, and their summary."""
+
+import json
+from pathlib import Path
+
+from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.features.store import FeatureStore
+from vfm_fusion.metrics.profile import summarise
+from vfm_fusion.profiles import profile_store
+from vfm_fusion.rule_log import rule_log
+from vfm_fusion.tables import write_parquet
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    settings = ProfileConfig.model_validate_json(json.dumps(config["metrics"]))
+    scores = profile_store(
+        FeatureStore(Path(snakemake.input.manifest)),
+        open_indexed(config["dataset"], Path(snakemake.input.index), Path(snakemake.params.generated)),
+        settings,
+    )
+    write_parquet(Path(snakemake.output.scores), scores)
+    summary = summarise(scores, bootstrap=settings.bootstrap, seed=settings.definition.seed)
+    write_parquet(Path(snakemake.output.summary), summary)

@@ -89,7 +89,7 @@ def test_real_weights_load_and_see_edges_of_a_photo(name: str, realdata: Path) -
 
 @pytest.mark.realdata
 def test_strided_r2d2_equals_the_dilated_original_on_its_grid(realdata: Path) -> None:
-    """The README of the weights describes a dilated full-resolution network; strides must subsample it exactly."""
+    """The original is dilated and of full resolution; strides must subsample it exactly."""
     encoder = build_encoder(from_file("r2d2_n16", realdata / "weights" / REAL["r2d2_n16"]))
     images = torch.rand(1, 3, 64, 64)
     with torch.no_grad():

@@ -201,23 +201,21 @@ def test_a_size_that_does_not_divide_is_resized_and_recorded(tmp_path: Path) -> 
     assert Manifest.read(manifest).input_size == (64, 96)
     with torch.inference_mode():
         expected = build_encoder(ENCODER)(resize_to(image_tensor(Photos(2, (70, 90)).image(0)), (64, 96)))
-    np.testing.assert_allclose(FeatureStore(manifest).read(0)[4], expected[4][0].numpy(), rtol=2e-3,
-    atol=1e-3)
+    np.testing.assert_allclose(
+        FeatureStore(manifest).read(0)[4], expected[4][0].numpy(), rtol=2e-3, atol=1e-3
+    )
 
 
-def test_features_that_overflow_the_dtype_are_refused(tmp_path: Path, monkeypatch:
-pytest.MonkeyPatch)
-
-- ->
-  
-   
-       
-        None: def loud(config): encoder = build_encoder(config) encoder.register_forward_hook(lambda module, args, maps: {s: 1e6 * m for s,
-        m in maps.items()}) return encoder
+def test_features_that_overflow_the_dtype_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def loud(config: EncoderConfig) -> torch.nn.Module:
+        encoder = build_encoder(config)
+        encoder.register_forward_hook(lambda module, args, maps: {s: 1e6 * m for s, m in maps.items()})
+        return encoder
 
     monkeypatch.setattr(extraction, "build_encoder", loud)
-    with pytest.raises(FeatureStoreError, match=r"image 0 ü, "
-    "OS=4.*float16.*features\.dtype"):
+    with pytest.raises(FeatureStoreError, match=r"image 0 ü, OS=4.*float16.*features\.dtype"):
         run(tmp_path)
     assert run(tmp_path, dtype="float32", token="u").exists()
 

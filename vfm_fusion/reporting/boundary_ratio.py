@@ -39,7 +39,7 @@ def boundary_to_area(
         if instances is not None:
             segments += (VOID + 1) * instances.astype(np.int64)
         area += np.bincount(semantic.ravel(), minlength=VOID + 1)
-        boundary += np.bincount(semantic[_borders(segments)], minlength=VOID + 1)
+        boundary += np.bincount(semantic[segment_borders(segments)], minlength=VOID + 1)
     return {
         train_id: float(boundary[train_id] / area[train_id]) if area[train_id] else float("nan")
         for train_id in classes
@@ -64,8 +64,15 @@ def group_by_ratio(ratios: Mapping[str, float]) -> tuple[list[str], list[str], f
     return [n for n in ordered if defined[n] > median], [n for n in ordered if defined[n] <= median], median
 
 
-def _borders(segments: np.ndarray) -> np.ndarray:
-    """Marks pixels ``(H, W)`` with a different segment above, below, left or right."""
+def segment_borders(segments: np.ndarray) -> np.ndarray:
+    """Marks pixels with another segment above, below, left or right.
+
+    Args:
+        segments: ``(H, W)`` integer segment ids.
+
+    Returns:
+        ``(H, W)`` bool; the frame of the image is no border.
+    """
     border = np.zeros(segments.shape, dtype=bool)
     vertical = segments[1:] != segments[:-1]  # (H-1, W)
     horizontal = segments[:, 1:] != segments[:, :-1]  # (H, W-1)

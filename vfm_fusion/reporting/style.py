@@ -15,6 +15,8 @@ COLUMN_WIDTH = 3.3
 """Width of a single-column figure in inches."""
 PAGE_WIDTH = 6.9
 """Width of a figure that spans both columns, in inches."""
+LINE_SPACING = 1.05
+"""Line distance of text of several lines; the type face has generous line heights of its own."""
 
 _RC: dict[str, Any] = {
     "font.family": ["STIXGeneral", "DejaVu Sans"],  # both ship with Matplotlib; the second has more scripts
@@ -41,9 +43,6 @@ _RC: dict[str, Any] = {
     "lines.linewidth": 1.2,
     "lines.markersize": 4.5,
     "pdf.fonttype": 42,  # embedded TrueType, so that text stays text
-    "image.interpolation": "nearest",
-    "image.composite_image": False,
-    "svg.hashsalt": "vfm_fusion",
 }
 
 _COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")

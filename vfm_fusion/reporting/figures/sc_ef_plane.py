@@ -36,11 +36,10 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
     encoders = [encoder for encoder in labels if encoder in set(profiles["encoder"])]
     figure = Figure(figsize=(COLUMN_WIDTH, 3.1), layout="constrained")
     axes = figure.subplots()
-    lowest = min(encoders, key=lambda encoder: wide.loc[encoder]["mean"]["ef"].mean())
     for encoder in encoders:
         path = wide.loc[encoder].dropna().sort_index()
         role = next((f"{r}: " for r in ("master", "auxiliary") if selection[r] == encoder), "")
-        _draw_path(axes, path, looks[encoder], role + full_label(labels, encoder), above=encoder != lowest)
+        _draw_path(axes, path, looks[encoder], role + full_label(labels, encoder))
         if encoder == selection["auxiliary"] and selection["stride"] in path.index:
             point = path.loc[selection["stride"], "mean"]
             axes.plot(
@@ -63,7 +62,7 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
     return figure
 
 
-def _draw_path(axes: Axes, path: pd.DataFrame, look: SeriesStyle, name: str, above: bool) -> None:
+def _draw_path(axes: Axes, path: pd.DataFrame, look: SeriesStyle, name: str) -> None:
     mean, low, high = path["mean"], path["ci_low"], path["ci_high"]
     axes.errorbar(
         mean["sc"],
@@ -82,10 +81,10 @@ def _draw_path(axes: Axes, path: pd.DataFrame, look: SeriesStyle, name: str, abo
         axes.annotate(
             str(stride),
             (point["sc"], point["ef"]),
-            xytext=(0, 6 if above else -6),
+            xytext=(0, 6),
             textcoords="offset points",
             ha="center",
-            va="bottom" if above else "top",
+            va="bottom",
             fontsize=7,
             color=look.color,
             path_effects=[withStroke(linewidth=1.5, foreground="white")],

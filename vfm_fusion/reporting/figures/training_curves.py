@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.style import PAGE_WIDTH, series_styles, styled
+from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, series_styles, styled
 
 LEGEND_CHARACTERS = 46
 """Longest line of a legend entry."""
@@ -63,7 +63,9 @@ def training_curves_figure(curves: Sequence[Curve], window: int = 5) -> Figure:
     axes.set_ylabel("Training loss")
     axes.set_xlim(left=0)
     title = f"Faint: as logged; strong: mean of the last {window}"
-    figure.legend(loc="outside right upper", labelspacing=0.9, title=title, alignment="left")
+    legend = figure.legend(loc="outside right upper", labelspacing=0.9, title=title, alignment="left")
+    for text in legend.get_texts():
+        text.set_linespacing(LINE_SPACING)
     return figure
 
 

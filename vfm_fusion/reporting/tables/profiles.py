@@ -100,7 +100,8 @@ def _row(
                 selection["stride"],
                 selection["stride_by"],
             )
-            row |= _cells(f"{score}_{stride}", cell.mean, cell.ci_low, cell.ci_high, cell.reason, chosen)
+            reason = cell.reason.replace("_", " ") if isinstance(cell.reason, str) else ""
+            row |= _cells(f"{score}_{stride}", cell.mean, cell.ci_low, cell.ci_high, reason, chosen)
     return row
 
 

@@ -1,0 +1,188 @@
+"""Image, ground truth and the prediction of every run side by side (the paper's Figs. 1 and 5)."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from vfm_fusion.datasets.base import VOID, Category
+from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.boundary_ratio import segment_borders
+from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, image_axes, styled
+
+OPACITY = 0.7
+"""Weight of the class colour over the grey image."""
+SPACE = 0.04
+"""Space between pictures, in sizes of a picture."""
+LINE = 0.112
+"""Height of a line of small print, in inches."""
+LEGEND_COLUMNS = 8
+TITLE_WIDTH = 22.0
+"""Characters of small print that fit into an inch."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """A label map, of the ground truth or predicted.
+
+    Attributes:
+        semantic: ``(H, W)`` uint8 train ids, 255 for void.
+        segments: ``(H, W)`` integer ids whose borders are drawn in white (instances, panoptic segments); None
+            for none.
+    """
+
+    semantic: np.ndarray
+    segments: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One row of the figure.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8 RGB.
+        truth: ground truth.
+        predictions: run label to prediction.
+    """
+
+    image: np.ndarray
+    truth: Segmentation
+    predictions: Mapping[str, Segmentation]
+
+
+@styled
+def qualitative_figure(
+    scenes: Sequence[Scene], categories: Sequence[Category], runs: Mapping[str, str]
+) -> Figure:
+    """Draws a row per scene with the data set's palette and a legend of the classes that occur.
+
+    Args:
+        scenes: images of one size with ground truth and the prediction of every run.
+        categories: the data set's classes.
+        runs: run label to its encoders with their pretraining (see
+            :func:`vfm_fusion.reporting.labels.run_encoders`), in the order of the columns.
+
+    Raises:
+        ReportingError: no scene, a run without a prediction, images or maps of different sizes, or a train id
+            that is no class.
+    """
+    _check(scenes, categories, runs)
+    columns = ["image", "ground truth", *runs]
+    picture = PAGE_WIDTH / (len(columns) + SPACE * (len(columns) - 1))
+    titles = [_title(name, runs.get(name, ""), picture) for name in columns]
+    present = _present(scenes, categories)
+    header = LINE * (1 + max(title.count("\n") for title in titles)) + 0.06
+    footer = 1.25 * LINE * -(-len(present) // LEGEND_COLUMNS) + 0.08
+    aspect = scenes[0].image.shape[0] / scenes[0].image.shape[1]
+    height = header + footer + len(scenes) * picture * aspect * (1 + SPACE)
+    figure = Figure(figsize=(PAGE_WIDTH, height))
+    grid = figure.subplots(
+        len(scenes),
+        len(columns),
+        squeeze=False,
+        gridspec_kw={
+            **{"left": 0, "right": 1, "top": 1 - header / height, "bottom": footer / height},
+            **{"wspace": SPACE, "hspace": SPACE / aspect / 2},
+        },
+    )
+    for row, scene in zip(grid, scenes, strict=True):
+        pictures = [scene.image, paint(scene.image, scene.truth, categories)]
+        pictures += [paint(scene.image, scene.predictions[run], categories) for run in runs]
+        for axes, content in zip(row, pictures, strict=True):
+            axes.imshow(content)
+            image_axes(axes)
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title(title, fontsize=7, pad=3, linespacing=LINE_SPACING)
+    _legend(figure, present)
+    return figure
+
+
+def paint(image: np.ndarray, segmentation: Segmentation, categories: Sequence[Category]) -> np.ndarray:
+    """Lays class colours over the grey image, void black, and draws segment borders in white.
+
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        segmentation: maps of the same size.
+        categories: classes whose ids occur in the map.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB.
+    """
+    palette = np.zeros((VOID + 1, 3), dtype=np.float32)
+    for category in categories:
+        palette[category.id] = category.color
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)  # (H, W, 1)
+    mixed = OPACITY * palette[segmentation.semantic] + (1 - OPACITY) * grey  # (H, W, 3)
+    if segmentation.segments is not None:
+        thickness = max(1, round(image.shape[1] / 400))
+        borders = segment_borders(segmentation.segments).astype(np.uint8)
+        if thickness > 1:
+            borders = cv2.dilate(borders, np.ones((thickness, thickness), np.uint8))
+        mixed[borders.astype(bool)] = 255
+    return mixed.round().astype(np.uint8)
+
+
+def _title(name: str, encoders: str, width: float) -> str:
+    characters = round(TITLE_WIDTH * width)
+    parts = [name, *encoders.replace(" + ", " +\n").split("\n")] if encoders else [name]
+    return "\n".join(
+        line for part in parts for line in textwrap.wrap(part, characters, break_on_hyphens=False)
+    )
+
+
+def _present(scenes: Sequence[Scene], categories: Sequence[Category]) -> list[Category]:
+    ids: set[int] = set()
+    for scene in scenes:
+        for segmentation in (scene.truth, *scene.predictions.values()):
+            ids |= set(np.unique(segmentation.semantic).tolist())
+    return [category for category in categories if category.id in ids]
+
+
+def _legend(figure: Figure, present: Sequence[Category]) -> None:
+    handles = [
+        Patch(facecolor=[value / 255 for value in category.color], label=category.name)
+        for category in present
+    ]
+    figure.legend(
+        handles=handles,
+        loc="lower center",
+        ncols=min(LEGEND_COLUMNS, max(1, len(handles))),
+        fontsize=7,
+        borderaxespad=0.2,
+        labelspacing=0.25,
+        columnspacing=1.2,
+        handlelength=1.0,
+        handleheight=0.8,
+        handletextpad=0.5,
+    )
+
+
+def _check(scenes: Sequence[Scene], categories: Sequence[Category], runs: Mapping[str, str]) -> None:
+    if not scenes:
+        raise ReportingError("no scene was given; set reporting.images to at least 1")
+    known = {category.id for category in categories} | {VOID}
+    for index, scene in enumerate(scenes):
+        missing = [run for run in runs if run not in scene.predictions]
+        if missing:
+            raise ReportingError(f"scene {index}: runs {missing} have no prediction; evaluate them first")
+        if scene.image.shape != scenes[0].image.shape:
+            raise ReportingError(
+                f"scene {index}: image is {scene.image.shape}, others are {scenes[0].image.shape}"
+            )
+        for name, segmentation in {"ground truth": scene.truth, **scene.predictions}.items():
+            if segmentation.semantic.shape != scene.image.shape[:2]:
+                raise ReportingError(
+                    f"scene {index}, {name}: map {segmentation.semantic.shape} does not fit the image "
+                    f"{scene.image.shape[:2]}"
+                )
+            unknown = sorted(set(np.unique(segmentation.semantic).tolist()) - known)
+            if unknown:
+                raise ReportingError(
+                    f"scene {index}, {name}: train ids {unknown} are no classes of the data set"
+                )

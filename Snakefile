@@ -22,12 +22,12 @@ include: "rules/reporting.smk"
 
 rule all:
     default_target: True
-    message:
-        "Everything is up to date: tables, figures and the report's parts"
     input:
         rules.resolved_config.output,
         rules.tables.input,
         rules.figures.input,
+    message:
+        "Everything is up to date: tables, figures and the report's parts"
 
 
 onsuccess:

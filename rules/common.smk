@@ -12,13 +12,18 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 # Weights come from files; a hub that cannot be reached must fail at once.
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+# The code beside this Snakefile is what runs, here and in the scripts, whatever else is installed.
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
+).rstrip(os.pathsep)
 
 from vfm_fusion import fingerprint as fingerprints
 from vfm_fusion.config.paths import weight_file
 from vfm_fusion.config.resolve import canonical, resolve
 from vfm_fusion.datasets.roots import data_root
+from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.errors import VfmFusionError
 
 try:
@@ -103,7 +108,9 @@ def training_config(wildcards):
     return canonical(
         {
             "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
-            "run": CONFIG.runs[wildcards.run].model_dump(mode="json", exclude={"label"}),
+            "run": CONFIG.runs[wildcards.run].model_dump(
+                mode="json", exclude={"label"}
+            ),
             "encoders": {
                 name: encoder_settings(name) for name in encoders_of(wildcards.run)
             },
@@ -125,13 +132,53 @@ def evaluation_config(wildcards):
     )
 
 
+def names():
+    """How encoders and runs are called in tables and figures."""
+    return {
+        "encoders": {
+            name: {
+                "label": encoder.label or name,
+                "pretraining": describe_pretraining(encoder),
+            }
+            for name, encoder in CONFIG.encoders.items()
+        },
+        "runs": {name: run.label or name for name, run in CONFIG.runs.items()},
+    }
+
+
+def table(name):
+    """Files of one table: for programs, for papers, for READMEs, for browsers."""
+    return {kind: f"{RESULTS}/tables/{name}.{kind}" for kind in ("csv", "tex", "md")}
+
+
+def figure(name):
+    """Files of one figure that the report does not show."""
+    return f"{RESULTS}/figures/{name}.pdf"
+
+
+def reported(path, caption, category, label):
+    """An output that the HTML report shows, with its caption."""
+    return report(
+        path,
+        caption=f"../report/captions/{caption}.rst",
+        category=category,
+        labels={"what": label},
+    )
+
+
 def write_report():
     """Turns the finished run into one HTML page that a browser opens offline."""
     target = Path(RESULTS, "report.html")
     resolved = Path(RESULTS, "config.resolved.yaml")
     if not resolved.is_file():
         return
-    command = [sys.executable, "-m", "snakemake", "--snakefile", workflow.main_snakefile]
+    command = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--snakefile",
+        workflow.main_snakefile,
+    ]
     command += ["--configfile", str(resolved), "--report", str(target), "--nolock"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:

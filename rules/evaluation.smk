@@ -2,8 +2,6 @@
 
 
 rule evaluate:
-    message:
-        "Evaluate {wildcards.run}, seed {wildcards.seed}"
     input:
         model=rules.train.output.model,
         run=rules.train.output.run,
@@ -12,18 +10,20 @@ rule evaluate:
     output:
         evaluation=f"{RESULTS}/runs/{{run}}/seed{{seed}}/evaluation.json",
         predictions=f"{RESULTS}/runs/{{run}}/seed{{seed}}/predictions.h5",
-    params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=evaluation_config,
-        code=fingerprint("evaluate.py"),
     log:
         f"{RESULTS}/logs/evaluate/{{run}}.seed{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/evaluate/{{run}}.seed{{seed}}.jsonl"
+    conda:
+        "../envs/training.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(240),
-    conda:
-        "../envs/training.yaml"
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=evaluation_config,
+        code=fingerprint("evaluate.py"),
+    message:
+        "Evaluate {wildcards.run}, seed {wildcards.seed}"
     script:
         script("evaluate.py")

@@ -2,26 +2,26 @@
 
 
 rule extract_features:
-    message:
-        "Extract the features of {wildcards.encoder} on {wildcards.dataset}"
     input:
         index=f"{RESULTS}/datasets/{{dataset}}/{CONFIG.features.split}.parquet",
         weights=weights,
     output:
         manifest=f"{RESULTS}/features/{{dataset}}/{{encoder}}.zarr.manifest.json",
+    log:
+        f"{RESULTS}/logs/extract_features/{{dataset}}/{{encoder}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/extract_features/{{dataset}}/{{encoder}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
     params:
         state=f"{RESULTS}/state/features/{{dataset}}/{{encoder}}",
         generated=f"{RESULTS}/data/{DATASET}",
         config=features_config,
         code=fingerprint("extract_features.py"),
-    log:
-        f"{RESULTS}/logs/extract_features/{{dataset}}/{{encoder}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/extract_features/{{dataset}}/{{encoder}}.jsonl"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
-    conda:
-        "../envs/workflow.yaml"
+    message:
+        "Extract the features of {wildcards.encoder} on {wildcards.dataset}"
     script:
         script("extract_features.py")

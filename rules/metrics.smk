@@ -2,29 +2,31 @@
 
 
 rule profile_encoder:
-    message:
-        "Profile {wildcards.encoder} on {wildcards.dataset}: SC and EF per output stride"
     input:
         manifest=rules.extract_features.output.manifest,
         index=rules.extract_features.input.index,
     output:
         scores=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.parquet",
         summary=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.summary.parquet",
-    params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=canonical(
-            {"dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
-             "metrics": CONFIG.metrics.model_dump(mode="json")}
-        ),
-        code=fingerprint("profile_encoder.py"),
     log:
         f"{RESULTS}/logs/profile_encoder/{{dataset}}/{{encoder}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/profile_encoder/{{dataset}}/{{encoder}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=growing(240),
-    conda:
-        "../envs/workflow.yaml"
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=canonical(
+            {
+                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "metrics": CONFIG.metrics.model_dump(mode="json"),
+            }
+        ),
+        code=fingerprint("profile_encoder.py"),
+    message:
+        "Profile {wildcards.encoder} on {wildcards.dataset}: SC and EF per output stride"
     script:
         script("profile_encoder.py")

@@ -1,10 +1,394 @@
+# Tables (CSV, LaTeX, Markdown, HTML) and figures (PDF, PNG), each by a rule of its own, from result files alone.
+
+SUMMARIES = collect(
+    rules.profile_encoder.output.summary, encoder=CONFIG.encoders, dataset=DATASET
+)
+SELECTION = collect(rules.select_pair.output.selection, dataset=DATASET)
+EVALUATIONS = collect(rules.evaluate.output.evaluation, run=CONFIG.runs, seed=SEEDS)
+
+
 rule resolved_config:
-    output: f"{RESULTS}/config.resolved.yaml",
-    params: config=canonical(CONFIG), code=fingerprint("resolved_config.py"),
-    log: f"{RESULTS}/logs/resolved_config.log",
-    benchmark: f"{RESULTS}/benchmarks/resolved_config.jsonl"
-    script: script("resolved_config.py")
+    output:
+        f"{RESULTS}/config.resolved.yaml",
+    log:
+        f"{RESULTS}/logs/resolved_config.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/resolved_config.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
+    params:
+        config=canonical(CONFIG),
+        code=fingerprint("resolved_config.py"),
+    message:
+        "Write the resolved configuration beside the results"
+    script:
+        script("resolved_config.py")
+
+
+rule table_profiles:
+    input:
+        summaries=SUMMARIES,
+        selection=SELECTION,
+    output:
+        **table("profiles"),
+        html=reported(
+            f"{RESULTS}/tables/profiles.html",
+            "table_profiles",
+            "1. Profiles",
+            "SC and EF",
+        ),
+    log:
+        f"{RESULTS}/logs/table_profiles.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_profiles.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical(names()),
+        code=fingerprint("table_profiles.py"),
+    message:
+        "Table: SC and EF per encoder and output stride"
+    script:
+        script("table_profiles.py")
+
+
+rule text_selection:
+    input:
+        selection=SELECTION,
+    output:
+        md=f"{RESULTS}/tables/selection.md",
+        html=reported(
+            f"{RESULTS}/tables/selection.html",
+            "text_selection",
+            "2. Selection",
+            "Why this pair",
+        ),
+    log:
+        f"{RESULTS}/logs/text_selection.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/text_selection.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical(names()),
+        code=fingerprint("text_selection.py"),
+    message:
+        "Text: why this pair and stride"
+    script:
+        script("text_selection.py")
+
+
+rule table_main_results:
+    input:
+        evaluations=EVALUATIONS,
+    output:
+        **table("main_results"),
+        html=reported(
+            f"{RESULTS}/tables/main_results.html",
+            "table_main_results",
+            "3. Results",
+            "Main results",
+        ),
+    log:
+        f"{RESULTS}/logs/table_main_results.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_main_results.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical({**names(), "seeds": SEEDS}),
+        code=fingerprint("table_main_results.py"),
+    message:
+        "Table: AP, mIoU and PQ of every run"
+    script:
+        script("table_main_results.py")
+
+
+rule table_per_class:
+    input:
+        evaluations=EVALUATIONS,
+        val=rules.index_dataset.output.val,
+    output:
+        **table("per_class"),
+        html=reported(
+            f"{RESULTS}/tables/per_class.html",
+            "table_per_class",
+            "3. Results",
+            "Per class",
+        ),
+    log:
+        f"{RESULTS}/logs/table_per_class.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_per_class.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(30),
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=canonical(
+            {
+                **names(),
+                "seeds": SEEDS,
+                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            }
+        ),
+        code=fingerprint("table_per_class.py"),
+    message:
+        "Table: results per class, grouped by boundary-to-area ratio"
+    script:
+        script("table_per_class.py")
+
+
+rule table_runtime:
+    input:
+        generate_dataset=(rules.generate_dataset.benchmark if GENERATED else []),
+        index_dataset=rules.index_dataset.benchmark,
+        extract_features=collect(
+            rules.extract_features.benchmark, encoder=CONFIG.encoders, dataset=DATASET
+        ),
+        profile_encoder=collect(
+            rules.profile_encoder.benchmark, encoder=CONFIG.encoders, dataset=DATASET
+        ),
+        select_pair=collect(rules.select_pair.benchmark, dataset=DATASET),
+        train=collect(rules.train.benchmark, run=CONFIG.runs, seed=SEEDS),
+        evaluate=collect(rules.evaluate.benchmark, run=CONFIG.runs, seed=SEEDS),
+    output:
+        **table("runtime"),
+        html=reported(
+            f"{RESULTS}/tables/runtime.html",
+            "table_runtime",
+            "4. Cost",
+            "Time and memory",
+        ),
+    log:
+        f"{RESULTS}/logs/table_runtime.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_runtime.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        code=fingerprint("table_runtime.py"),
+    message:
+        "Table: time and memory of every stage"
+    script:
+        script("table_runtime.py")
+
+
+rule figure_profiles:
+    input:
+        summaries=SUMMARIES,
+        selection=SELECTION,
+    output:
+        pdf=figure("profiles"),
+        png=reported(
+            f"{RESULTS}/figures/profiles.png",
+            "figure_profiles",
+            "1. Profiles",
+            "Against stride",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_profiles.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_profiles.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical({**names(), "dpi": CONFIG.reporting.dpi}),
+        code=fingerprint("figure_profiles.py"),
+    message:
+        "Figure: SC and EF against output stride"
+    script:
+        script("figure_profiles.py")
+
+
+rule figure_sc_ef_plane:
+    input:
+        summaries=SUMMARIES,
+        selection=SELECTION,
+    output:
+        pdf=figure("sc_ef_plane"),
+        png=reported(
+            f"{RESULTS}/figures/sc_ef_plane.png",
+            "figure_sc_ef_plane",
+            "2. Selection",
+            "SC-EF plane",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_sc_ef_plane.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_sc_ef_plane.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical({**names(), "dpi": CONFIG.reporting.dpi}),
+        code=fingerprint("figure_sc_ef_plane.py"),
+    message:
+        "Figure: the encoders in the SC-EF plane"
+    script:
+        script("figure_sc_ef_plane.py")
+
+
+rule figure_feature_maps:
+    input:
+        manifests=collect(
+            rules.extract_features.output.manifest,
+            encoder=CONFIG.encoders,
+            dataset=DATASET,
+        ),
+        index=f"{RESULTS}/datasets/{DATASET}/{CONFIG.features.split}.parquet",
+    output:
+        pca_pdf=figure("pca_maps"),
+        pca_png=reported(
+            f"{RESULTS}/figures/pca_maps.png",
+            "figure_pca_maps",
+            "1. Profiles",
+            "PCA maps",
+        ),
+        energy_pdf=figure("energy_maps"),
+        energy_png=reported(
+            f"{RESULTS}/figures/energy_maps.png",
+            "figure_energy_maps",
+            "1. Profiles",
+            "Energy maps",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_feature_maps.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_feature_maps.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=canonical(
+            {
+                **names(),
+                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "metrics": CONFIG.metrics.model_dump(mode="json"),
+                "reporting": CONFIG.reporting.model_dump(mode="json"),
+            }
+        ),
+        code=fingerprint("figure_feature_maps.py"),
+    message:
+        "Figures: PCA and edge energy of the feature maps"
+    script:
+        script("figure_feature_maps.py")
+
+
+rule figure_qualitative:
+    input:
+        predictions=collect(
+            rules.evaluate.output.predictions, run=CONFIG.runs, seed=SEEDS[:1]
+        ),
+        evaluations=collect(
+            rules.evaluate.output.evaluation, run=CONFIG.runs, seed=SEEDS[:1]
+        ),
+        val=rules.index_dataset.output.val,
+    output:
+        pdf=figure("qualitative"),
+        png=reported(
+            f"{RESULTS}/figures/qualitative.png",
+            "figure_qualitative",
+            "3. Results",
+            "Masks side by side",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_qualitative.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_qualitative.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(10),
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=canonical(
+            {
+                **names(),
+                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "reporting": CONFIG.reporting.model_dump(mode="json"),
+            }
+        ),
+        code=fingerprint("figure_qualitative.py"),
+    message:
+        "Figure: predicted masks of every run side by side"
+    script:
+        script("figure_qualitative.py")
+
+
+rule figure_training_curves:
+    input:
+        metrics=collect(rules.train.output.metrics, run=CONFIG.runs, seed=SEEDS),
+        evaluations=EVALUATIONS,
+    output:
+        pdf=figure("training_curves"),
+        png=reported(
+            f"{RESULTS}/figures/training_curves.png",
+            "figure_training_curves",
+            "4. Cost",
+            "Training losses",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_training_curves.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_training_curves.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical({**names(), "dpi": CONFIG.reporting.dpi}),
+        code=fingerprint("figure_training_curves.py"),
+    message:
+        "Figure: training losses"
+    script:
+        script("figure_training_curves.py")
+
+
 rule tables:
-    input: []
+    input:
+        rules.table_profiles.output,
+        rules.text_selection.output,
+        rules.table_main_results.output,
+        rules.table_per_class.output,
+        rules.table_runtime.output,
+    message:
+        "All tables are made"
+
+
 rule figures:
-    input: []
+    input:
+        rules.figure_profiles.output,
+        rules.figure_sc_ef_plane.output,
+        rules.figure_feature_maps.output,
+        rules.figure_qualitative.output,
+        rules.figure_training_curves.output,
+    message:
+        "All figures are made"

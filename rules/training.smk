@@ -2,8 +2,6 @@
 
 
 rule train:
-    message:
-        "Train {wildcards.run}, seed {wildcards.seed}"
     input:
         train=rules.index_dataset.output.train,
         categories=rules.index_dataset.output.categories,
@@ -13,19 +11,21 @@ rule train:
         model=f"{RESULTS}/runs/{{run}}/seed{{seed}}/model.safetensors",
         metrics=f"{RESULTS}/runs/{{run}}/seed{{seed}}/metrics.csv",
         run=f"{RESULTS}/runs/{{run}}/seed{{seed}}/run.json",
+    log:
+        f"{RESULTS}/logs/train/{{run}}.seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/train/{{run}}.seed{{seed}}.jsonl"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(1440),
     params:
         state=f"{RESULTS}/state/runs/{{run}}/seed{{seed}}",
         generated=f"{RESULTS}/data/{DATASET}",
         config=training_config,
         code=fingerprint("train.py"),
-    log:
-        f"{RESULTS}/logs/train/{{run}}.seed{{seed}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/train/{{run}}.seed{{seed}}.jsonl"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(1440),
-    conda:
-        "../envs/training.yaml"
+    message:
+        "Train {wildcards.run}, seed {wildcards.seed}"
     script:
         script("train.py")

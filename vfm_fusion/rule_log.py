@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from threadpoolctl import threadpool_limits
 
 from vfm_fusion.errors import VfmFusionError
@@ -35,7 +34,8 @@ def rule_log(path: str | Path, threads: int) -> Iterator[logging.Logger]:
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     logging.captureWarnings(True)
-    torch.set_num_threads(threads)
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(threads)
     try:
         with threadpool_limits(threads):
             yield logging.getLogger("vfm_fusion")

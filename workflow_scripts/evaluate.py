@@ -3,11 +3,10 @@
 import json
 from pathlib import Path
 
-from vfm_fusion.evaluation.evaluate import evaluate_run
-
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
 from vfm_fusion.config.paths import weight_file
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.r2d2 import R2D2
@@ -63,10 +63,3 @@ def weights_digest(config: EncoderConfig) -> str:
             "download the file again, or correct the checksum if the file is the one you mean"
         )
     return found
-
-
-def describe_pretraining(config: EncoderConfig) -> str:
-    """Returns how tables and figures name the encoder's pre-training, such as ``untrained (seed 0)``."""
-    if isinstance(config.weights, FileWeights):
-        return config.weights.pretraining
-    return f"untrained (seed {config.weights.seed})"

@@ -14,7 +14,8 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.build import build_encoder, describe_pretraining, weights_digest
+from vfm_fusion.encoders.build import build_encoder, weights_digest
+from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.encoders.sizes import fit_size, resize_to
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features.manifest import Manifest, store_path

@@ -1,0 +1,17 @@
+"""Figure of SC and EF against output stride."""
+
+import json
+from pathlib import Path
+
+from vfm_fusion.reporting.figure import save_figure
+from vfm_fusion.reporting.figures.profiles import profiles_figure
+from vfm_fusion.reporting.inputs import read_profiles, read_selection
+from vfm_fusion.rule_log import rule_log
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    summaries = {name: Path(p) for name, p in zip(config["encoders"], snakemake.input.summaries, strict=True)}
+    figure = profiles_figure(
+        read_profiles(summaries), config["encoders"], read_selection(Path(snakemake.input.selection[0]))
+    )
+    save_figure(figure, pdf=Path(snakemake.output.pdf), png=Path(snakemake.output.png), dpi=config["dpi"])

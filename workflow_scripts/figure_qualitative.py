@@ -1,0 +1,29 @@
+"""Figure of image, ground truth and the masks of every run side by side."""
+
+import json
+from pathlib import Path
+
+from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.reporting.figure import save_figure
+from vfm_fusion.reporting.figures.qualitative import qualitative_figure
+from vfm_fusion.reporting.inputs import read_evaluation
+from vfm_fusion.reporting.labels import run_encoders
+from vfm_fusion.reporting.scenes import load_scenes
+from vfm_fusion.rule_log import rule_log
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    dataset = open_indexed(config["dataset"], Path(snakemake.input.val), Path(snakemake.params.generated))
+    runs = list(config["runs"].values())
+    predictions = {run: Path(path) for run, path in zip(runs, snakemake.input.predictions, strict=True)}
+    encoders = {
+        run: run_encoders(read_evaluation(Path(path)), config["encoders"])
+        for run, path in zip(runs, snakemake.input.evaluations, strict=True)
+    }
+    scenes = load_scenes(dataset, predictions, config["reporting"]["images"])
+    save_figure(
+        qualitative_figure(scenes, dataset.categories, encoders),
+        pdf=Path(snakemake.output.pdf),
+        png=Path(snakemake.output.png),
+        dpi=config["reporting"]["dpi"],
+    )

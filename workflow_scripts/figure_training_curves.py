@@ -1,0 +1,28 @@
+"""Figure of the training losses of every run."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from vfm_fusion.reporting.figure import save_figure
+from vfm_fusion.reporting.figures.training_curves import Curve, training_curves_figure
+from vfm_fusion.reporting.inputs import read_evaluation
+from vfm_fusion.reporting.labels import run_encoders
+from vfm_fusion.rule_log import rule_log
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    curves = []
+    for metrics, path in zip(snakemake.input.metrics, snakemake.input.evaluations, strict=True):
+        evaluation = read_evaluation(Path(path))
+        curves.append(
+            Curve(
+                run=config["runs"][evaluation["run"]],
+                encoders=run_encoders(evaluation, config["encoders"]),
+                seed=evaluation["seed"],
+                metrics=pd.read_csv(metrics),
+            )
+        )
+    figure = training_curves_figure(curves)
+    save_figure(figure, pdf=Path(snakemake.output.pdf), png=Path(snakemake.output.png), dpi=config["dpi"])

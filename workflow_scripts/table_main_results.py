@@ -1,0 +1,19 @@
+"""Table of AP, mIoU and PQ of every run."""
+
+import json
+from pathlib import Path
+
+from vfm_fusion.reporting.inputs import read_evaluation
+from vfm_fusion.reporting.render.write import write_table
+from vfm_fusion.reporting.tables.main_results import main_results_table
+from vfm_fusion.rule_log import rule_log
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    table = main_results_table(
+        [read_evaluation(Path(path)) for path in snakemake.input.evaluations],
+        config["encoders"],
+        config["runs"],
+        config["seeds"],
+    )
+    write_table(table, **{kind: Path(path) for kind, path in snakemake.output.items()})

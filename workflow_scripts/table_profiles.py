@@ -1,0 +1,17 @@
+"""Table of SC and EF per encoder and output stride, the chosen pair marked."""
+
+import json
+from pathlib import Path
+
+from vfm_fusion.reporting.inputs import read_profiles, read_selection
+from vfm_fusion.reporting.render.write import write_table
+from vfm_fusion.reporting.tables.profiles import profiles_table
+from vfm_fusion.rule_log import rule_log
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    summaries = {name: Path(p) for name, p in zip(config["encoders"], snakemake.input.summaries, strict=True)}
+    table = profiles_table(
+        read_profiles(summaries), config["encoders"], read_selection(Path(snakemake.input.selection[0]))
+    )
+    write_table(table, **{kind: Path(path) for kind, path in snakemake.output.items()})

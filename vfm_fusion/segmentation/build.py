@@ -41,13 +41,11 @@ def build_segmenter(
     for role, name in (("master", run.master), ("auxiliary", run.auxiliary)):
         if name is not None and name not in encoders:
             raise TrainingError(
-                f"run {run.label!r}: {role} {name!r} is not among the encoders {sorted(encoders)}; "
+                f"{role} {name!r} is not among the encoders {sorted(encoders)}; "
                 "resolve the roles before training"
             )
     if (run.auxiliary is None) != (stride is None):
-        raise TrainingError(
-            f"run {run.label!r}: auxiliary is {run.auxiliary!r} but the injection stride is {stride}"
-        )
+        raise TrainingError(f"the auxiliary is {run.auxiliary!r} but the injection stride is {stride}")
     master = build_encoder(encoders[run.master])
     auxiliary = None if run.auxiliary is None else build_encoder(encoders[run.auxiliary])
     with torch.random.fork_rng(devices=[]):

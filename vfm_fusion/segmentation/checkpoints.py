@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import os
 import pickle
 import re
 from dataclasses import dataclass
@@ -13,7 +14,6 @@ from typing import Any
 import torch
 
 from vfm_fusion.compat import ensure_torchvision
-from vfm_fusion.segmentation.files import write_atomically
 
 ensure_torchvision()
 
@@ -107,12 +107,14 @@ class CheckpointWriter(pl.Callback):
                 old.path.unlink()
 
     def _save(self, trainer: pl.Trainer, step: int) -> None:
-        staged = self.folder / f".step-{step:08d}.staged"
+        temporary = self.folder / ".checkpoint.tmp"
         try:
-            write_atomically(staged, trainer.save_checkpoint)
-            staged.rename(self.folder / f"step-{step:08d}-{_digest(staged)}.ckpt")
+            trainer.save_checkpoint(temporary)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(self.folder / f"step-{step:08d}-{_digest(temporary)}.ckpt")
         finally:
-            staged.unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
 
 def _verify(path: Path) -> str:

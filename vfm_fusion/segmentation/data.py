@@ -24,7 +24,7 @@ class Batch:
     Attributes:
         images: ``(B, 3, H, W)`` float32 RGB in [0, 1].
         masks: per image ``(N, H, W)`` bool.
-        labels: per image ``(N,)`` int64 class indices.
+        labels: per image ``(N,)`` int64 train ids.
     """
 
     images: Tensor
@@ -62,13 +62,12 @@ class MaskDataset(TorchDataset):
         self.config = config
         self.seed = seed
         self.things = {category.id for category in dataset.categories if category.isthing}
-        self.index_of = {category.id: index for index, category in enumerate(dataset.categories)}
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns image ``(3, H, W)``, masks ``(N, H, W)`` bool and class indices ``(N,)`` int64.
+        """Returns image ``(3, H, W)``, masks ``(N, H, W)`` bool and train ids ``(N,)`` int64.
 
         Raises:
             TrainingError: the image lacks the labels that the task needs.
@@ -93,12 +92,12 @@ class MaskDataset(TorchDataset):
             is_region = instances is None or int(category) not in self.things
             if category != VOID and is_region:
                 masks.append(augmented.semantic == category)
-                labels.append(self.index_of[int(category)])
+                labels.append(int(category))
         if instances is not None:
             for number in np.unique(augmented.instances):
                 if number > 0 and not instances.crowd[number - 1]:
                     masks.append(augmented.instances == number)
-                    labels.append(self.index_of[int(instances.categories[number - 1])])
+                    labels.append(int(instances.categories[number - 1]))
         stacked = np.stack(masks) if masks else np.zeros((0, *augmented.semantic.shape), bool)
         return stacked, np.array(labels, np.int64)
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vfm_fusion.atomic import atomic_path
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.training import TrainingConfig
-from vfm_fusion.segmentation.files import write_atomically
 from vfm_fusion.segmentation.optimization import learning_rate_factor
 
 ensure_torchvision()
@@ -56,14 +56,10 @@ class LossLog(pl.Callback):
 
     def write(self, path: Path) -> None:
         """Writes the rows as CSV; floats in their shortest exact form."""
-
-        def write(temporary: Path) -> None:
-            with temporary.open("w", newline="", encoding="utf-8") as handle:
-                writer = csv.writer(handle, lineterminator="\n")
-                writer.writerow(COLUMNS)
-                writer.writerows([int(row[0]), *row[1:]] for row in self.rows)
-
-        write_atomically(path, write)
+        with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows([int(row[0]), *row[1:]] for row in self.rows)
 
     def _close(self, trainer: pl.Trainer, step: int) -> None:
         means = [math.fsum(column) / len(self.window) for column in zip(*self.window, strict=True)]

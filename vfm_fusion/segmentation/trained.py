@@ -10,13 +10,13 @@ from typing import Any
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
+from vfm_fusion.atomic import atomic_path, write_json
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.training import RunConfig, TrainingConfig
 from vfm_fusion.datasets.base import Category
 from vfm_fusion.encoders.build import describe_pretraining, weights_digest
 from vfm_fusion.errors import WeightsError
 from vfm_fusion.segmentation.build import build_segmenter
-from vfm_fusion.segmentation.files import write_atomically, write_json
 from vfm_fusion.segmentation.model import FusedSegmenter
 
 MODEL_FILE = "model.safetensors"
@@ -68,7 +68,8 @@ def save_run(folder: Path, model: FusedSegmenter, description: Mapping[str, Any]
         for name, parameter in model.named_parameters()
         if name in trained
     }
-    write_atomically(folder / MODEL_FILE, lambda temporary: temporary.write_bytes(save(tensors)))
+    with atomic_path(folder / MODEL_FILE) as temporary:
+        temporary.write_bytes(save(tensors))
     write_json(folder / RUN_FILE, description)
 
 

@@ -77,7 +77,8 @@ class SegmentationTask(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Returns AdamW and the per-step schedule."""
-        optimizer = torch.optim.AdamW(parameter_groups(self.model, self.recipe))
+        fused = self.recipe.precision != "16-mixed"  # a fused step hides the unscaling that clipping needs
+        optimizer = torch.optim.AdamW(parameter_groups(self.model, self.recipe), fused=fused)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: learning_rate_factor(step, self.recipe)
         )
@@ -113,7 +114,6 @@ def train_run(
     out_dir: Path,
     state_dir: Path,
     token: str,
-    name: str | None = None,
 ) -> None:
     """Trains one run and writes ``model.safetensors``, ``metrics.csv``, ``run.json`` and TensorBoard logs.
 
@@ -126,10 +126,9 @@ def train_run(
         training: the recipe.
         seed: seed of initial weights, sampling and augmentation.
         dataset: training images and labels.
-        out_dir: folder of the results.
+        out_dir: folder of the results, ``.../{run}/seed{seed}``; its parent names the run.
         state_dir: folder of the checkpoints; belongs to this job alone.
         token: identifies the job's settings; checkpoints of another token are not used.
-        name: the run's name in the results; the name of ``out_dir`` when left out.
 
     Raises:
         TrainingError: missing labels, an unresolved encoder name, a non-finite loss.
@@ -146,7 +145,7 @@ def train_run(
     with _quiet_lightning():
         trainer = _trainer(training, out_dir, state_dir, token, losses, first_step)
         log.info(
-            "%s: steps %d to %d on %s", run.label, first_step, training.steps, trainer.strategy.root_device
+            "%s: steps %d to %d on %s", out_dir, first_step, training.steps, trainer.strategy.root_device
         )
         trainer.fit(
             SegmentationTask(model, training, categories, seed),
@@ -156,7 +155,7 @@ def train_run(
         )
     losses.write(out_dir / METRICS_FILE)
     description = describe_run(
-        name=out_dir.name if name is None else name,
+        name=out_dir.resolve().parent.name,
         run=run,
         encoders=encoders,
         stride=stride,

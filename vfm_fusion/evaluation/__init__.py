@@ -1,0 +1,1 @@
+"""Evaluation of trained runs: average precision, mean IoU, panoptic quality."""

@@ -1,0 +1,51 @@
+"""Mean intersection over union of semantic segmentation, from one confusion matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vfm_fusion.errors import LabelError, ShapeError
+from vfm_fusion.evaluation.scores import Scores
+
+METRICS = ("mIoU",)
+PER_CLASS = ("IoU",)
+
+
+class MeanIoU:
+    """Adds up a confusion matrix over images.
+
+    The IoU of a class is TP / (TP + FP + FN) over all labelled pixels of all images; pixels whose truth is
+    void count nowhere. The mean is over the classes that occur in truth or prediction (Cityscapes, ADE20K).
+    """
+
+    def __init__(self, classes: int) -> None:
+        self._confusion = np.zeros((classes, classes), np.int64)  # truth x prediction
+
+    def add(self, truth: np.ndarray, predicted: np.ndarray) -> None:
+        """Adds an image.
+
+        Args:
+            truth: ``(H, W)`` uint8 train ids; ids of no class are void.
+            predicted: ``(H, W)`` uint8 train ids.
+
+        Raises:
+            ShapeError: the maps differ in size.
+            LabelError: a prediction is no class.
+        """
+        if truth.shape != predicted.shape:
+            raise ShapeError(f"truth is {truth.shape}, the prediction {predicted.shape}; they must agree")
+        classes = len(self._confusion)
+        if predicted.max(initial=0) >= classes:
+            raise LabelError(f"predicted train id {predicted.max()}; expected 0 to {classes - 1}")
+        labelled = truth < classes
+        pairs = truth[labelled].astype(np.int64) * classes + predicted[labelled]
+        self._confusion += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+    def compute(self) -> Scores:
+        """Returns mIoU and the IoU per class."""
+        hits = np.diag(self._confusion)
+        union = self._confusion.sum(axis=0) + self._confusion.sum(axis=1) - hits
+        iou = 100 * np.divide(hits, union, out=np.full(len(hits), np.nan), where=union > 0)
+        if not union.any():
+            return Scores({"mIoU": float("nan")}, {"IoU": iou}, {"mIoU": "no labelled pixel"})
+        return Scores({"mIoU": float(np.nanmean(iou))}, {"IoU": iou})

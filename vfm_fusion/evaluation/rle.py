@@ -1,0 +1,57 @@
+"""Run-length encoded masks in COCO's format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from faster_coco_eval.core import mask as coco_mask
+
+from vfm_fusion.datasets.base import Instances
+from vfm_fusion.segmentation.inference import PredictedInstances
+
+
+@dataclass(frozen=True)
+class EncodedInstances:
+    """Objects of one image as run-length codes.
+
+    Attributes:
+        rles: COCO codes, ``{"size": [H, W], "counts": bytes}``.
+        areas: ``(n,)`` pixels.
+        categories: ``(n,)`` train ids.
+        crowd: ``(n,)`` bool; True for regions of several objects, only in the truth.
+        scores: ``(n,)`` confidences; 1 in the truth.
+    """
+
+    rles: list[dict[str, Any]]
+    areas: np.ndarray
+    categories: np.ndarray
+    crowd: np.ndarray
+    scores: np.ndarray
+
+
+def encode_truth(instances: Instances) -> EncodedInstances:
+    """Encodes annotated objects; those without a visible pixel are left out."""
+    areas = np.bincount(instances.ids.ravel(), minlength=len(instances) + 1)[1:]
+    seen = areas > 0
+    rles = [encode_mask(instances.ids == number + 1) for number in np.flatnonzero(seen)]
+    return EncodedInstances(
+        rles, areas[seen], instances.categories[seen], instances.crowd[seen], np.ones(len(rles))
+    )
+
+
+def encode_predictions(instances: PredictedInstances) -> EncodedInstances:
+    """Encodes predicted objects in their order."""
+    return EncodedInstances(
+        [encode_mask(mask) for mask in instances.masks],
+        instances.masks.sum(axis=(1, 2)),
+        instances.categories,
+        np.zeros(len(instances.categories), bool),
+        instances.scores,
+    )
+
+
+def encode_mask(mask: np.ndarray) -> dict[str, Any]:
+    """Encodes a ``(H, W)`` bool mask."""
+    return coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))

@@ -1,0 +1,186 @@
+"""Mask2Former inference: from queries to semantic, instance and panoptic predictions of one image."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vfm_fusion.config.evaluation import EvaluationConfig
+from vfm_fusion.encoders.sizes import fit_size, resize_to
+from vfm_fusion.segmentation.model import FusedSegmenter
+
+SIZE_DIVISOR = 32
+"""Images are resized to the nearest multiple of this (the head's coarsest stride)."""
+
+
+@dataclass(frozen=True)
+class PredictedInstances:
+    """Scored objects of one image, most confident first.
+
+    Attributes:
+        masks: ``(n, H, W)`` bool; none is empty.
+        categories: ``(n,)`` int64 train ids.
+        scores: ``(n,)`` float32 in [0, 1].
+    """
+
+    masks: np.ndarray
+    categories: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One segment of a panoptic map.
+
+    Attributes:
+        id: its value in the map, from 1.
+        category: train id.
+        isthing: whether it is an object.
+    """
+
+    id: int
+    category: int
+    isthing: bool
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Everything predicted for one image, at its own size.
+
+    Attributes:
+        semantic: ``(H, W)`` uint8 train ids.
+        instances: scored objects.
+        panoptic: ``(H, W)`` int32 segment ids, 0 where nothing was confident enough.
+        segments: the segments of the panoptic map.
+    """
+
+    semantic: np.ndarray
+    instances: PredictedInstances
+    panoptic: np.ndarray
+    segments: tuple[Segment, ...]
+
+
+@torch.inference_mode()
+def predict(
+    model: FusedSegmenter, images: list[np.ndarray], things: Collection[int], config: EvaluationConfig
+) -> list[Prediction]:
+    """Segments images of one size.
+
+    The images are resized bilinearly to the nearest multiples of 32; the mask logits are resized bilinearly
+    to the images' own size before anything is thresholded.
+
+    Args:
+        model: the trained model, in evaluation mode.
+        images: ``(H, W, 3)`` uint8 RGB, all of one size.
+        things: train ids of the countable classes.
+        config: thresholds.
+    """
+    height, width = images[0].shape[:2]
+    device = next(model.parameters()).device
+    batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float() / 255  # (B, 3, H, W)
+    output = model(resize_to(batch, fit_size(height, width, SIZE_DIVISOR)))
+    return [
+        decode(classes, masks, (height, width), things, config)
+        for classes, masks in zip(output.class_logits, output.mask_logits, strict=True)
+    ]
+
+
+def decode(
+    class_logits: Tensor,
+    mask_logits: Tensor,
+    size: tuple[int, int],
+    things: Collection[int],
+    config: EvaluationConfig,
+) -> Prediction:
+    """Turns one image's queries into predictions, as Mask2Former's released inference does.
+
+    Args:
+        class_logits: ``(Q, K + 1)``, 'no object' last.
+        mask_logits: ``(Q, h, w)``.
+        size: (H, W) of the image.
+        things: train ids of the countable classes.
+        config: thresholds.
+    """
+    logits = F.interpolate(mask_logits[None].float(), size=size, mode="bilinear", align_corners=False)[0]
+    masks = logits.sigmoid_()  # (Q, H, W)
+    probabilities = class_logits.float().softmax(dim=-1)  # (Q, K + 1)
+    panoptic, segments = panoptic_map(probabilities, masks, things, config)
+    return Prediction(
+        semantic_map(probabilities, masks),
+        scored_instances(probabilities, masks, things, config),
+        panoptic,
+        segments,
+    )
+
+
+def semantic_map(probabilities: Tensor, masks: Tensor) -> np.ndarray:
+    """Returns ``(H, W)`` uint8: the class of the largest sum over queries of class times mask probability."""
+    evidence = torch.einsum("qk,qhw->khw", probabilities[:, :-1], masks)  # (K, H, W)
+    return evidence.argmax(dim=0).to(torch.uint8).cpu().numpy()
+
+
+def scored_instances(
+    probabilities: Tensor, masks: Tensor, things: Collection[int], config: EvaluationConfig
+) -> PredictedInstances:
+    """Takes the most probable (query, class) pairs and keeps the things among them.
+
+    The score is the class probability times the mean mask probability inside the mask. Pairs whose mask is
+    empty are dropped.
+    """
+    classes = probabilities.shape[1] - 1
+    flat = probabilities[:, :-1].flatten()  # (Q * K,)
+    values, pairs = flat.topk(min(config.top_instances, flat.numel()))
+    queries, categories = pairs // classes, pairs % classes
+    inside = masks > 0.5  # (Q, H, W)
+    areas = inside.flatten(1).sum(dim=1)
+    quality = (masks * inside).flatten(1).sum(dim=1) / areas.clamp(min=1)
+    isthing = torch.isin(categories, torch.tensor(sorted(things), device=categories.device))
+    kept = isthing & (areas[queries] > 0)
+    scores = (values * quality[queries])[kept]
+    order = scores.argsort(descending=True, stable=True)
+    return PredictedInstances(
+        inside[queries[kept][order]].cpu().numpy(),
+        categories[kept][order].cpu().numpy(),
+        scores[order].cpu().numpy(),
+    )
+
+
+def panoptic_map(
+    probabilities: Tensor, masks: Tensor, things: Collection[int], config: EvaluationConfig
+) -> tuple[np.ndarray, tuple[Segment, ...]]:
+    """Merges confident queries: every pixel goes to the query of the largest score times mask probability.
+
+    A query whose visible part is less than ``config.overlap`` of its own mask is dropped; queries of one
+    stuff class become one segment.
+
+    Returns:
+        ``(H, W)`` int32 segment ids from 1 (0: none), and the segments.
+    """
+    scores, categories = probabilities.max(dim=1)
+    kept = ((categories < probabilities.shape[1] - 1) & (scores > config.object_score)).nonzero()[:, 0]
+    panoptic = torch.zeros(masks.shape[1:], dtype=torch.int32, device=masks.device)
+    if len(kept) == 0:
+        return panoptic.cpu().numpy(), ()
+    owner = (scores[kept, None, None] * masks[kept]).argmax(dim=0)  # (H, W) position in `kept`
+    segments: list[Segment] = []
+    stuff_ids: dict[int, int] = {}
+    for position, query in enumerate(kept.tolist()):
+        category = int(categories[query])
+        own = masks[query] >= 0.5
+        won = owner == position
+        visible = won & own
+        if not visible.any() or won.sum() < config.overlap * own.sum():
+            continue
+        if category in stuff_ids:
+            panoptic[visible] = stuff_ids[category]
+            continue
+        segments.append(Segment(len(segments) + 1, category, category in things))
+        panoptic[visible] = segments[-1].id
+        if category not in things:
+            stuff_ids[category] = segments[-1].id
+    return panoptic.cpu().numpy(), tuple(segments)

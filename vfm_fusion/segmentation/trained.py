@@ -14,7 +14,8 @@ from vfm_fusion.atomic import atomic_path, write_json
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.training import RunConfig, TrainingConfig
 from vfm_fusion.datasets.base import Category
-from vfm_fusion.encoders.build import describe_pretraining, weights_digest
+from vfm_fusion.encoders.build import weights_digest
+from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.errors import WeightsError
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.model import FusedSegmenter

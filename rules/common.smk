@@ -1,5 +1,4 @@
 # Configuration look-ups, code fingerprints and path helpers; no other file of rules defines helpers.
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -7,24 +6,18 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
-# Idle OpenMP threads that spin steal the cores of the other jobs.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-# Weights come from files; a hub that cannot be reached must fail at once.
-os.environ.setdefault("HF_HUB_OFFLINE", "1")
-
-# The code beside this Snakefile is what runs, here and in the scripts, whatever else is installed.
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    [str(ROOT), *os.environ.get("PYTHONPATH", "").split(os.pathsep)]
-).rstrip(os.pathsep)
 
 from vfm_fusion import fingerprint as fingerprints
 from vfm_fusion.config.paths import weight_file
 from vfm_fusion.config.resolve import canonical, resolve
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.encoders.describe import describe_pretraining
+from vfm_fusion.environment import prepare_environment
 from vfm_fusion.errors import VfmFusionError
+
+prepare_environment(ROOT)
 
 try:
     CONFIG = resolve(config, ROOT / "experiments")
@@ -132,8 +125,8 @@ def evaluation_config(wildcards):
     )
 
 
-def names():
-    """How encoders and runs are called in tables and figures."""
+def encoder_names():
+    """How encoders are called in tables and figures."""
     return {
         "encoders": {
             name: {
@@ -141,9 +134,14 @@ def names():
                 "pretraining": describe_pretraining(encoder),
             }
             for name, encoder in CONFIG.encoders.items()
-        },
-        "runs": {name: run.label or name for name, run in CONFIG.runs.items()},
+        }
     }
+
+
+def names():
+    """How encoders and runs are called in tables and figures."""
+    runs = {name: run.label or name for name, run in CONFIG.runs.items()}
+    return {**encoder_names(), "runs": runs}
 
 
 def table(name):

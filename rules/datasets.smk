@@ -15,7 +15,6 @@ rule generate_dataset:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        target=f"{RESULTS}/data/{DATASET}",
         config=canonical(CONFIG.datasets[DATASET]),
         code=fingerprint("generate_dataset.py"),
     message:

@@ -50,7 +50,7 @@ rule table_profiles:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=canonical(names()),
+        config=canonical(encoder_names()),
         code=fingerprint("table_profiles.py"),
     message:
         "Table: SC and EF per encoder and output stride"
@@ -79,7 +79,7 @@ rule text_selection:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=canonical(names()),
+        config=canonical(encoder_names()),
         code=fingerprint("text_selection.py"),
     message:
         "Text: why this pair and stride"
@@ -213,7 +213,7 @@ rule figure_profiles:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=canonical({**names(), "dpi": CONFIG.reporting.dpi}),
+        config=canonical({**encoder_names(), "dpi": CONFIG.reporting.dpi}),
         code=fingerprint("figure_profiles.py"),
     message:
         "Figure: SC and EF against output stride"
@@ -243,7 +243,7 @@ rule figure_sc_ef_plane:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=canonical({**names(), "dpi": CONFIG.reporting.dpi}),
+        config=canonical({**encoder_names(), "dpi": CONFIG.reporting.dpi}),
         code=fingerprint("figure_sc_ef_plane.py"),
     message:
         "Figure: the encoders in the SC-EF plane"
@@ -287,7 +287,7 @@ rule figure_feature_maps:
         generated=f"{RESULTS}/data/{DATASET}",
         config=canonical(
             {
-                **names(),
+                **encoder_names(),
                 "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
                 "metrics": CONFIG.metrics.model_dump(mode="json"),
                 "reporting": CONFIG.reporting.model_dump(mode="json"),

@@ -9,7 +9,7 @@ from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.energy_maps import energy_maps_figure
 from vfm_fusion.reporting.figures.pca_maps import pca_maps_figure
-from vfm_fusion.reporting.scenes import load_profiled
+from vfm_fusion.reporting.profiled import load_profiled
 from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

@@ -7,9 +7,10 @@ from vfm_fusion.datasets.miniscapes import generate_with_manifest
 from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], threads=1):
+    manifest = Path(snakemake.output.manifest)
     generate_with_manifest(
         MiniscapesConfig.model_validate_json(snakemake.params.config),
-        target=Path(snakemake.params.target),
-        manifest_path=Path(snakemake.output.manifest),
+        target=manifest.with_name(manifest.name.removesuffix(".manifest.json")),
+        manifest_path=manifest,
         workers=snakemake.threads,
     )

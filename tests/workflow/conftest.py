@@ -38,7 +38,9 @@ class Workflow:
         """The folder of results."""
         return self.folder / "results" / "quick"
 
-    def snakemake(self, *arguments: str, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess:
+    def snakemake(
+        self, *arguments: str, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
         """Runs snakemake to its end, whatever its exit status."""
         return subprocess.run(self.command(*arguments), **self.options(environment), capture_output=True)
 
@@ -46,7 +48,18 @@ class Workflow:
         """The command line for ``arguments``, which end with the target."""
         *options, target = arguments
         settings = [f"{key}={value}" for key, value in self.config.items()]
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *options, "--config", *settings, "--", target]
+        return [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            "2",
+            *options,
+            "--config",
+            *settings,
+            "--",
+            target,
+        ]
 
     def options(self, environment: dict[str, str] | None = None) -> dict:
         """Keyword arguments of subprocess for a call in this copy."""
@@ -63,11 +76,7 @@ class Workflow:
         if "Nothing to be done" in done.stdout + done.stderr:
             return {}
         stats = (done.stdout + done.stderr).rpartition("Job stats:")[2]
-        return {
-            rule: int(count)
-            for rule, count in _STATS.findall(stats)
-            if rule not in ("total", "all")
-        }
+        return {rule: int(count) for rule, count in _STATS.findall(stats) if rule not in ("total", "all")}
 
     def edit(self, name: str, old: str, new: str) -> Callable[[], None]:
         """Replaces text in a file and returns the function that undoes it, modification time included."""
@@ -99,7 +108,7 @@ def copy_repository(source: Path, target: Path) -> None:
 
 @pytest.fixture
 def fresh(tmp_path: Path, repository: Path) -> Workflow:
-    """A copy of the repository in which nothing has run, in a folder with a space and an umlaut."""
+    """A copy of the repository in which nothing has run, in a folder with space and umlaut."""
     folder = tmp_path / "a büro"
     copy_repository(repository, folder)
     return Workflow(folder)

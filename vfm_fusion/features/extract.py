@@ -21,19 +21,9 @@ from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features.manifest import Manifest, store_path
 from vfm_fusion.features.partial import PartialStore
 from vfm_fusion.progress import progress
+from vfm_fusion.subset import subset
 
 _LOG = logging.getLogger(__name__)
-
-
-def subset(count: int, limit: int | None) -> list[int]:
-    """Returns ``limit`` evenly spaced positions out of ``count``, all of them when there are no more.
-
-    >>> subset(10, 4)
-    [0, 2, 5, 7]
-    """
-    if limit is None or limit >= count:
-        return list(range(count))
-    return [position * count // limit for position in range(limit)]
 
 
 def extract(

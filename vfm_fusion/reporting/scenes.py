@@ -1,4 +1,4 @@
-"""Loading what the figures of images show."""
+"""Loading the images that the qualitative figure shows."""
 
 from __future__ import annotations
 
@@ -6,40 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.datasets.base import Dataset, Sample
-from vfm_fusion.encoders.pyramid import derive_pyramid
 from vfm_fusion.evaluation.predictions import read_prediction
-from vfm_fusion.features.extract import subset
-from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.reporting.figures.feature_grid import ProfiledImage
 from vfm_fusion.reporting.figures.qualitative import Scene, Segmentation
-
-
-def load_profiled(
-    stores: Mapping[str, FeatureStore], dataset: Dataset, settings: ProfileConfig, count: int
-) -> list[ProfiledImage]:
-    """Loads evenly spaced images with the pyramid of every encoder.
-
-    Args:
-        stores: encoder -> its features; all hold the same images.
-        dataset: the images.
-        settings: strides of the pyramid and how they are derived.
-        count: number of images.
-    """
-    ids = next(iter(stores.values())).manifest.image_ids
-    positions = {image_id: position for position, image_id in enumerate(dataset.ids)}
-    images = []
-    for index in subset(len(ids), count):
-        features = {}
-        for encoder, store in stores.items():
-            native = {stride: torch.from_numpy(array)[None] for stride, array in store.read(index).items()}
-            pyramid = derive_pyramid(native, settings.strides, settings.interpolation)
-            features[encoder] = {stride: feature[0].numpy() for stride, feature in pyramid.items()}
-        images.append(ProfiledImage(dataset.image(positions[ids[index]]), features))
-    return images
+from vfm_fusion.subset import subset
 
 
 def load_scenes(dataset: Dataset, predictions: Mapping[str, Path], count: int) -> list[Scene]:

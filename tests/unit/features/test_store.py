@@ -15,9 +15,10 @@ from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features import extract as extraction
-from vfm_fusion.features.extract import extract, image_tensor, subset
+from vfm_fusion.features.extract import extract, image_tensor
 from vfm_fusion.features.manifest import Manifest, store_path
 from vfm_fusion.features.store import FeatureStore
+from vfm_fusion.subset import subset
 
 ENCODER = EncoderConfig(architecture="mini_hiera", weights=SeededWeights(source="seeded", seed=1))
 

@@ -1,0 +1,172 @@
+"""Only what changed runs again: the exact set of rules that each kind of edit re-runs."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from tests.workflow.conftest import Workflow
+
+pytestmark = [pytest.mark.timeout(1200)]
+
+ENCODERS, RUNS = 3, 4
+AFTER_SELECTION = {
+    "train": RUNS,
+    "evaluate": RUNS,
+    "table_main_results": 1,
+    "table_per_class": 1,
+    "table_runtime": 1,
+    "figure_qualitative": 1,
+    "figure_training_curves": 1,
+}
+AFTER_PROFILES = {
+    "select_pair": 1,
+    "table_profiles": 1,
+    "text_selection": 1,
+    "figure_profiles": 1,
+    "figure_sc_ef_plane": 1,
+    **AFTER_SELECTION,
+}
+
+
+def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "expected"),
+    [
+        pytest.param(
+            "vfm_fusion/metrics/edge_fidelity.py",
+            "def score_edges(",
+            "CHANGED = 1\n\n\ndef score_edges(",
+            {"profile_encoder": ENCODERS, **AFTER_PROFILES},
+            id="metric function",
+        ),
+        pytest.param(
+            "vfm_fusion/metrics/edge_fidelity.py",
+            "def score_edges(",
+            "# A comment.\ndef score_edges(",
+            {},
+            id="comment",
+        ),
+        pytest.param(
+            "vfm_fusion/config/training.py",
+            "Optimiser steps.",
+            "Steps of the optimiser.",
+            {},
+            id="description",
+        ),
+        pytest.param(
+            "vfm_fusion/selection.py",
+            "def _level(",
+            "CHANGED = 1\n\n\ndef _level(",
+            AFTER_PROFILES,
+            id="selection",
+        ),
+        pytest.param(
+            "workflow_scripts/figure_sc_ef_plane.py",
+            "config = json.loads",
+            "changed = 1\n    config = json.loads",
+            {"figure_sc_ef_plane": 1},
+            id="figure script",
+        ),
+        pytest.param(
+            "workflow_scripts/figure_sc_ef_plane.py",
+            '"""Figure of',
+            '"""A figure of',
+            {},
+            id="docstring of a script",
+        ),
+        pytest.param(
+            "vfm_fusion/reporting/figures/qualitative.py",
+            "@styled\ndef qualitative_figure(",
+            "CHANGED = 1\n\n\n@styled\ndef qualitative_figure(",
+            {"figure_qualitative": 1},
+            id="figure function",
+        ),
+        pytest.param(
+            "experiments/quick.yaml",
+            "clip_norm: 1.0",
+            "clip_norm: 2.0",
+            {"resolved_config": 1, **AFTER_SELECTION},
+            id="training setting",
+        ),
+        pytest.param(
+            "experiments/quick.yaml",
+            "    label: Fused\n",
+            "    label: Both\n",
+            {
+                "resolved_config": 1,
+                "table_main_results": 1,
+                "table_per_class": 1,
+                "figure_qualitative": 1,
+                "figure_training_curves": 1,
+            },
+            id="label of a run",
+        ),
+        pytest.param(
+            "experiments/quick.yaml",
+            "    height: 128\n    width: 256\n",
+            "    width: 256\n    height: 128\n",
+            {},
+            id="key order",
+        ),
+        pytest.param(
+            "experiments/quick.yaml",
+            "    points: 1024",
+            "    points: 30",
+            {"resolved_config": 1, **AFTER_SELECTION},
+            id="setting of the head",
+        ),
+    ],
+)
+def test_an_edit_reruns_exactly(
+    finished: Workflow, file: str, old: str, new: str, expected: dict[str, int]
+) -> None:
+    undo = finished.edit(file, old, new)
+    try:
+        planned = finished.planned()
+    finally:
+        undo()
+    assert planned == expected
+    assert finished.planned() == {}
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "vfm_fusion/metrics/edge_fidelity.py",
+        "workflow_scripts/train.py",
+        "rules/training.smk",
+        "Snakefile",
+        "config.yaml",
+        "experiments/quick.yaml",
+    ],
+)
+def test_a_touched_file_reruns_nothing(finished: Workflow, file: str) -> None:
+    os.utime(finished.folder / file)
+    assert finished.planned() == {}
+
+
+def test_two_swapped_settings_rerun_the_training(finished: Workflow) -> None:
+    """Snakemake alone compares params as a bag of values and would miss it."""
+    undo = finished.edit(
+        "experiments/quick.yaml", "queries: 30\n    points: 1024", "queries: 1024\n    points: 30"
+    )
+    try:
+        planned = finished.planned()
+    finally:
+        undo()
+    assert planned == {"resolved_config": 1, **AFTER_SELECTION}
+
+
+def test_a_lost_result_is_made_again_alone(finished: Workflow) -> None:
+    table = finished.results / "tables" / "main_results.tex"
+    content = table.read_bytes()
+    table.unlink()
+    assert finished.planned() == {"table_main_results": 1}
+    assert finished.snakemake("all").returncode == 0
+    assert table.read_bytes() == content
+    assert finished.planned() == {}

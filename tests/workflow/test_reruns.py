@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-
-from tests.workflow.conftest import Workflow
+from working_copy import Workflow
 
 pytestmark = [pytest.mark.timeout(1200)]
 

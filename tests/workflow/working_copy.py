@@ -1,0 +1,104 @@
+"""A working copy of the repository in which tests run the quick experiment, with few images and steps."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+SMALL = {
+    "experiment": "quick",
+    "datasets": "{miniscapes: {train: 8, val: 5}}",
+    "training": "{steps: 6, warmup_steps: 2, checkpoint_every: 2, log_every: 2}",
+}
+_STATS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
+
+
+@dataclass
+class Workflow:
+    """A working copy of the repository and how snakemake is called in it.
+
+    Attributes:
+        folder: the copy.
+        config: what ``--config`` says.
+    """
+
+    folder: Path
+    config: dict[str, str] = field(default_factory=lambda: dict(SMALL))
+
+    @property
+    def results(self) -> Path:
+        """The folder of results."""
+        return self.folder / "results" / "quick"
+
+    def snakemake(
+        self, *arguments: str, environment: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess:
+        """Runs snakemake to its end, whatever its exit status."""
+        return subprocess.run(self.command(*arguments), **self.options(environment), capture_output=True)
+
+    def command(self, *arguments: str) -> list[str]:
+        """The command line for ``arguments``, which end with the target."""
+        *options, target = arguments
+        settings = [f"{key}={value}" for key, value in self.config.items()]
+        return [
+            sys.executable,
+            "-m",
+            "snakemake",
+            "--cores",
+            "2",
+            *options,
+            "--config",
+            *settings,
+            "--",
+            target,
+        ]
+
+    def options(self, environment: dict[str, str] | None = None) -> dict:
+        """Keyword arguments of subprocess for a call in this copy."""
+        return {
+            "cwd": self.folder,
+            "text": True,
+            "env": {**os.environ, "OMP_NUM_THREADS": "1", **(environment or {})},
+        }
+
+    def planned(self) -> dict[str, int]:
+        """Which rules ``-n`` would run, and how often; ``all`` is left out."""
+        done = self.snakemake("-n", "all")
+        assert done.returncode == 0, done.stdout + done.stderr
+        if "Nothing to be done" in done.stdout + done.stderr:
+            return {}
+        stats = (done.stdout + done.stderr).rpartition("Job stats:")[2]
+        return {rule: int(count) for rule, count in _STATS.findall(stats) if rule not in ("total", "all")}
+
+    def edit(self, name: str, old: str, new: str) -> Callable[[], None]:
+        """Replaces text in a file and returns the function that undoes it, modification time included."""
+        path = self.folder / name
+        before, stat = path.read_text(encoding="utf-8"), path.stat()
+        assert before.count(old) == 1, f"{name} holds {old!r} {before.count(old)} times"
+        path.write_text(before.replace(old, new), encoding="utf-8")
+
+        def undo() -> None:
+            path.write_text(before, encoding="utf-8")
+            os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+        return undo
+
+
+def copy_repository(source: Path, target: Path) -> None:
+    """Copies what git tracks, or would track, as it is in the working tree."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        cwd=source,
+        check=True,
+        capture_output=True,
+    ).stdout.decode()
+    for name in filter(None, listed.split("\0")):
+        if (source / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(source / name, target / name)

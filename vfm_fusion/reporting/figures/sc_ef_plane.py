@@ -63,12 +63,12 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
 
 
 def _draw_path(axes: Axes, path: pd.DataFrame, look: SeriesStyle, name: str) -> None:
-    mean, low, high = path["mean"], path["ci_low"], path["ci_high"]
+    (x, y), low, high = (path[key][["sc", "ef"]].to_numpy().T for key in ("mean", "ci_low", "ci_high"))
     axes.errorbar(
-        mean["sc"],
-        mean["ef"],
-        xerr=(mean["sc"] - low["sc"], high["sc"] - mean["sc"]),
-        yerr=(mean["ef"] - low["ef"], high["ef"] - mean["ef"]),
+        x,
+        y,
+        xerr=(x - low[0], high[0] - x),
+        yerr=(y - low[1], high[1] - y),
         color=look.color,
         marker=look.marker,
         markeredgecolor="white",
@@ -77,10 +77,10 @@ def _draw_path(axes: Axes, path: pd.DataFrame, look: SeriesStyle, name: str) -> 
         linewidth=0.9,
         label=name,
     )
-    for stride, point in mean.iterrows():
+    for stride, point in zip(path.index, zip(x, y, strict=True), strict=True):
         axes.annotate(
             str(stride),
-            (point["sc"], point["ef"]),
+            point,
             xytext=(0, 6),
             textcoords="offset points",
             ha="center",

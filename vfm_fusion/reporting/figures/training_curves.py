@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -34,13 +35,11 @@ class Curve:
 
 
 @styled
-def training_curves_figure(curves: Sequence[Curve], window: int = 5) -> Figure:
+def training_curves_figure(curves: Sequence[Curve]) -> Figure:
     """Draws one line per run and seed; seeds of a run share its colour.
 
     Args:
         curves: trainings; runs in the order of the legend.
-        window: logged lines behind each point of the strong line (trailing mean); the faint line is the
-            loss as logged.
 
     Raises:
         ReportingError: no curve, a missing column, no line, or a loss that is not finite.
@@ -54,16 +53,13 @@ def training_curves_figure(curves: Sequence[Curve], window: int = 5) -> Figure:
     for curve in curves:
         _check(curve)
         color = looks[curve.run].color
-        step, loss = curve.metrics["step"], curve.metrics["loss"]
-        axes.plot(step, loss, color=color, linewidth=0.5, alpha=0.3)
         name = None if curve.run in named else _legend_entry(curve)
-        axes.plot(step, loss.rolling(window, min_periods=1).mean(), color=color, label=name)
+        axes.plot(curve.metrics["step"], curve.metrics["loss"], color=color, linewidth=1.0, label=name)
         named.add(curve.run)
     axes.set_xlabel("Optimiser step")
     axes.set_ylabel("Training loss")
     axes.set_xlim(left=0)
-    title = f"Faint: as logged; strong: mean of the last {window}"
-    legend = figure.legend(loc="outside right upper", labelspacing=0.9, title=title, alignment="left")
+    legend = figure.legend(loc="outside right upper", labelspacing=0.9)
     for text in legend.get_texts():
         text.set_linespacing(LINE_SPACING)
     return figure
@@ -80,5 +76,5 @@ def _check(curve: Curve) -> None:
     absent = {"step", "loss"} - set(curve.metrics)
     if absent:
         raise ReportingError(f"{who}: columns {sorted(absent)} are missing; found {list(curve.metrics)}")
-    if curve.metrics.empty or curve.metrics[["step", "loss"]].isna().any(axis=None):
-        raise ReportingError(f"{who}: no line, or a line without step or loss; train the run again")
+    if curve.metrics.empty or not np.isfinite(curve.metrics[["step", "loss"]]).all(axis=None):
+        raise ReportingError(f"{who}: no line, or a step or loss that is not finite; train the run again")

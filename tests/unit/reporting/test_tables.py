@@ -1,0 +1,332 @@
+"""The tables: what is shown, marked, averaged and refused."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import reporting_results as results
+
+from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.inputs import read_benchmarks, read_evaluation
+from vfm_fusion.reporting.published import published_table, read_published
+from vfm_fusion.reporting.render.markdown import to_markdown
+from vfm_fusion.reporting.table import Cell, Table, lay_out
+from vfm_fusion.reporting.tables.main_results import main_results_table
+from vfm_fusion.reporting.tables.per_class import per_class_table
+from vfm_fusion.reporting.tables.profiles import profiles_table
+from vfm_fusion.reporting.tables.runtime import runtime_table
+
+PUBLISHED = Path(__file__).parents[3] / "resources" / "published" / "metric_guided_fusion.csv"
+SEEDS = (0, 1, 2)
+RATIOS = {"sky": 0.01, "road": 0.02, "person": 0.12, "rider": 0.20, "car": 0.05, "bus": 0.03}
+
+
+def cells(table: Table) -> dict[str, dict[str, Cell]]:
+    """Shown cells by text of the first column and column key."""
+    return {
+        row[0].text: dict(zip([column.key for column in table.columns], row, strict=True))
+        for _, rows in lay_out(table).sections
+        for row in rows
+    }
+
+
+def without(run: str, seed: int) -> list[dict[str, Any]]:
+    return [e for e in results.evaluations() if (e["run"], e["seed"]) != (run, seed)]
+
+
+def main_table(evaluations: list[dict[str, Any]], seeds: tuple[int, ...] = SEEDS, **more: Any) -> Table:
+    return main_results_table(evaluations, results.LABELS, results.RUNS, seeds, **more)
+
+
+class TestProfiles:
+    def test_values_intervals_and_pretraining(
+        self, profiles: pd.DataFrame, selection: dict[str, Any]
+    ) -> None:
+        shown = cells(profiles_table(profiles, results.LABELS, selection))
+        by_key = profiles.set_index(["encoder", "stride", "score"])
+        row = by_key.loc[("mini_sam", 16, "ef")]
+        cell = shown["SAM mini"]["ef_16"]
+        assert cell.text == f"{row['mean']:.2f}"
+        assert cell.detail == f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+        assert {name: row["encoder"].detail for name, row in shown.items()} == {
+            entry["label"]: entry["pretraining"] for entry in results.LABELS.values()
+        }
+
+    def test_choice_is_marked_once(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
+        shown = cells(profiles_table(profiles, results.LABELS, selection))
+        underlined = [(n, key) for n, row in shown.items() for key, cell in row.items() if cell.underline]
+        assert underlined == [("SAM mini", "ef_16")]
+        assert {name: row["role"].text for name, row in shown.items()} == {
+            "DINO mini": "master",
+            "SAM mini": "auxiliary",
+            "Swin": "",
+        }
+
+    def test_undefined_score_prints_its_reason(
+        self, profiles: pd.DataFrame, selection: dict[str, Any]
+    ) -> None:
+        table = profiles_table(profiles, results.LABELS, selection)
+        assert cells(table)["Swin"]["sc_32"] == Cell("—", numeric=True, mark="a")
+        assert lay_out(table).footnotes == {"a": "grid too fine"}
+        assert "n = 80 images" in table.notes[0]
+        assert "undefined on up to 80" in table.notes[0]
+
+    def test_best_of_a_column_is_bold(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
+        shown = cells(profiles_table(profiles, results.LABELS, selection))
+        assert {name for name, row in shown.items() if row["sc_4"].bold} == {"DINO mini"}
+        assert {name for name, row in shown.items() if row["ef_4"].bold} == {"SAM mini"}
+
+    def test_csv_holds_every_score(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
+        data = profiles_table(profiles, results.LABELS, selection).data
+        assert len(data) == 3 * 4 * 8
+        assert data["pretraining"].notna().all()
+
+    def test_published_rows_stand_apart(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
+        published = published_table(read_published(PUBLISHED), "5")
+        table = profiles_table(profiles, results.LABELS, selection, published)
+        assert [section.title for section in table.sections] == [
+            "Measured",
+            "Published (Table 5), pretrained weights",
+        ]
+        shown = cells(table)
+        assert shown["SAM2"]["ef_16"].text == "17.13"
+        assert not shown["SAM2"]["ef_16"].bold
+
+    def test_missing_profile_and_label(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
+        gap = profiles[~((profiles["encoder"] == "swin") & (profiles["stride"] == 8))]
+        with pytest.raises(ReportingError, match="'swin' has no sc at OS 8"):
+            profiles_table(gap, results.LABELS, selection)
+        labels = {key: value for key, value in results.LABELS.items() if key != "swin"}
+        with pytest.raises(ReportingError, match="'swin' has no label"):
+            profiles_table(profiles, labels, selection)
+
+
+class TestMainResults:
+    def test_mean_and_std_over_seeds(self) -> None:
+        evaluations = results.evaluations()
+        values = [e["metrics"]["AP"] for e in evaluations if e["run"] == "fused"]
+        cell = cells(main_table(evaluations))["Ours-D3S2"]["AP"]
+        assert cell.text == f"{statistics.fmean(values):.1f}"
+        assert cell.detail == f"± {statistics.stdev(values):.1f}"
+        assert cell.bold
+
+    def test_encoders_mode_stride_parameters(self) -> None:
+        row = cells(main_table(results.evaluations()))["Ours-D3S2"]
+        assert (row["master"].text, row["master"].detail) == ("DINO mini FT", "self-distilled, 240 images")
+        assert (row["auxiliary"].text, row["auxiliary"].detail) == (
+            "SAM mini FZ",
+            "promptable masks, 240 images",
+        )
+        assert (row["stride"].text, row["parameters"].text, row["seeds"].text) == ("16", "5.73", "3")
+        assert cells(main_table(results.evaluations()))["SAM2_tiny"]["master"].text == "SAM mini FZ"
+
+    def test_one_seed_has_no_spread_and_says_so(self) -> None:
+        table = main_table(results.evaluations((0,)), seeds=(0,))
+        assert cells(table)["Ours-D3S2"]["AP"].detail == ""
+        assert "One seed (0): no spread is known." in table.notes
+
+    def test_missing_seed_is_said_never_averaged(self) -> None:
+        table = main_table(without("fused", 1))
+        row = cells(table)["Ours-D3S2"]
+        assert row["AP"] == Cell("—", numeric=True, mark="a")
+        assert row["seeds"].text == "2 of 3"
+        assert lay_out(table).footnotes == {"a": "not evaluated: seed 1"}
+        assert table.problems == (
+            "run 'Ours-D3S2' has 2 of 3 seeds (not evaluated: seed 1); no mean is shown over fewer",
+        )
+        fused = table.data[(table.data["run"] == "fused") & (table.data["metric"] == "AP")]
+        assert fused.set_index("seed")["reason"].to_dict() == {
+            "0": "",
+            "1": "not evaluated",
+            "2": "",
+            "all": "not evaluated: seed 1",
+        }
+        assert fused.set_index("seed")["value"].isna().to_dict() == {
+            "0": False,
+            "1": True,
+            "2": False,
+            "all": True,
+        }
+
+    def test_missing_run_keeps_its_row(self) -> None:
+        table = main_table([e for e in results.evaluations() if e["run"] != "fused"])
+        row = cells(table)["Ours-D3S2"]
+        assert (row["seeds"].text, row["master"].text, row["AP"].text) == ("0 of 3", "—", "—")
+        assert len(table.problems) == 1
+
+    def test_nothing_evaluated_at_all(self) -> None:
+        table = main_table([])
+        assert len(table.problems) == len(results.RUNS)
+        assert {row["AP"].text for row in cells(table).values()} == {"—"}
+
+    def test_undefined_metric_prints_its_reason(self) -> None:
+        evaluations = results.evaluations()
+        broken = next(e for e in evaluations if (e["run"], e["seed"]) == ("fused", 2))
+        broken["metrics"]["APs"] = None
+        broken["reasons"]["APs"] = "no small object"
+        table = main_table(evaluations)
+        assert cells(table)["Ours-D3S2"]["APs"].mark == "a"
+        assert lay_out(table).footnotes == {"a": "seed 2: no small object"}
+
+    def test_undefined_metric_without_reason_is_refused(self) -> None:
+        evaluations = results.evaluations()
+        evaluations[0]["metrics"]["AP"] = None
+        with pytest.raises(ReportingError, match="'swin_ft', seed 0: undefined metric without a reason"):
+            main_table(evaluations)
+
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"images": 79}, "differ in 'images': 80 .* and 79"),
+            ({"dataset": "other"}, "differ in 'dataset'"),
+            ({"stride": 8}, "seeds of run 'fused' differ in 'stride': 16 .* and 8"),
+            ({"seed": 7}, "run 'fused', seed 7 was not asked for"),
+            ({"seed": 1}, "run 'fused', seed 1 was given twice"),
+        ],
+    )
+    def test_what_does_not_belong_together_is_refused(self, change: dict[str, Any], message: str) -> None:
+        evaluations = results.evaluations()
+        evaluations[-1] |= change
+        with pytest.raises(ReportingError, match=message):
+            main_table(evaluations)
+
+    def test_published_rows(self) -> None:
+        published = published_table(read_published(PUBLISHED), "2")
+        shown = cells(main_table(results.evaluations(), published=published))
+        row = shown["Ours-D3S2 ViT-B/16"]
+        assert (row["AP"].text, row["mIoU"].text, row["PQ"].text) == ("39.5", "82.8", "—")
+        assert not row["mIoU"].bold
+        assert shown["Ours-D3S2"]["mIoU"].bold
+
+
+class TestPerClass:
+    def table(self, evaluations: list[dict[str, Any]]) -> Table:
+        return per_class_table(evaluations, results.LABELS, results.RUNS, SEEDS, RATIOS)
+
+    def test_things_only_grouped_by_ratio(self) -> None:
+        layout = lay_out(self.table(results.evaluations()))
+        assert [(title, [row[0].text for row in rows]) for title, rows in layout.sections] == [
+            ("Boundary-sensitive classes (ratio above the median)", ["rider", "person"]),
+            ("Large classes (ratio up to the median)", ["car", "bus"]),
+            ("All classes", ["mean"]),
+        ]
+
+    def test_semantic_task_shows_iou_of_all_classes(self) -> None:
+        evaluations = [e | {"task": "semantic"} for e in results.evaluations()]
+        table = self.table(evaluations)
+        assert "IoU per class" in table.caption
+        assert {"sky", "road", "person"} <= set(cells(table))
+        assert set(table.data["metric"]) == {"IoU"}
+
+    def test_mean_is_the_mean_of_the_rows(self) -> None:
+        evaluations = results.evaluations()
+        expected = statistics.fmean(
+            statistics.fmean(c["AP"] for c in e["per_class"] if c["isthing"])
+            for e in evaluations
+            if e["run"] == "fused"
+        )
+        assert cells(self.table(evaluations))["mean"]["fused"].text == f"{expected:.1f}"
+
+    def test_missing_seed_undefined_class_and_class_without_pixels(self) -> None:
+        evaluations = without("dino_ft", 0)
+        for e in evaluations:
+            e["per_class"].append(
+                {"category": "train", "isthing": True, "AP": None, "AP50": None, "IoU": None, "PQ": None}
+            )
+        table = self.table(evaluations)
+        shown = cells(table)
+        assert shown["car"]["dino_ft"].text == "—"
+        assert shown["train"]["ratio"].text == shown["train"]["fused"].text == "—"
+        assert set(lay_out(table).footnotes.values()) == {
+            "not evaluated: seed 0",
+            "no ground-truth pixel",
+            "seed 0: AP of the class is undefined (no ground truth)",
+        }
+        assert lay_out(table).sections[2][0] == "Classes without a ground-truth pixel"
+
+    def test_a_class_that_one_run_lacks_leaves_it_without_mean(self) -> None:
+        evaluations = results.evaluations()
+        evaluations[-1]["per_class"] = evaluations[-1]["per_class"][:-1]
+        shown = cells(self.table(evaluations))
+        assert shown["mean"]["fused"].text == "—"
+        assert shown["mean"]["swin_ft"].text != "—"
+
+    def test_every_run_names_its_pretraining(self) -> None:
+        notes = " ".join(self.table(results.evaluations()).notes)
+        assert "Swin: Swin FT · untrained (seeded)." in notes
+        assert "+ SAM mini FZ · promptable masks, 240 images, injected at OS 16." in notes
+
+
+class TestRuntime:
+    def test_rows_in_the_given_order_then_alphabetical(self, tmp_path: Path) -> None:
+        jobs = read_benchmarks(results.write_benchmarks(tmp_path))
+        table = runtime_table(jobs, ("train", "never_run"))
+        assert list(cells(table)) == ["train", "extract_features", "select"]
+
+    def test_sums_maxima_and_unsampled_jobs(self, tmp_path: Path) -> None:
+        shown = cells(runtime_table(read_benchmarks(results.write_benchmarks(tmp_path))))
+        texts = {key: cell.text for key, cell in shown["extract_features"].items()}
+        assert texts == {
+            "rule": "extract_features",
+            "jobs": "2",
+            "seconds_total": "20.0",
+            "seconds_mean": "10.0",
+            "seconds_max": "12.5",
+            "cpu_seconds_total": "40.5",
+            "max_rss_mb": "812",
+        }
+        assert shown["select"]["max_rss_mb"].text == "—"
+
+    def test_agrees_with_snakemakes_own_record(self, tmp_path: Path) -> None:
+        from snakemake.benchmark import BenchmarkRecord
+
+        record = BenchmarkRecord(rule_name=None, running_time=2.5, max_rss=100.0, cpu_time=4.0)
+        for name in ("wildcards", "params", "resources"):
+            setattr(record, name, {})
+        record.jobid, record.rule_name, record.threads, record.input = 1, "profile", 1, []
+        record.data_collected = True
+        path = tmp_path / "profile.jsonl"
+        path.write_text(record.to_json(extended_fmt=True) + "\n", encoding="utf-8")
+        job = read_benchmarks({path: "fallback"}).iloc[0]
+        assert job.to_dict() == {"rule": "profile", "seconds": 2.5, "cpu_seconds": 4.0, "max_rss": 100.0}
+
+    def test_a_line_without_time_is_refused(self, tmp_path: Path) -> None:
+        path = tmp_path / "x.jsonl"
+        path.write_text('{"max_rss": 3}\n', encoding="utf-8")
+        with pytest.raises(ReportingError, match=r"x\.jsonl, line 1: no running time"):
+            read_benchmarks({path: "x"})
+
+
+def test_evaluation_files_round_trip_and_are_checked(tmp_path: Path) -> None:
+    content = results.evaluations((0,))[0]
+    (path,) = results.write_evaluations(tmp_path, [content])
+    assert read_evaluation(path) == content
+    path.write_text('{"run": "x"}', encoding="utf-8")
+    with pytest.raises(ReportingError, match=r"keys \['label', .* are missing"):
+        read_evaluation(path)
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(ReportingError, match="not valid JSON"):
+        read_evaluation(path)
+
+
+def test_published_values_all_have_a_source() -> None:
+    published = read_published(PUBLISHED)
+    assert len(published) > 300
+    assert not any(math.isnan(value) for value in published["value"])
+    with pytest.raises(ReportingError, match="no published value of table '99'"):
+        published_table(published, "99")
+
+
+def test_every_table_names_untrained_encoders(profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
+    tables = [
+        profiles_table(profiles, results.LABELS, selection),
+        main_table(results.evaluations()),
+        TestPerClass().table(results.evaluations()),
+    ]
+    for table in tables:
+        assert "untrained (seeded)" in to_markdown(table), table.name

@@ -1,0 +1,124 @@
+"""Selection text, captions and the front page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import reporting_results as results
+import yaml
+from docutils.core import publish_parts
+from jinja2 import Environment
+
+from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.inputs import read_profiles
+from vfm_fusion.reporting.selection_text import selection_html, selection_markdown
+
+ROOT = Path(__file__).parents[3]
+REPORT = ROOT / "report"
+CAPTIONS = sorted((REPORT / "captions").glob("*.rst"))
+
+
+def resolved_config() -> dict[str, Any]:
+    from vfm_fusion.config.resolve import resolve
+
+    raw = {"experiment": "miniature"}
+    return yaml.safe_load(yaml.safe_dump(resolve(raw, ROOT / "experiments").model_dump(mode="json")))
+
+
+def render(path: Path, config: dict[str, Any]) -> str:
+    """Renders as Snakemake's report does; docutils' warnings are errors."""
+    environment = Environment(trim_blocks=True, lstrip_blocks=True)
+    text = environment.from_string(path.read_text(encoding="utf-8")).render(
+        snakemake=SimpleNamespace(config=config)
+    )
+    settings = {"halt_level": 2, "report_level": 2}
+    return publish_parts(text, writer="html", settings_overrides=settings)["html_body"]
+
+
+def test_selection_as_markdown(selection: dict[str, Any]) -> None:
+    assert selection_markdown(selection, results.LABELS) == (
+        "## Why this pair\n\n"
+        "- **Data set and task:** miniscapes, semantic\n"
+        "- **Master:** DINO mini · self-distilled, 240 images\n"
+        "- **Auxiliary:** SAM mini · promptable masks, 240 images\n"
+        "- **Injection stride:** OS 16 (peak EF)\n"
+        "- **Reverse direction:** DINO mini · self-distilled, 240 images into "
+        "SAM mini · promptable masks, 240 images at OS 32\n\n"
+        "1. mini\\_dino leads with a mean SC of 0.7 (swin 0.62).\n"
+        "2. EF \\< 12 & \\> 1 at OS=16.\n"
+    )
+
+
+def test_selection_as_html_escapes(selection: dict[str, Any]) -> None:
+    html = selection_html(selection, results.LABELS)
+    assert "<li>EF &lt; 12 &amp; &gt; 1 at OS=16.</li>" in html
+    with pytest.raises(ReportingError, match="has no label"):
+        selection_html(selection, {})
+
+
+def test_there_is_a_caption_for_everything() -> None:
+    tables = {f"table_{path.stem}" for path in (ROOT / "vfm_fusion/reporting/tables").glob("[!_]*.py")}
+    figures = {f"figure_{path.stem}" for path in (ROOT / "vfm_fusion/reporting/figures").glob("[!_]*.py")}
+    assert {path.stem for path in CAPTIONS} == tables | figures - {"figure_feature_grid"} | {"selection"}
+
+
+@pytest.mark.parametrize("path", [*CAPTIONS, REPORT / "workflow.rst"], ids=lambda path: path.stem)
+@pytest.mark.parametrize("seeds", [[0], [0, 1, 2]], ids=["one seed", "three seeds"])
+def test_captions_render_from_the_resolved_configuration(path: Path, seeds: list[int]) -> None:
+    config = resolved_config()
+    config["training"]["seeds"] = seeds
+    html = render(path, config)
+    assert "{{" not in html
+    assert "None" not in html
+    if path.stem not in ("table_runtime", "workflow"):
+        assert config["dataset"] in html
+
+
+def test_front_page_names_untrained_encoders() -> None:
+    config = resolved_config()
+    first = next(iter(config["encoders"]))
+    config["encoders"][first]["weights"] = {"source": "seeded", "seed": 41}
+    html = render(REPORT / "workflow.rst", config)
+    assert "untrained" in html
+    assert "drawn from seed 41" in html
+
+
+def test_profiles_are_read_as_the_metric_stage_writes_them(tmp_path: Path) -> None:
+    from vfm_fusion.metrics.profile import SCORES, summarise
+
+    rng = np.random.default_rng(0)
+    rows = [
+        {"image_id": f"i{image}", "stride": stride, "score": score, "value": rng.uniform(), "reason": None}
+        for image in range(5)
+        for stride in (4, 8)
+        for score in SCORES
+    ]
+    rows[0] |= {"value": float("nan"), "reason": "no_edges"}
+    paths = {}
+    for encoder in ("mini_dino", "swin"):
+        paths[encoder] = tmp_path / f"{encoder}.parquet"
+        summarise(pd.DataFrame(rows), bootstrap=100, seed=0).to_parquet(paths[encoder])
+    profiles = read_profiles(paths)
+    assert len(profiles) == 2 * 2 * len(SCORES)
+    assert set(profiles["images"] + profiles["undefined"]) == {5}
+
+
+def test_profile_files_are_checked(tmp_path: Path) -> None:
+    paths = results.write_profiles(tmp_path)
+    frame = pd.read_parquet(paths["swin"])
+    frame.drop(columns="ci_low").to_parquet(paths["swin"])
+    with pytest.raises(ReportingError, match=r"swin.parquet: columns \['ci_low'\] are missing"):
+        read_profiles(paths)
+    pd.concat([frame, frame.head(1)]).to_parquet(paths["swin"])
+    with pytest.raises(ReportingError, match="occurs twice"):
+        read_profiles(paths)
+    frame.assign(encoder="other").to_parquet(paths["swin"])
+    with pytest.raises(ReportingError, match="expected the profile of 'swin', found"):
+        read_profiles(paths)
+    with pytest.raises(ReportingError, match="no profile summary"):
+        read_profiles({})

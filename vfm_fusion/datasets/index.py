@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,6 +11,7 @@ import pandas as pd
 
 from vfm_fusion.atomic import atomic_path
 from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.datasets.checksums import file_sha256
 from vfm_fusion.errors import DatasetLayoutError
 
 COLUMNS = {
@@ -71,12 +71,6 @@ def complete(frame: pd.DataFrame, dataset: Dataset, root: Path) -> pd.DataFrame:
         width=[width for _, width in sizes],
         sha256=[file_sha256(root / image) for image in frame["image"]],
     ).astype(COLUMNS)
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_index(frame: pd.DataFrame, path: Path) -> None:

@@ -1,0 +1,112 @@
+"""Light and palette of a scene: what the rendering style decides before the camera does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from vfm_fusion.config.datasets import Style
+
+Color = tuple[float, float, float]
+"""(red, green, blue), 0..1."""
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+@dataclass(frozen=True)
+class Look:
+    """Light and palette.
+
+    Attributes:
+        sun: unit vector towards the sun.
+        ambient, diffuse: light on a face = ambient + diffuse * max(0, normal . sun).
+        shadow: share of the light that a cast shadow takes away.
+        saturation: factor on the distance of a colour from its grey.
+        fog: extinction in 1/m.
+        haze: colour that distant things fade to.
+        sky: colours at the zenith and at the horizon.
+        clouds: cover of the sky, 0..1.
+        texture: contrast of surface textures; 1 is full.
+    """
+
+    sun: np.ndarray
+    ambient: float
+    diffuse: float
+    shadow: float
+    saturation: float
+    fog: float
+    haze: Color
+    sky: tuple[Color, Color]
+    clouds: float
+    texture: float
+
+    def shade(self, normal: np.ndarray) -> float:
+        """Light that a face with the given normal receives; about 1 on the ground."""
+        length = float(np.linalg.norm(normal))
+        return self.ambient + self.diffuse * max(0.0, float(normal @ self.sun) / length)
+
+    def tone(self, color: Color | np.ndarray, shade: float, depth: float | np.ndarray) -> np.ndarray:
+        """Colour as it reaches the camera: saturation, light, then fog.
+
+        Args:
+            color: ``(..., 3)``, 0..1.
+            shade: light on the surface.
+            depth: distance in metres, one number or ``(...)``.
+        """
+        color = np.asarray(color, np.float32)
+        grey = (color @ _LUMA)[..., None]
+        lit = (grey + self.saturation * (color - grey)) * shade
+        clear = np.exp(-self.fog * np.asarray(depth, np.float32))[..., None]
+        return lit * clear + np.asarray(self.haze, np.float32) * (1 - clear)
+
+
+def sample_look(style: Style, rng: np.random.Generator) -> Look:
+    """Draws the light of a scene. The sun's direction is the same for both styles."""
+    azimuth = rng.uniform(0.15, 0.85) * np.pi * (1 if rng.random() < 0.5 else -1)
+    elevation = np.radians(rng.uniform(28, 62))
+    sun = np.array(
+        [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), -np.cos(azimuth) * np.cos(elevation)]
+    )
+    return _LOOKS[style](sun, rng)
+
+
+def _synthetic(sun: np.ndarray, rng: np.random.Generator) -> Look:
+    diffuse = 0.3
+    blue = rng.uniform(0.85, 1.0)
+    return Look(
+        sun=sun,
+        ambient=1.0 - diffuse * float(sun[1]),
+        diffuse=diffuse,
+        shadow=0.35,
+        saturation=1.3,
+        fog=0.0,
+        haze=(0.75, 0.85, 0.95),
+        sky=((0.22, 0.5, blue), (0.68, 0.86, 1.0)),
+        clouds=rng.uniform(0.0, 0.35),
+        texture=0.45,
+    )
+
+
+def _real(sun: np.ndarray, rng: np.random.Generator) -> Look:
+    overcast = rng.random() ** 1.5
+    diffuse = 0.75 * (1 - overcast)
+    grey = rng.uniform(0.72, 0.9)
+    clear: Color = (0.45, 0.6, 0.8)
+    zenith = tuple(float(overcast * grey + (1 - overcast) * channel) for channel in clear)
+    haze = (grey, grey + 0.01, grey + 0.03)
+    return Look(
+        sun=sun,
+        ambient=1.0 - diffuse * float(sun[1]),
+        diffuse=diffuse,
+        shadow=0.1 + 0.45 * (1 - overcast),
+        saturation=rng.uniform(0.55, 0.8),
+        fog=float(rng.uniform(0.004, 0.018)),
+        haze=haze,
+        sky=(zenith, haze),
+        clouds=rng.uniform(0.3, 0.8),
+        texture=1.0,
+    )
+
+
+_LOOKS = {"synthetic": _synthetic, "real": _real}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from vfm_fusion.datasets.base import VOID
-from vfm_fusion.errors import ShapeError
+from vfm_fusion.datasets.base import VOID, Dataset
+from vfm_fusion.errors import ReportingError, ShapeError
 
 
 def boundary_to_area(
@@ -44,6 +44,34 @@ def boundary_to_area(
         train_id: float(boundary[train_id] / area[train_id]) if area[train_id] else float("nan")
         for train_id in classes
     }
+
+
+def class_ratios(dataset: Dataset) -> dict[str, float]:
+    """Computes :func:`boundary_to_area` of every class over a labelled split.
+
+    Args:
+        dataset: the split; images are decoded one at a time.
+
+    Returns:
+        Class name to ratio, in the order of the data set's classes.
+
+    Raises:
+        ReportingError: an image has no labels.
+    """
+    names = {category.id: category.name for category in dataset.categories}
+    ratios = boundary_to_area(_label_maps(dataset), list(names))
+    return {name: ratios[train_id] for train_id, name in names.items()}
+
+
+def _label_maps(dataset: Dataset) -> Iterator[tuple[np.ndarray, np.ndarray | None]]:
+    for position in range(len(dataset)):
+        sample = dataset[position]
+        if sample.semantic is None:
+            raise ReportingError(
+                f"image {sample.image_id!r} has no labels, so classes cannot be grouped by their boundaries; "
+                "use a split with ground truth"
+            )
+        yield sample.semantic, None if sample.instances is None else sample.instances.ids
 
 
 def group_by_ratio(ratios: Mapping[str, float]) -> tuple[list[str], list[str], float]:

@@ -64,7 +64,7 @@ def test_selection_as_html_escapes(selection: dict[str, Any]) -> None:
 def test_there_is_a_caption_for_everything() -> None:
     tables = {f"table_{path.stem}" for path in (ROOT / "vfm_fusion/reporting/tables").glob("[!_]*.py")}
     figures = {f"figure_{path.stem}" for path in (ROOT / "vfm_fusion/reporting/figures").glob("[!_]*.py")}
-    assert {path.stem for path in CAPTIONS} == tables | figures - {"figure_feature_grid"} | {"selection"}
+    assert {path.stem for path in CAPTIONS} == tables | figures - {"figure_feature_grid"} | {"text_selection"}
 
 
 @pytest.mark.parametrize("path", [*CAPTIONS, REPORT / "workflow.rst"], ids=lambda path: path.stem)

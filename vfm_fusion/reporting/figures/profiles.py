@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -12,6 +12,10 @@ from matplotlib.figure import Figure
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, series_styles, stride_axis, styled
 
+LEGEND_CHARACTERS = 135
+"""Characters of a legend that fit on a page's width."""
+LEGEND_HANDLE = 7
+"""Width of a legend's symbol and gap, in characters."""
 PANELS = (("sc", "Structural Coherence (SC)"), ("ef", "Edge Fidelity (EF)"))
 
 
@@ -45,9 +49,15 @@ def profiles_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection: Ma
     panels[0].set_ylim(0, 1)
     handles, names = panels[0].get_legend_handles_labels()
     figure.legend(
-        handles, names, loc="outside upper center", ncols=min(3, len(names)), title=interval_note(profiles)
+        handles, names, loc="outside upper center", ncols=_columns(names), title=interval_note(profiles)
     )
     return figure
+
+
+def _columns(names: Sequence[str]) -> int:
+    """As many legend columns as the page is wide."""
+    longest = max(len(name) for name in names)
+    return max(1, min(len(names), LEGEND_CHARACTERS // (longest + LEGEND_HANDLE)))
 
 
 def interval_note(profiles: pd.DataFrame) -> str:
@@ -76,6 +86,7 @@ def _draw_series(axes: Axes, rows: pd.DataFrame, nudge: float, look: SeriesStyle
 
 def _ring(axes: Axes, rows: pd.DataFrame, stride: int, nudge: float) -> None:
     peak = rows.loc[rows["stride"] == stride, "mean"]
+    in_left_half = stride <= rows["stride"].median()
     axes.plot(
         [stride * nudge],
         peak,
@@ -89,8 +100,8 @@ def _ring(axes: Axes, rows: pd.DataFrame, stride: int, nudge: float) -> None:
     axes.annotate(
         f"injected at OS {stride}",
         (stride * nudge, peak.iloc[0]),
-        xytext=(-8, 5),
+        xytext=(8 if in_left_half else -8, 5),
         textcoords="offset points",
-        ha="right",
+        ha="left" if in_left_half else "right",
         fontsize=7.5,
     )

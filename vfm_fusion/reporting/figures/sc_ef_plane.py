@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,9 @@ from matplotlib.patheffects import withStroke
 from vfm_fusion.reporting.figures.profiles import interval_note
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.style import COLUMN_WIDTH, SeriesStyle, series_styles, styled
+
+LEGEND_CHARACTERS = 58
+"""Longest line of a legend entry."""
 
 
 @styled
@@ -39,7 +43,7 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
     for encoder in encoders:
         path = wide.loc[encoder].dropna().sort_index()
         role = next((f"{r}: " for r in ("master", "auxiliary") if selection[r] == encoder), "")
-        _draw_path(axes, path, looks[encoder], role + full_label(labels, encoder))
+        _draw_path(axes, path, looks[encoder], _legend_entry(role + full_label(labels, encoder)))
         if encoder == selection["auxiliary"] and selection["stride"] in path.index:
             point = path.loc[selection["stride"], "mean"]
             axes.plot(
@@ -60,6 +64,10 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
         loc="outside upper left", ncols=1, title=interval_note(profiles) + "; numbers: OS", alignment="left"
     )
     return figure
+
+
+def _legend_entry(text: str) -> str:
+    return "\n  ".join(textwrap.wrap(text, LEGEND_CHARACTERS))
 
 
 def _draw_path(axes: Axes, path: pd.DataFrame, look: SeriesStyle, name: str) -> None:

@@ -45,11 +45,6 @@ def fingerprint(script):
     return fingerprints.fingerprint(ROOT / "workflow_scripts" / script, ROOT)
 
 
-def script(name):
-    """Path of a script in workflow_scripts/."""
-    return f"../workflow_scripts/{name}"
-
-
 def growing(amount):
     """A resource that grows with every attempt."""
 

@@ -20,7 +20,7 @@ rule generate_dataset:
     message:
         "Generate the street scenes of {DATASET}"
     script:
-        script("generate_dataset.py")
+        "../workflow_scripts/generate_dataset.py"
 
 
 rule index_dataset:
@@ -46,4 +46,4 @@ rule index_dataset:
     message:
         "Check the layout of {DATASET} and index its images"
     script:
-        script("index_dataset.py")
+        "../workflow_scripts/index_dataset.py"

@@ -26,4 +26,4 @@ rule evaluate:
     message:
         "Evaluate {wildcards.run}, seed {wildcards.seed}"
     script:
-        script("evaluate.py")
+        "../workflow_scripts/evaluate.py"

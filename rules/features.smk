@@ -24,4 +24,4 @@ rule extract_features:
     message:
         "Extract the features of {wildcards.encoder} on {wildcards.dataset}"
     script:
-        script("extract_features.py")
+        "../workflow_scripts/extract_features.py"

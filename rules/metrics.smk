@@ -29,4 +29,4 @@ rule profile_encoder:
     message:
         "Profile {wildcards.encoder} on {wildcards.dataset}: SC and EF per output stride"
     script:
-        script("profile_encoder.py")
+        "../workflow_scripts/profile_encoder.py"

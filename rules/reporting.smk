@@ -25,7 +25,7 @@ rule resolved_config:
     message:
         "Write the resolved configuration beside the results"
     script:
-        script("resolved_config.py")
+        "../workflow_scripts/resolved_config.py"
 
 
 rule table_profiles:
@@ -55,7 +55,7 @@ rule table_profiles:
     message:
         "Table: SC and EF per encoder and output stride"
     script:
-        script("table_profiles.py")
+        "../workflow_scripts/table_profiles.py"
 
 
 rule text_selection:
@@ -84,7 +84,7 @@ rule text_selection:
     message:
         "Text: why this pair and stride"
     script:
-        script("text_selection.py")
+        "../workflow_scripts/text_selection.py"
 
 
 rule table_main_results:
@@ -113,7 +113,7 @@ rule table_main_results:
     message:
         "Table: AP, mIoU and PQ of every run"
     script:
-        script("table_main_results.py")
+        "../workflow_scripts/table_main_results.py"
 
 
 rule table_per_class:
@@ -150,7 +150,7 @@ rule table_per_class:
     message:
         "Table: results per class, grouped by boundary-to-area ratio"
     script:
-        script("table_per_class.py")
+        "../workflow_scripts/table_per_class.py"
 
 
 rule table_runtime:
@@ -188,7 +188,7 @@ rule table_runtime:
     message:
         "Table: time and memory of every stage"
     script:
-        script("table_runtime.py")
+        "../workflow_scripts/table_runtime.py"
 
 
 rule figure_profiles:
@@ -218,7 +218,7 @@ rule figure_profiles:
     message:
         "Figure: SC and EF against output stride"
     script:
-        script("figure_profiles.py")
+        "../workflow_scripts/figure_profiles.py"
 
 
 rule figure_sc_ef_plane:
@@ -248,7 +248,7 @@ rule figure_sc_ef_plane:
     message:
         "Figure: the encoders in the SC-EF plane"
     script:
-        script("figure_sc_ef_plane.py")
+        "../workflow_scripts/figure_sc_ef_plane.py"
 
 
 rule figure_feature_maps:
@@ -297,7 +297,7 @@ rule figure_feature_maps:
     message:
         "Figures: PCA and edge energy of the feature maps"
     script:
-        script("figure_feature_maps.py")
+        "../workflow_scripts/figure_feature_maps.py"
 
 
 rule figure_qualitative:
@@ -339,7 +339,7 @@ rule figure_qualitative:
     message:
         "Figure: predicted masks of every run side by side"
     script:
-        script("figure_qualitative.py")
+        "../workflow_scripts/figure_qualitative.py"
 
 
 rule figure_training_curves:
@@ -369,7 +369,7 @@ rule figure_training_curves:
     message:
         "Figure: training losses"
     script:
-        script("figure_training_curves.py")
+        "../workflow_scripts/figure_training_curves.py"
 
 
 rule tables:

@@ -30,7 +30,7 @@ rule select_pair:
     message:
         "Select master, auxiliary and injection stride on {wildcards.dataset}"
     script:
-        script("select_pair.py")
+        "../workflow_scripts/select_pair.py"
 
 
 rule select:

@@ -28,4 +28,4 @@ rule train:
     message:
         "Train {wildcards.run}, seed {wildcards.seed}"
     script:
-        script("train.py")
+        "../workflow_scripts/train.py"

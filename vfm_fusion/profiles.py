@@ -40,7 +40,7 @@ def profile_store(store: FeatureStore, dataset: Dataset, config: ProfileConfig) 
     for index, image_id in enumerate(images):
         native = {stride: torch.from_numpy(array)[None] for stride, array in store.read(index).items()}
         pyramid = derive_pyramid(native, config.strides, config.interpolation)
-        image = torch.from_numpy(dataset.image(positions[image_id])).permute(2, 0, 1)[None]  # (1, 3, H, W)
+        image = torch.tensor(dataset.image(positions[image_id])).permute(2, 0, 1)[None]  # (1, 3, H, W)
         table = profile_image(pyramid, image, config)
         table.insert(0, "image_id", image_id)
         tables.append(table)

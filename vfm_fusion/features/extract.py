@@ -98,7 +98,7 @@ def extract(
 
 def image_tensor(image: np.ndarray) -> Tensor:
     """Turns an image ``(H, W, 3)`` uint8 into ``(1, 3, H, W)`` float32 in [0, 1]."""
-    return torch.from_numpy(image).permute(2, 0, 1)[None].float().div_(255)
+    return torch.tensor(image).permute(2, 0, 1)[None].float().div_(255)
 
 
 def _encode(

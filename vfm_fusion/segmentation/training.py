@@ -77,7 +77,7 @@ class SegmentationTask(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Returns AdamW and the per-step schedule."""
-        fused = self.recipe.precision != "16-mixed"  # a fused step hides the unscaling that clipping needs
+        fused = self.recipe.precision == "32-true"  # Lightning cannot clip for a fused step otherwise
         optimizer = torch.optim.AdamW(parameter_groups(self.model, self.recipe), fused=fused)
         schedule = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: learning_rate_factor(step, self.recipe)

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
-from vfm_fusion.encoders.build import build_encoder, describe_pretraining, weights_digest
+from vfm_fusion.encoders.build import build_encoder, weights_digest
+from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.encoders.pyramid import derive_pyramid, nearest_stride
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.sizes import fit_size, resize_to

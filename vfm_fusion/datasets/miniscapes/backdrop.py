@@ -12,6 +12,8 @@ from vfm_fusion.datasets.miniscapes.canvas import Canvas
 from vfm_fusion.datasets.miniscapes.look import Color
 from vfm_fusion.datasets.miniscapes.noise import sample
 
+_COARSE = 4  # the sky is smooth: it is computed on every fourth pixel
+
 
 @dataclass(frozen=True)
 class Block:
@@ -37,21 +39,23 @@ def paint_sky(canvas: Canvas, seed: int) -> None:
     """Paints the sky over the whole canvas: a gradient, clouds, and the glow around the sun."""
     canvas.begin(LABEL_IDS["sky"])
     look, camera = canvas.look, canvas.camera
-    rows = np.arange(camera.height, dtype=np.float32)[:, None]
-    columns = np.arange(camera.width, dtype=np.float32)[None, :]
+    rows = np.arange(0, camera.height, _COARSE, dtype=np.float32)[:, None]
+    columns = np.arange(0, camera.width, _COARSE, dtype=np.float32)[None, :]
     height = np.clip((camera.horizon - rows) / camera.horizon, 0, 1)
     zenith, horizon = (np.asarray(color, np.float32) for color in look.sky)
     color = horizon + (zenith - horizon) * (height**0.7)[..., None]  # (H, 1, 3)
     depth = 1 / (height + 0.15)  # clouds lie on a ceiling
     texel = depth * (columns / camera.width - 0.5) * 160 + seed % 512
     cloud = sample(1.7, np.broadcast_to(depth * 120 + seed % 97, texel.shape), texel)
-    cover = np.clip(0.6 * (cv2.GaussianBlur(cloud, (0, 0), 2.0) + 3 * look.clouds - 1.2), 0, 0.85)
+    cover = np.clip(0.6 * (cv2.GaussianBlur(cloud, (0, 0), 0.8) + 3 * look.clouds - 1.2), 0, 0.85)
     cover = cover * np.clip(4 * height, 0, 1)
-    canvas.color[:] = color + (np.float32(0.95) - color) * cover[..., None]
+    sky = color + (np.float32(0.95) - color) * cover[..., None]
     if look.sun[2] > 0:
         spot = camera.project(100 * look.sun[None])[0]
         distance = np.hypot(columns - spot[0], rows - spot[1]) / camera.width
-        canvas.color += (0.35 * look.diffuse * np.exp(-((distance / 0.16) ** 2)))[..., None]
+        sky += (0.35 * look.diffuse * np.exp(-((distance / 0.16) ** 2)))[..., None]
+    size = (camera.width, camera.height)
+    canvas.color[:] = cv2.resize(sky.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
 
 
 def paint_skyline(canvas: Canvas, blocks: tuple[Block, ...]) -> None:

@@ -38,9 +38,10 @@ class Camera:
     def project(self, points: np.ndarray) -> np.ndarray:
         """Projects ``(n, 3)`` points with z > 0 to ``(n, 2)`` pixel coordinates (column, row)."""
         scale = self.focal / points[:, 2]
-        columns = self.center + scale * (points[:, 0] + self.bend * points[:, 2] ** 2)
-        rows = self.horizon + scale * (self.eye - points[:, 1])
-        return np.stack([columns, rows], axis=1)
+        pixels = np.empty((len(points), 2))
+        pixels[:, 0] = self.center + scale * (points[:, 0] + self.bend * points[:, 2] ** 2)
+        pixels[:, 1] = self.horizon + scale * (self.eye - points[:, 1])
+        return pixels
 
     def plane_to_pixels(self, corner: np.ndarray, right: np.ndarray, up: np.ndarray) -> np.ndarray:
         """Homography of a rectangle in space.
@@ -77,9 +78,9 @@ class Camera:
 
 def clip_near(points: np.ndarray) -> np.ndarray:
     """Cuts the part of an ``(n, 3)`` polygon off that lies before the near plane; may return no point."""
-    inside = points[:, 2] >= NEAR
-    if inside.all():
+    if points[:, 2].min() >= NEAR:
         return points
+    inside = points[:, 2] >= NEAR
     kept = []
     for here, there, here_in, there_in in zip(
         points, np.roll(points, -1, axis=0), inside, np.roll(inside, -1), strict=True

@@ -10,8 +10,10 @@ import numpy as np
 
 from vfm_fusion.datasets.miniscapes.camera import NEAR, Camera, clip_near
 from vfm_fusion.datasets.miniscapes.look import Color, Look
+from vfm_fusion.datasets.miniscapes.noise import sample
 
 _SHIFT = 4  # cv2's fixed-point bits: a 16th of a pixel
+_LEAVES_PER_METRE = 14
 _FARTHEST_PIXEL = 30_000.0  # coordinates are held to what cv2's fixed point can take
 
 Shader = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -56,7 +58,7 @@ class Canvas:
         """Paints a flat ``(n, 3)`` polygon in one colour."""
         points = clip_near(points)
         if len(points) >= 3:
-            self._fill(self.camera.project(points), self.look.tone(color, shade, points[:, 2].mean()))
+            self._fill(self.camera.project(points), self.look.flat_tone(color, shade, _middle(points)))
 
     def claim(self, points: np.ndarray) -> None:
         """Labels an ``(n, 3)`` polygon without painting it: what is seen through belongs to the object.
@@ -76,12 +78,12 @@ class Canvas:
             return
         centers = self.camera.project(ends)
         sizes = np.maximum(np.array(radii) * self.camera.focal / ends[:, 2], 0.5)
-        tone = self.look.tone(color, shade, ends[:, 2].mean())
-        self._fill(_hull(centers, sizes), tone * 0.92)
+        tone = self.look.flat_tone(color, shade, _middle(ends))
+        self._fill(_hull(centers, sizes), _scaled(tone, 0.92))
         if sizes.max() >= 2.0:
             offset = 0.3 * sizes[:, None] * np.array([np.sign(self.look.sun[0]), -0.4])
             lit = _fixed(_hull(centers + offset, 0.55 * sizes))
-            cv2.fillPoly(self.color, [lit], (tone * (1.0 + 0.3 * self.look.diffuse)).tolist(), shift=_SHIFT)
+            cv2.fillPoly(self.color, [lit], _scaled(tone, 1.0 + 0.3 * self.look.diffuse), shift=_SHIFT)
 
     def line(
         self, points: np.ndarray, width: float, color: Color, *, closed: bool = False, shade: float = 1.0
@@ -89,10 +91,10 @@ class Canvas:
         """Paints a wire through ``(n, 3)`` points, ``width`` metres and at least one pixel thick."""
         if points[:, 2].min() < NEAR:
             return
-        depth = float(points[:, 2].mean())
+        depth = _middle(points)
         thickness = max(1, round(width * self.camera.focal / depth))
         path = [_fixed(self.camera.project(points))]
-        tone = self.look.tone(color, shade, depth).tolist()
+        tone = self.look.flat_tone(color, shade, depth)
         cv2.polylines(self.color, path, closed, tone, thickness, shift=_SHIFT)
         cv2.polylines(self.entity, path, closed, self._current, thickness, shift=_SHIFT)
 
@@ -127,20 +129,62 @@ class Canvas:
         self.color[row[solid], column[solid]] = toned[solid]
         self.entity[row, column] = self._current
 
+    def clumps(self, outlines: np.ndarray, color: Color, shades: np.ndarray) -> None:
+        """Paints many small upright polygons of one colour in many shades, then roughens them.
+
+        Args:
+            outlines: ``(n, k, 3)`` points, each polygon at a single z, in the order of painting.
+            color: of all of them.
+            shades: ``(n, 3)``, light on each polygon for each colour channel.
+        """
+        depth = outlines[:, 0, 2]
+        seen = np.flatnonzero(depth >= NEAR)
+        if not len(seen):
+            return
+        outlines, depth = outlines[seen], depth[seen]
+        tones = self.look.tone(np.asarray(color, np.float32) * shades[seen].astype(np.float32), 1.0, depth)
+        pixels = self.camera.project(outlines.reshape(-1, 3)).reshape(*outlines.shape[:2], 2)
+        for path, tone in zip(_fixed(pixels), tones.tolist(), strict=True):
+            cv2.fillConvexPoly(self.color, path, tone, shift=_SHIFT)
+            cv2.fillConvexPoly(self.entity, path, self._current, shift=_SHIFT)
+        self._roughen(pixels.reshape(-1, 2), float(depth.mean()))
+
+    def _roughen(self, pixels: np.ndarray, depth: float) -> None:
+        """Lays leaf-sized noise over the current entity within the bounds of ``pixels``."""
+        limit = (self.camera.width, self.camera.height)
+        left, top = np.clip(np.floor(pixels.min(axis=0)), 0, limit).astype(int)
+        right, bottom = np.clip(np.ceil(pixels.max(axis=0)) + 1, 0, limit).astype(int)
+        region = np.s_[top:bottom, left:right]
+        row, column = np.nonzero(self.entity[region] == self._current)
+        texels = _LEAVES_PER_METRE * depth / self.camera.focal
+        leaves = sample(0.5, row * texels + 31 * self._current, column * texels)
+        strength = 0.22 * self.look.texture * min(1.0, 1.0 / texels)
+        self.color[region][row, column] *= (1 + strength * leaves)[:, None]
+
     @property
     def _current(self) -> int:
         return len(self.entities) - 1
 
-    def _fill(self, pixels: np.ndarray, tone: np.ndarray) -> None:
+    def _fill(self, pixels: np.ndarray, tone: Color) -> None:
         path = [_fixed(pixels)]
-        cv2.fillPoly(self.color, path, tone.tolist(), shift=_SHIFT)
+        cv2.fillPoly(self.color, path, tone, shift=_SHIFT)
         cv2.fillPoly(self.entity, path, self._current, shift=_SHIFT)
+
+
+def _middle(points: np.ndarray) -> float:
+    """Mean distance of ``(n, 3)`` points."""
+    return float(points[:, 2].sum()) / len(points)
+
+
+def _scaled(tone: Color, factor: float) -> Color:
+    red, green, blue = tone
+    return red * factor, green * factor, blue * factor
 
 
 def _fixed(pixels: np.ndarray) -> np.ndarray:
     """cv2's fixed-point coordinates, which count from pixel centres."""
-    held = np.clip(pixels - 0.5, -_FARTHEST_PIXEL, _FARTHEST_PIXEL)
-    return np.round(held * (1 << _SHIFT)).astype(np.int32)
+    held = np.minimum(np.maximum(pixels - 0.5, -_FARTHEST_PIXEL), _FARTHEST_PIXEL)
+    return np.rint(held * (1 << _SHIFT)).astype(np.int32)
 
 
 def _apply(matrix: np.ndarray, columns: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from vfm_fusion.config.datasets import Style
 Color = tuple[float, float, float]
 """(red, green, blue), 0..1."""
 
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+_LUMA = (0.299, 0.587, 0.114)
 
 
 @dataclass(frozen=True)
@@ -43,22 +44,32 @@ class Look:
 
     def shade(self, normal: np.ndarray) -> float:
         """Light that a face with the given normal receives; about 1 on the ground."""
-        length = float(np.linalg.norm(normal))
+        length = math.sqrt(float(normal @ normal))
         return self.ambient + self.diffuse * max(0.0, float(normal @ self.sun) / length)
 
-    def tone(self, color: Color | np.ndarray, shade: float, depth: float | np.ndarray) -> np.ndarray:
+    def tone(self, color: np.ndarray, shade: float | np.ndarray, depth: np.ndarray) -> np.ndarray:
         """Colour as it reaches the camera: saturation, light, then fog.
 
         Args:
             color: ``(..., 3)``, 0..1.
-            shade: light on the surface.
-            depth: distance in metres, one number or ``(...)``.
+            shade: light on the surface, one number or ``(..., 1)``.
+            depth: distance in metres, ``(...)``.
         """
-        color = np.asarray(color, np.float32)
-        grey = (color @ _LUMA)[..., None]
+        grey = (color @ np.array(_LUMA, np.float32))[..., None]
         lit = (grey + self.saturation * (color - grey)) * shade
-        clear = np.exp(-self.fog * np.asarray(depth, np.float32))[..., None]
+        clear = np.exp(-self.fog * depth.astype(np.float32))[..., None]
         return lit * clear + np.asarray(self.haze, np.float32) * (1 - clear)
+
+    def flat_tone(self, color: Color, shade: float, depth: float) -> Color:
+        """:meth:`tone` of a single colour."""
+        red, green, blue = color
+        grey = _LUMA[0] * red + _LUMA[1] * green + _LUMA[2] * blue
+        clear = math.exp(-self.fog * depth)
+        lit = shade * clear
+        return tuple(
+            lit * (grey + self.saturation * (channel - grey)) + (1 - clear) * haze
+            for channel, haze in zip(color, self.haze, strict=True)
+        )
 
 
 def sample_look(style: Style, rng: np.random.Generator) -> Look:

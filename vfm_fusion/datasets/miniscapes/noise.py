@@ -28,8 +28,13 @@ def sample(exponent: float, rows: np.ndarray, columns: np.ndarray) -> np.ndarray
     return tile(exponent)[rows.astype(np.int32) & mask, columns.astype(np.int32) & mask]
 
 
+@cache
+def _cells() -> np.ndarray:
+    return np.random.default_rng(_SEED + 1).random((SIZE, SIZE), np.float32)
+
+
 def cell_noise(rows: np.ndarray, columns: np.ndarray, seed: int) -> np.ndarray:
-    """One number in [0, 1) for each integer cell, from a hash."""
-    mixed = rows.astype(np.int64) * 73_856_093 ^ columns.astype(np.int64) * 19_349_663 ^ seed * 83_492_791
-    mixed = (mixed ^ (mixed >> 13)) * 1_274_126_177 & 0xFFFFFFFF
-    return ((mixed ^ (mixed >> 16)) & 0xFFFF).astype(np.float32) / 65_536
+    """One number in [0, 1) for each integer cell; another pattern for another seed."""
+    mask = SIZE - 1
+    row = (rows.astype(np.int32) + seed % 509) & mask
+    return _cells()[row, (columns.astype(np.int32) + seed // 509 % 503) & mask]

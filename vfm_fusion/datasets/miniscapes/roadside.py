@@ -134,8 +134,8 @@ def _tree(rng: np.random.Generator, x: float, z: float) -> Tree:
     crown = Foliage(
         center=(x, trunk + 0.8 * high, z),
         radii=(wide, high, wide),
-        clump=0.2 * wide,
-        count=int(np.clip(4500 / z, 60, 320)),
+        clump=0.15 * wide,
+        count=int(np.clip(7000 / z, 110, 600)),
         color=palette.pick(rng, palette.LEAVES),
         seed=int(rng.integers(2**31)),
     )

@@ -27,9 +27,11 @@ class Pose:
         """Turns ``(n, 3)`` points (to the right, up, forward) into world coordinates."""
         right, up, forward = np.asarray(local, np.float64).T
         cos, sin = np.cos(self.yaw), np.sin(self.yaw)
-        return np.stack(
-            [self.x + right * cos + forward * sin, up, self.z - right * sin + forward * cos], axis=1
-        )
+        points = np.empty((len(up), 3))
+        points[:, 0] = self.x + right * cos + forward * sin
+        points[:, 1] = up
+        points[:, 2] = self.z - right * sin + forward * cos
+        return points
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ class Prism:
 
     def normal(self, face: np.ndarray) -> np.ndarray:
         """Outward normal of an ``(n, 3)`` polygon, n >= 3; not of unit length."""
-        normal = np.cross(face[1] - face[0], face[2] - face[0])
+        (ax, ay, az), (bx, by, bz) = (face[1] - face[0]).tolist(), (face[2] - face[0]).tolist()
+        normal = np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
         return normal if float(normal @ (face.mean(axis=0) - self._middle)) >= 0 else -normal
 
     @property

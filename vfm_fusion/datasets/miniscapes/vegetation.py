@@ -44,14 +44,13 @@ class Foliage:
         inside = direction * reach  # in units of the radii
         order = np.argsort(reach[:, 0] - 0.5 * inside[:, 2])
         light = 0.62 + 0.3 * inside @ canvas.look.sun + 0.12 * rng.standard_normal(self.count)
-        tint = 1 + 0.12 * rng.standard_normal((self.count, 3))
-        size = self.clump * rng.uniform(0.6, 1.4, (self.count, 7))
+        tint = np.clip(1 + 0.1 * rng.standard_normal((self.count, 3)), 0.6, 1.4)
+        size = self.clump * rng.uniform(0.6, 1.4, (self.count, 7, 1))
         outline = np.stack([np.cos(_CORNERS), np.sin(_CORNERS), np.zeros(7)], axis=1)
-        for clump in order:
-            middle = np.array(self.center) + inside[clump] * self.radii
-            color = np.clip(np.array(self.color) * tint[clump], 0, 1)
-            shade = sunlit * float(np.clip(light[clump], 0.25, 1.25))
-            canvas.polygon(middle + outline * size[clump][:, None], tuple(color), shade)
+        middle = np.array(self.center) + inside * self.radii
+        outlines = middle[:, None] + outline * size  # (count, 7, 3)
+        shades = sunlit * np.clip(light, 0.25, 1.25)[:, None] * tint
+        canvas.clumps(outlines[order], self.color, shades[order])
 
 
 @dataclass(frozen=True)

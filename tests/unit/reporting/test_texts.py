@@ -83,7 +83,10 @@ def test_front_page_names_untrained_encoders() -> None:
     config = resolved_config()
     first = next(iter(config["encoders"]))
     config["encoders"][first]["weights"] = {"source": "seeded", "seed": 41}
+    second = list(config["encoders"])[1]
+    config["encoders"][second]["weights"] = {"source": "file", "pretraining": "ImageNet, supervised"}
     html = render(REPORT / "workflow.rst", config)
+    assert "from a file (ImageNet, supervised)" in html
     assert "untrained" in html
     assert "drawn from seed 41" in html
 

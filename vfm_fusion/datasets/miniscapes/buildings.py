@@ -106,6 +106,7 @@ class Building:
         gable: height of a pitched roof over them, 0 = flat.
         facade: how the walls look.
         roof: colour of the roof.
+        shelter: (x of the street side, height) of the house that its near end leans on; None = free.
     """
 
     place: Footprint
@@ -113,6 +114,7 @@ class Building:
     gable: float
     facade: Facade
     roof: Color
+    shelter: tuple[float, float] | None
 
     @property
     def footprint(self) -> Footprint:
@@ -135,9 +137,28 @@ class Building:
         shader = self.facade.shader(look.texture, top)
         side = np.array([(inner, 0, place.z0), (inner, 0, place.z1), (inner, top, place.z0)], float)
         canvas.surface(side, (place.z1 - place.z0, top), shader, look.shade(towards_street) * sunlit)
-        front = np.array([(inner, 0, place.z0), (outer, 0, place.z0), (inner, top, place.z0)], float)
-        away = look.shade(np.array([0.0, 0.0, -1.0]))
-        canvas.surface(front, (abs(outer - inner), top), shader, away * sunlit)
+        towards_camera = look.shade(np.array([0.0, 0.0, -1.0]))
+        for start, end, low in self._open_ends(inner, outer):
+            self._paint_end(canvas, (start, end), low, shader, towards_camera * sunlit)
+
+    def _open_ends(self, inner: float, outer: float) -> list[tuple[float, float, float]]:
+        """Parts (x, x, lowest height) of the near end that no house leans on."""
+        if self.shelter is None:
+            return [(inner, outer, 0.0)]
+        neighbour, high = self.shelter
+        parts = [(inner, neighbour, 0.0)] if abs(inner) < abs(neighbour) else []
+        return parts + ([(inner, outer, high)] if high < self.height else [])
+
+    def _paint_end(
+        self, canvas: Canvas, across: tuple[float, float], low: float, shader: Shader, shade: float
+    ) -> None:
+        (start, end), z, top = across, self.place.z0, self.height
+        corners = np.array([(start, low, z), (end, low, z), (start, top, z)], float)
+
+        def raised(s: np.ndarray, t: np.ndarray) -> np.ndarray:
+            return shader(s, t + np.float32(low))
+
+        canvas.surface(corners, (abs(end - start), top - low), raised, shade)
 
     def _paint_roof(self, canvas: Canvas, inner: float, outer: float) -> None:
         place, top, ridge = self.place, self.height, self.height + self.gable

@@ -118,16 +118,15 @@ class Canvas:
         mask = np.zeros((rows, columns), np.uint8)
         cv2.fillPoly(mask, [_fixed(outline - (left, top))], 1, shift=_SHIFT)
         row, column = np.nonzero(mask)
-        row += top
-        column += left
+        position = (row + top) * self.camera.width + (column + left)
         matrix = np.linalg.inv(self.camera.plane_to_pixels(corner, right, up))
-        s, t = _apply(matrix, column + 0.5, row + 0.5)
+        s, t = _apply(matrix, column + (left + 0.5), row + (top + 0.5))
         colors = shader(s * np.float32(size[0]), t * np.float32(size[1]))
         depth = np.maximum(corner[2] + s * (right[2] - corner[2]) + t * (up[2] - corner[2]), NEAR)
         toned = self.look.tone(colors, shade, depth)
         solid = ~np.isnan(colors[:, 0])
-        self.color[row[solid], column[solid]] = toned[solid]
-        self.entity[row, column] = self._current
+        self.color.reshape(-1, 3)[position[solid]] = toned[solid]
+        self.entity.reshape(-1)[position] = self._current
 
     def clumps(self, outlines: np.ndarray, color: Color, shades: np.ndarray) -> None:
         """Paints many small upright polygons of one colour in many shades, then roughens them.

@@ -57,6 +57,8 @@ class Look:
         """
         grey = (color @ np.array(_LUMA, np.float32))[..., None]
         lit = (grey + self.saturation * (color - grey)) * shade
+        if self.fog == 0:
+            return lit
         clear = np.exp(-self.fog * depth.astype(np.float32))[..., None]
         return lit * clear + np.asarray(self.haze, np.float32) * (1 - clear)
 

@@ -39,7 +39,7 @@ class _Limb:
 def _paint_limbs(canvas: Canvas, pose: Pose, limbs: list[_Limb], scale: float, sunlit: float) -> None:
     """Paints limbs from far to near."""
     ends = [pose.world(scale * np.array([limb.start, limb.end])) for limb in limbs]
-    for number in sorted(range(len(limbs)), key=lambda n: -ends[n][:, 2].mean()):
+    for number in sorted(range(len(limbs)), key=lambda n: -ends[n][0, 2] - ends[n][1, 2]):
         limb = limbs[number]
         radii = (scale * limb.radii[0], scale * limb.radii[1])
         canvas.capsule(*ends[number], radii, limb.color, sunlit)

@@ -43,7 +43,7 @@ def _facade(rng: np.random.Generator) -> Facade:
 
 def _buildings(rng: np.random.Generator, street: Street, sign: float) -> list[Thing]:
     edge = street.center + sign * (street.half + street.side(sign).width)
-    things: list[Thing] = []
+    houses: list[Building] = []
     z = _NEAREST + float(rng.uniform(0, 4))
     usual = float(rng.uniform(7, 15))
     while z < _FARTHEST:
@@ -60,17 +60,26 @@ def _buildings(rng: np.random.Generator, street: Street, sign: float) -> list[Th
             following = z + length + (float(rng.uniform(2, 9)) if rng.random() < 0.3 else 0.0)
         if length > 3:
             x0, x1 = sorted((inner, inner + sign * float(rng.uniform(9, 12))))
-            things.append(
+            houses.append(
                 Building(
                     place=Footprint(x0, x1, z, z + length),
                     height=float(np.clip(rng.normal(usual, 2.5), 4.5, 22)),
                     gable=float(rng.uniform(2, 4)) if rng.random() < 0.4 else 0.0,
                     facade=_facade(rng),
                     roof=palette.pick(rng, palette.ROOFS),
+                    shelter=_shelter(houses, z),
                 )
             )
         z = following
-    return things
+    return list(houses)
+
+
+def _shelter(houses: list[Building], z: float) -> tuple[float, float] | None:
+    """The last house, if it ends at ``z``."""
+    if not houses or houses[-1].place.z1 < z:
+        return None
+    place = houses[-1].place
+    return min(place.x0, place.x1, key=abs), houses[-1].height
 
 
 def _barriers(rng: np.random.Generator, street: Street, sign: float) -> list[Thing]:

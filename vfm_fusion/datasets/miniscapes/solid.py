@@ -79,13 +79,13 @@ class Prism:
             np.stack([self._left[i], self._left[i - 1], self._right[i - 1], self._right[i]])
             for i in range(len(self._left))
         ]
-        for face in sorted([*strips, self._left, self._right], key=lambda face: -face[:, 2].mean()):
+        for face in sorted([*strips, self._left, self._right], key=lambda face: -_middle(face)[2]):
             self.decal(face, color)
 
     def decal(self, face: np.ndarray, color: Color) -> bool:
         """Paints an ``(n, 3)`` polygon of the surface if it faces the camera; returns whether it does."""
         normal = self.normal(face)
-        if float(normal @ (self._eye - face.mean(axis=0))) <= 0:
+        if float(normal @ (self._eye - _middle(face))) <= 0:
             return False
         self._canvas.polygon(face, color, self._canvas.look.shade(normal) * self._sunlit)
         return True
@@ -94,9 +94,14 @@ class Prism:
         """Outward normal of an ``(n, 3)`` polygon, n >= 3; not of unit length."""
         (ax, ay, az), (bx, by, bz) = (face[1] - face[0]).tolist(), (face[2] - face[0]).tolist()
         normal = np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
-        return normal if float(normal @ (face.mean(axis=0) - self._middle)) >= 0 else -normal
+        return normal if float(normal @ (_middle(face) - self._middle)) >= 0 else -normal
 
     @property
     def distance(self) -> float:
         """Distance of the middle from the camera along z, in metres."""
         return float(self._middle[2])
+
+
+def _middle(face: np.ndarray) -> np.ndarray:
+    """Mean of ``(n, 3)`` points."""
+    return np.add.reduce(face, axis=0) / len(face)

@@ -96,8 +96,9 @@ class FeatureMap:
             target.copy_(source)  # (step, H*W)
             squares += target.square().sum(dim=0)
             target -= target[:, :1].clone()
-            spread, mean = torch.std_mean(target, dim=1, correction=0, keepdim=True)
-            target.sub_(mean).div_(spread + CHANNEL_EPS)
+            target -= target.mean(dim=1, keepdim=True)
+            spread = target.square().mean(dim=1, keepdim=True).sqrt_()  # torch.std is five times slower
+            target /= spread + CHANNEL_EPS
             constant = constant and bool((spread < CONSTANT_STD).all())
         return _Scan(squares.sqrt_(), zscored, constant)
 

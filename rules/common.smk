@@ -21,8 +21,8 @@ prepare_environment(ROOT)
 
 try:
     CONFIG = resolve(config, ROOT / "experiments")
-    WEIGHT_FILES = {name: weight_file(name, e) for name, e in CONFIG.encoders.items()}
     data_root(CONFIG.datasets[CONFIG.dataset], Path(), CONFIG.dataset)
+    WEIGHT_FILES = {name: weight_file(name, e) for name, e in CONFIG.encoders.items()}
 except VfmFusionError as error:
     raise WorkflowError(f"{type(error).__name__}: {error}") from None
 
@@ -121,21 +121,24 @@ def evaluation_config(wildcards):
 
 
 def encoder_names():
-    """How encoders are called in tables and figures."""
+    """How encoders are called in tables and figures, as pairs: their order is the order of rows and colours."""
     return {
-        "encoders": {
-            name: {
-                "label": encoder.label or name,
-                "pretraining": describe_pretraining(encoder),
-            }
+        "encoders": [
+            (
+                name,
+                {
+                    "label": encoder.label or name,
+                    "pretraining": describe_pretraining(encoder),
+                },
+            )
             for name, encoder in CONFIG.encoders.items()
-        }
+        ]
     }
 
 
 def names():
-    """How encoders and runs are called in tables and figures."""
-    runs = {name: run.label or name for name, run in CONFIG.runs.items()}
+    """How encoders and runs are called in tables and figures, in their order."""
+    runs = [(name, run.label or name) for name, run in CONFIG.runs.items()]
     return {**encoder_names(), "runs": runs}
 
 

@@ -14,7 +14,7 @@ from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
-    labels, reporting = config["encoders"], config["reporting"]
+    labels, reporting = dict(config["encoders"]), config["reporting"]
     settings = ProfileConfig.model_validate_json(json.dumps(config["metrics"]))
     stores = {
         name: FeatureStore(Path(path)) for name, path in zip(labels, snakemake.input.manifests, strict=True)

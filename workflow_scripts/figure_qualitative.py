@@ -13,11 +13,11 @@ from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
+    labels, runs = dict(config["encoders"]), [label for _, label in config["runs"]]
     dataset = open_indexed(config["dataset"], Path(snakemake.input.val), Path(snakemake.params.generated))
-    runs = list(config["runs"].values())
     predictions = {run: Path(path) for run, path in zip(runs, snakemake.input.predictions, strict=True)}
     encoders = {
-        run: run_encoders(read_evaluation(Path(path)), config["encoders"])
+        run: run_encoders(read_evaluation(Path(path)), labels)
         for run, path in zip(runs, snakemake.input.evaluations, strict=True)
     }
     scenes = load_scenes(dataset, predictions, config["reporting"]["images"])

@@ -13,13 +13,14 @@ from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
+    encoders, runs = dict(config["encoders"]), dict(config["runs"])
     curves = []
     for metrics, path in zip(snakemake.input.metrics, snakemake.input.evaluations, strict=True):
         evaluation = read_evaluation(Path(path))
         curves.append(
             Curve(
-                run=config["runs"][evaluation["run"]],
-                encoders=run_encoders(evaluation, config["encoders"]),
+                run=runs[evaluation["run"]],
+                encoders=run_encoders(evaluation, encoders),
                 seed=evaluation["seed"],
                 metrics=pd.read_csv(metrics),
             )

@@ -10,10 +10,11 @@ from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
+    encoders, runs = dict(config["encoders"]), dict(config["runs"])
     table = main_results_table(
         [read_evaluation(Path(path)) for path in snakemake.input.evaluations],
-        config["encoders"],
-        config["runs"],
+        encoders,
+        runs,
         config["seeds"],
     )
     write_table(table, **{kind: Path(path) for kind, path in snakemake.output.items()})

@@ -12,11 +12,12 @@ from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
+    encoders, runs = dict(config["encoders"]), dict(config["runs"])
     dataset = open_indexed(config["dataset"], Path(snakemake.input.val), Path(snakemake.params.generated))
     table = per_class_table(
         [read_evaluation(Path(path)) for path in snakemake.input.evaluations],
-        config["encoders"],
-        config["runs"],
+        encoders,
+        runs,
         config["seeds"],
         class_ratios(dataset),
     )

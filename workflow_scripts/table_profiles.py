@@ -10,8 +10,9 @@ from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
-    summaries = {name: Path(p) for name, p in zip(config["encoders"], snakemake.input.summaries, strict=True)}
+    encoders = dict(config["encoders"])
+    summaries = {name: Path(p) for name, p in zip(encoders, snakemake.input.summaries, strict=True)}
     table = profiles_table(
-        read_profiles(summaries), config["encoders"], read_selection(Path(snakemake.input.selection[0]))
+        read_profiles(summaries), encoders, read_selection(Path(snakemake.input.selection[0]))
     )
     write_table(table, **{kind: Path(path) for kind, path in snakemake.output.items()})

@@ -10,7 +10,7 @@ from working_copy import Workflow, copy_repository
 
 @pytest.fixture
 def fresh(tmp_path: Path, repository: Path) -> Workflow:
-    x
+    """A copy of the repository where nothing has run, in a folder with a space and an umlaut."""
     folder = tmp_path / "a büro"
     copy_repository(repository, folder)
     return Workflow(folder)
@@ -18,7 +18,7 @@ def fresh(tmp_path: Path, repository: Path) -> Workflow:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Workflow:
-    """A copy of the repository in which the small experiment has run to its end; tests undo what they change."""
+    """A copy where the small experiment has run to its end; tests undo what they change."""
     workflow = Workflow(tmp_path_factory.mktemp("finished"))
     copy_repository(repository, workflow.folder)
     done = workflow.snakemake("all")

@@ -52,6 +52,13 @@ class Config(Section):
         for name in [*self.datasets, *self.encoders, *self.runs]:
             if not name or not all(c.isalnum() or c in "-_" for c in name):
                 raise ValueError(f"name {name!r}: use letters, digits, '-' and '_' (it becomes a file name)")
+        for section, entries in (("encoders", self.encoders), ("runs", self.runs)):
+            labels = [entry.label or name for name, entry in entries.items()]
+            twice = sorted({label for label in labels if labels.count(label) > 1})
+            if twice:
+                raise ValueError(
+                    f"{section}: two are labelled {twice[0]!r}; tables could not tell them apart"
+                )
         for role in ROLES:
             if role in self.encoders:
                 raise ValueError(

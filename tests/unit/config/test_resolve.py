@@ -61,6 +61,7 @@ def test_null_removes_an_entry_of_the_overlay() -> None:
         ({"runs": {"fused": {"fusion": {"stride": 7}}}}, ["runs.fused.fusion.stride", "7 is impossible"]),
         ({"runs": {"fused": {"auxiliary": "sam3"}}}, ["runs.fused.auxiliary", "'sam3'", "mini-sam"]),
         ({"runs": {"fused": {"auxiliary": "master"}}}, ["runs.fused", "a fusion needs two encoders"]),
+        ({"runs": {"fused-reverse": {"label": "Fused"}}}, ["runs", "'Fused'", "tell them apart"]),
         ({"runs": {"a/b": {"master": "master"}}}, ["'a/b'", "file name"]),
     ],
 )

@@ -1,0 +1,132 @@
+"""Bad input: one named error with file and remedy, and nothing half-written that a later run would trust."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from working_copy import Workflow
+
+EXPERIMENT = """
+dataset: mine
+datasets:
+  mine: {kind: camvid, root: $MY_DATA}
+encoders:
+  one:
+    architecture: mini_vit
+    weights: {source: seeded, seed: 1}
+  two:
+    architecture: mini_hiera
+    weights: {source: file, path: $MY_DATA/two.safetensors, pretraining: a test}
+metrics: {definition: {grid: 2}, strides: [4, 8]}
+runs:
+  alone: {master: master}
+"""
+
+
+@pytest.fixture
+def mine(fresh: Workflow, tmp_path: Path) -> Workflow:
+    """A working copy with an experiment on a tiny data set of the user's, in CamVid's layout."""
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 2), ("val", 2)):
+        for folder in (split, f"{split}annot"):
+            (tmp_path / "my data" / folder).mkdir(parents=True)
+        for number in range(count):
+            image = rng.integers(0, 256, (64, 64, 3), dtype=np.uint8)
+            labels = rng.integers(0, 12, (64, 64), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / "my data" / split / f"{number}.png")
+            Image.fromarray(labels).save(tmp_path / "my data" / f"{split}annot" / f"{number}.png")
+    (fresh.folder / "experiments" / "mine.yaml").write_text(EXPERIMENT)
+    (tmp_path / "my data" / "two.safetensors").write_bytes(b"<html>Not found</html>")
+    fresh.config = {"experiment": "mine"}
+    return fresh
+
+
+def data(workflow: Workflow) -> Path:
+    return workflow.folder.parent / "my data"
+
+
+def corrupt_image(folder: Path) -> None:
+    path = folder / "train" / "1.png"
+    path.write_bytes(path.read_bytes()[:200])
+
+
+def wrong_label(folder: Path) -> None:
+    Image.fromarray(np.full((64, 64), 77, dtype=np.uint8)).save(folder / "valannot" / "0.png")
+
+
+def lost_label(folder: Path) -> None:
+    (folder / "trainannot" / "0.png").unlink()
+
+
+def no_break(folder: Path) -> None:
+    """Leaves the data set whole; its second encoder's weights are an HTML page."""
+
+
+@pytest.mark.parametrize(
+    ("harm", "target", "error", "named"),
+    [
+        (corrupt_image, "index_dataset", "CorruptImageError", "train/1.png"),
+        (wrong_label, "index_dataset", "LabelError", "valannot/0.png"),
+        (lost_label, "index_dataset", "DatasetLayoutError", "0.png"),
+        (no_break, "select", "WeightsError", "two.safetensors"),
+    ],
+)
+def test_bad_files_are_named_and_leave_nothing_behind(
+    mine: Workflow, harm: Callable[[Path], None], target: str, error: str, named: str
+) -> None:
+    harm(data(mine))
+    done = mine.snakemake(target, environment={"MY_DATA": str(data(mine))})
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert error in said, said
+    assert named in said
+    assert "Traceback" not in said.partition(error)[0]
+    results = mine.folder / "results"
+    assert not list(results.rglob("*.tmp*"))
+    if target == "index_dataset":
+        assert not list(results.rglob("*.parquet"))
+    else:
+        assert not (results / "features" / "mine" / "two.zarr.manifest.json").exists()
+        assert not list(results.rglob("selection.json"))
+
+
+def test_labels_ids_are_named(mine: Workflow) -> None:
+    wrong_label(data(mine))
+    done = mine.snakemake("index_dataset", environment={"MY_DATA": str(data(mine))})
+    assert "77" in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "parts"),
+    [
+        ({"experiment": "mine"}, {}, ["datasets.mine.root", "MY_DATA", "not set"]),
+        ({"experiment": "mine"}, {"MY_DATA": "nowhere"}, ["nowhere"]),
+        ({"experiment": "quick", "training": "{stepps: 3}"}, {}, ["training.stepps", "'steps'"]),
+        ({"experiment": "quick", "training": "{learning_rate: 1e-4}"}, {}, ["learning_rate", "1.0e-4"]),
+        ({"experiment": "grand"}, {}, ["'grand'", "quick"]),
+    ],
+)
+def test_bad_settings_stop_before_anything_starts(
+    mine: Workflow, config: dict[str, str], environment: dict[str, str], parts: list[str]
+) -> None:
+    mine.config = config
+    done = mine.snakemake("all", environment=environment)
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    for part in parts:
+        assert part in said, said
+    assert "Traceback" not in said
+    assert [path.name for path in (mine.folder / "results").iterdir()] == ["README.md"]
+
+
+def test_a_missing_weight_file_stops_before_anything_starts(mine: Workflow) -> None:
+    (data(mine) / "two.safetensors").unlink()
+    done = mine.snakemake("all", environment={"MY_DATA": str(data(mine))})
+    said = done.stdout + done.stderr
+    assert done.returncode != 0
+    assert "encoders.two.weights.path: no weight file at" in said
+    assert [path.name for path in (mine.folder / "results").iterdir()] == ["README.md"]

@@ -1,0 +1,177 @@
+"""Average precision against pycocotools, and where it is undefined."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from vfm_fusion.datasets.base import Category, Instances
+from vfm_fusion.evaluation.average_precision import METRICS, AveragePrecision
+from vfm_fusion.evaluation.rle import EncodedInstances, encode_mask, encode_predictions, encode_truth
+from vfm_fusion.segmentation.inference import PredictedInstances
+
+CATEGORIES = tuple(Category(k, f"c{k}", k > 0, (0, 0, 0)) for k in range(4))
+SIZE = (160, 200)
+
+
+def scene(rng: np.random.Generator, objects: int = 9) -> Instances:
+    ids = np.zeros(SIZE, np.int32)
+    for number in range(1, objects + 1):
+        side = rng.integers(6, 120)
+        top, left = rng.integers(0, SIZE[0]), rng.integers(0, SIZE[1])
+        ids[top : top + side, left : left + side] = number
+    ids[:100, :110] = objects  # one large object in full view
+    crowd = rng.random(objects) < 0.15
+    crowd[-1] = False
+    return Instances(ids, rng.integers(1, 3, objects), crowd)
+
+
+def perturbed(truth: Instances, rng: np.random.Generator) -> PredictedInstances:
+    """Shifted, dropped, mislabelled and invented objects with random confidences."""
+    masks, categories = [], []
+    for number, category in enumerate(truth.categories, start=1):
+        mask = truth.ids == number
+        for _ in range(rng.integers(0, 3)):
+            moved = np.roll(mask, rng.integers(-4, 5, 2), axis=(0, 1))
+            if moved.any():
+                masks.append(moved)
+                categories.append(category if rng.random() < 0.8 else rng.integers(1, 4))
+    invented = np.zeros(SIZE, bool)
+    invented[:20, :30] = True
+    masks.append(invented)
+    categories.append(2)
+    return PredictedInstances(
+        np.stack(masks), np.array(categories), rng.random(len(masks)).astype(np.float32)
+    )
+
+
+def exact(truth: Instances) -> PredictedInstances:
+    visible = [k for k in range(1, len(truth) + 1) if (truth.ids == k).any() and not truth.crowd[k - 1]]
+    masks = np.stack([truth.ids == k for k in visible])
+    return PredictedInstances(
+        masks, truth.categories[np.array(visible) - 1], np.full(len(visible), 0.5, np.float32)
+    )
+
+
+def none() -> PredictedInstances:
+    return PredictedInstances(np.zeros((0, *SIZE), bool), np.zeros(0, np.int64), np.zeros(0, np.float32))
+
+
+def measured(scenes: list[tuple[Instances, PredictedInstances]]) -> AveragePrecision:
+    measure = AveragePrecision(CATEGORIES)
+    for truth, predicted in scenes:
+        measure.add(encode_truth(truth), encode_predictions(predicted), SIZE)
+    return measure
+
+
+def pycocotools(scenes: list[tuple[Instances, PredictedInstances]]) -> COCOeval:
+    def annotations(encoded: EncodedInstances, image: int, first: int) -> list[dict]:
+        return [
+            {
+                "id": first + k,
+                "image_id": image,
+                "category_id": int(encoded.categories[k]),
+                "segmentation": encoded.rles[k],
+                "area": float(encoded.areas[k]),
+                "bbox": [0, 0, 1, 1],
+                "iscrowd": int(encoded.crowd[k]),
+                "score": float(encoded.scores[k]),
+            }
+            for k in range(len(encoded.rles))
+        ]
+
+    def coco(parts: list[EncodedInstances]) -> COCO:
+        data = COCO()
+        data.dataset = {
+            "images": [{"id": k, "height": SIZE[0], "width": SIZE[1]} for k in range(1, len(parts) + 1)],
+            "categories": [{"id": c.id, "name": c.name} for c in CATEGORIES if c.isthing],
+            "annotations": [a for k, part in enumerate(parts, 1) for a in annotations(part, k, 1000 * k)],
+        }
+        data.createIndex()
+        return data
+
+    with contextlib.redirect_stdout(io.StringIO()):
+        evaluation = COCOeval(
+            coco([encode_truth(t) for t, _ in scenes]),
+            coco([encode_predictions(p) for _, p in scenes]),
+            "segm",
+        )
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation
+
+
+def test_ground_truth_as_prediction_scores_100() -> None:
+    rng = np.random.default_rng(0)
+    truths = [scene(rng) for _ in range(4)]
+    found = measured([(truth, exact(truth)) for truth in truths]).compute()
+    assert {name: found.overall[name] for name in METRICS} == pytest.approx(dict.fromkeys(METRICS, 100.0))
+    assert found.per_class["AP"][1:3] == pytest.approx([100, 100])
+    assert np.isnan(found.per_class["AP"][[0, 3]]).all()
+    assert found.reasons == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_perturbed_predictions_score_as_in_pycocotools(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scenes = [(truth, perturbed(truth, rng)) for truth in (scene(rng) for _ in range(6))]
+    found = measured(scenes).compute()
+    reference = pycocotools(scenes)
+    assert 1 < found.overall["AP"] < 99
+    np.testing.assert_allclose(
+        [found.overall[name] for name in METRICS], 100 * reference.stats[:6], rtol=0, atol=1e-9
+    )
+    precision = reference.eval["precision"][:, :, :2, 0, -1]  # classes 1 and 2 have ground truth
+    np.testing.assert_allclose(found.per_class["AP"][1:3], 100 * precision.mean(axis=(0, 1)), atol=1e-9)
+    np.testing.assert_allclose(found.per_class["AP50"][1:3], 100 * precision[0].mean(axis=0), atol=1e-9)
+
+
+def test_no_prediction_scores_0() -> None:
+    rng = np.random.default_rng(0)
+    found = measured([(scene(rng), none())]).compute()
+    assert found.overall["AP"] == 0
+    assert np.nanmax(found.per_class["AP"]) == 0
+
+
+def test_no_ground_truth_is_undefined_with_a_reason() -> None:
+    nothing = Instances(np.zeros(SIZE, np.int32), np.zeros(0, np.int64), np.zeros(0, bool))
+    rng = np.random.default_rng(0)
+    for predicted in (none(), perturbed(scene(rng), rng)):
+        found = measured([(nothing, predicted)]).compute()
+        assert all(np.isnan(value) for value in found.overall.values())
+        assert set(found.reasons) == set(METRICS)
+        assert found.reasons["AP"] == "no ground-truth object"
+        assert np.isnan(found.per_class["AP"]).all()
+
+
+def test_only_crowds_are_no_ground_truth() -> None:
+    ids = np.zeros(SIZE, np.int32)
+    ids[:50, :50] = 1
+    crowd = Instances(ids, np.array([1]), np.array([True]))
+    assert np.isnan(measured([(crowd, none())]).compute().overall["AP"])
+
+
+def test_a_missing_size_says_which() -> None:
+    ids = np.zeros(SIZE, np.int32)
+    ids[:20, :20] = 1
+    small = Instances(ids, np.array([1]), np.array([False]))
+    found = measured([(small, exact(small))]).compute()
+    assert found.overall["APs"] == pytest.approx(100)
+    assert set(found.reasons) == {"APm", "APl"}
+    assert "96 x 96 pixels or more" in found.reasons["APl"]
+
+
+def test_hidden_objects_are_left_out_of_the_truth() -> None:
+    ids = np.zeros(SIZE, np.int32)
+    ids[:20, :20] = 3
+    hidden = Instances(ids, np.array([1, 2, 1]), np.zeros(3, bool))
+    encoded = encode_truth(hidden)
+    assert encoded.categories.tolist() == [1]
+    assert encoded.areas.tolist() == [400]
+    assert encoded.rles == [encode_mask(ids == 3)]

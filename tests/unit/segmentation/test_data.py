@@ -1,0 +1,192 @@
+"""Targets, augmentation and the stream of training samples."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from segmentation_toys import ToyDataset
+from torch.utils.data import DataLoader
+
+from vfm_fusion.config.training import AugmentationConfig
+from vfm_fusion.datasets.base import VOID, Instances, Sample
+from vfm_fusion.errors import TrainingError
+from vfm_fusion.segmentation.augment import LabelledImage, augment, crop_or_pad, jitter_color, rescale
+from vfm_fusion.segmentation.data import MaskDataset, StepSampler, collate
+
+PLAIN = AugmentationConfig(crop=(64, 96), scales=(1.0, 1.0), flip=False, color=False)
+
+
+class OneImage:
+    """A data set of one given sample."""
+
+    categories = ToyDataset.categories
+
+    def __init__(self, sample: Sample) -> None:
+        self.sample = sample
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.sample
+
+
+def targets(dataset, task: str = "panoptic", config: AugmentationConfig = PLAIN) -> tuple:
+    return MaskDataset(dataset, task, config, seed=0)[0, 0]
+
+
+def test_an_unaugmented_image_arrives_as_it_is() -> None:
+    image, _, _ = targets(ToyDataset())
+    expected = torch.from_numpy(ToyDataset()[0].image).permute(2, 0, 1) / 255
+    torch.testing.assert_close(image, expected, rtol=0, atol=1e-7)
+
+
+def test_panoptic_targets_are_one_mask_per_stuff_class_and_instance_without_crowds() -> None:
+    sample = ToyDataset()[0]
+    _, masks, labels = targets(OneImage(sample))
+    expected = [(0, sample.semantic == 0), (1, sample.semantic == 1)]
+    expected += [(c, sample.instances.ids == k) for k, c in ((1, 3), (2, 3), (3, 2))]
+    expected = [(label, mask) for label, mask in expected if mask.any()]
+    assert labels.tolist() == [label for label, _ in expected]
+    for found, (_, mask) in zip(masks.numpy(), expected, strict=True):
+        np.testing.assert_array_equal(found, mask)
+
+
+def test_semantic_targets_are_one_mask_per_class_things_included() -> None:
+    sample = ToyDataset()[0]
+    _, masks, labels = targets(OneImage(sample), task="semantic")
+    present = [c for c in np.unique(sample.semantic).tolist() if c != VOID]
+    assert labels.tolist() == present
+    assert set(present) == {0, 1, 2, 3}
+    for found, category in zip(masks.numpy(), present, strict=True):
+        np.testing.assert_array_equal(found, sample.semantic == category)
+
+
+def test_an_image_of_void_has_no_targets() -> None:
+    void = np.full((64, 96), VOID, np.uint8)
+    sample = Sample(
+        "void",
+        np.zeros((64, 96, 3), np.uint8),
+        void,
+        Instances(np.zeros((64, 96), np.int32), np.zeros(0, np.int64), np.zeros(0, bool)),
+    )
+    _, masks, labels = targets(OneImage(sample))
+    assert masks.shape == (0, 64, 96)
+    assert labels.shape == (0,)
+    assert labels.dtype == torch.int64
+
+
+@pytest.mark.parametrize("missing", ["instances", "semantic"])
+def test_missing_labels_are_refused_by_image(missing: str) -> None:
+    sample = ToyDataset()[2]
+    bare = Sample(sample.image_id, sample.image, None if missing == "semantic" else sample.semantic, None)
+    with pytest.raises(TrainingError, match=f"'toy 2' has no {missing[:8]}"):
+        targets(OneImage(bare))
+
+
+def test_a_sample_depends_on_seed_and_position_alone() -> None:
+    config = AugmentationConfig(crop=(32, 64))
+    data = MaskDataset(ToyDataset(), "panoptic", config, seed=0)
+    first, again = data[7, 2], (data[8, 2], data[7, 2])[1]
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], data[8, 2][0])
+    assert not torch.equal(first[0], MaskDataset(ToyDataset(), "panoptic", config, seed=1)[7, 2][0])
+
+
+def test_loader_processes_do_not_change_the_batches() -> None:
+    def batches(workers: int) -> list:
+        data = MaskDataset(ToyDataset(), "panoptic", AugmentationConfig(crop=(32, 64)), seed=0)
+        loader = DataLoader(
+            data, batch_sampler=StepSampler(5, 2, seed=0), collate_fn=collate, num_workers=workers
+        )
+        return list(islice(loader, 4))
+
+    for alone, shared in zip(batches(0), batches(2), strict=True):
+        assert torch.equal(alone.images, shared.images)
+        assert all(torch.equal(a, b) for a, b in zip(alone.masks, shared.masks, strict=True))
+        assert all(torch.equal(a, b) for a, b in zip(alone.labels, shared.labels, strict=True))
+
+
+@given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 12), st.integers(0, 3))
+def test_the_stream_resumes_anywhere_and_shows_every_image_once_an_epoch(
+    images: int, batch_size: int, start: int, seed: int
+) -> None:
+    stream = list(islice(StepSampler(images, batch_size, seed), start + 10))
+    resumed = list(islice(StepSampler(images, batch_size, seed, start_step=start), 10))
+    assert resumed == stream[start:]
+    flat = [item for batch in stream for item in batch]
+    assert [position for position, _ in flat] == list(range(len(flat)))
+    whole = len(flat) // images * images
+    for epoch in range(0, whole, images):
+        assert sorted(index for _, index in flat[epoch : epoch + images]) == list(range(images))
+
+
+def test_epochs_and_seeds_are_shuffled_differently() -> None:
+    def order(seed: int, epoch: int) -> list[int]:
+        return [b[0][1] for b in islice(StepSampler(50, 1, seed, start_step=50 * epoch), 50)]
+
+    assert order(0, 0) != order(0, 1)
+    assert order(0, 0) != order(1, 0)
+
+
+def labelled(height: int, width: int) -> LabelledImage:
+    rows, columns = np.mgrid[:height, :width]
+    return LabelledImage(
+        np.stack([rows % 256, columns % 256, rows * 0 + 7], axis=-1).astype(np.uint8),
+        (rows // 8 % 4).astype(np.uint8),
+        (rows * width + columns + 1).astype(np.int32),
+    )
+
+
+@given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 99))
+def test_a_crop_is_a_window_padded_with_void(height: int, width: int, seed: int) -> None:
+    sample = labelled(height, width)
+    cropped = crop_or_pad(sample, (32, 64), np.random.default_rng(seed))
+    assert cropped.image.shape == (32, 64, 3)
+    inside = cropped.instances > 0
+    assert inside.sum() == min(32, height) * min(64, width)
+    assert (cropped.semantic[~inside] == VOID).all()
+    assert (cropped.image[~inside] == 128).all()
+    rows, columns = np.divmod(cropped.instances[inside] - 1, width)
+    np.testing.assert_array_equal(cropped.image[inside][:, 0], rows % 256)
+    np.testing.assert_array_equal(cropped.image[inside][:, 1], columns % 256)
+    np.testing.assert_array_equal(cropped.semantic[inside], sample.semantic[rows, columns])
+
+
+def test_rescaling_keeps_labels_aligned_and_invents_none() -> None:
+    sample = labelled(40, 60)
+    larger = rescale(sample, 2.0)
+    np.testing.assert_array_equal(larger.instances[::2, ::2], sample.instances)
+    np.testing.assert_array_equal(larger.instances[1::2, 1::2], sample.instances)
+    smaller = rescale(sample, 0.4)
+    assert smaller.semantic.shape == (16, 24)
+    assert set(np.unique(smaller.semantic)) <= set(range(4))
+
+
+def test_a_flip_mirrors_image_and_labels_together() -> None:
+    sample = labelled(64, 96)
+    config = AugmentationConfig(crop=(64, 96), scales=(1.0, 1.0), color=False)
+    seen = set()
+    for seed in range(8):
+        found = augment(sample, config, np.random.default_rng(seed))
+        flipped = found.instances[0, 0] != 1
+        seen.add(flipped)
+        back = np.s_[:, ::-1] if flipped else np.s_[:, :]
+        np.testing.assert_array_equal(found.instances[back], sample.instances)
+        np.testing.assert_array_equal(found.image[back], sample.image)
+    assert seen == {True, False}
+
+
+def test_colour_jitter_changes_colours_within_the_range_of_bytes() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    jittered = jitter_color(image, np.random.default_rng(1))
+    assert jittered.dtype == np.uint8
+    assert jittered.shape == image.shape
+    assert (jittered != image).mean() > 0.5
+    grey = np.full((4, 4, 3), 90, np.uint8)
+    assert np.ptp(jitter_color(grey, np.random.default_rng(1))) == 0

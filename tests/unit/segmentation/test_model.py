@@ -1,0 +1,197 @@
+"""The segmentation model: pyramid, frozen parts, head."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from segmentation_toys import TinyHierarchy, TinyViT
+
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.training import FusionConfig, HeadConfig, RunConfig
+from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.encoders.pyramid import derive_pyramid
+from vfm_fusion.errors import ShapeError, TrainingError
+from vfm_fusion.fusion.registry import build_fusion
+from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.head import MaskHead
+from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.pyramid import PyramidProjection, derived_channels, encode, projected_channels
+
+
+def assemble(
+    master: Encoder,
+    head: HeadConfig,
+    auxiliary: Encoder | None = None,
+    stride: int = 16,
+    train_master: bool = True,
+) -> FusedSegmenter:
+    channels = projected_channels(master.spec, head.pyramid_channels)
+    fusion = None
+    if auxiliary is not None:
+        fusion = build_fusion(FusionConfig(), stride, channels, derived_channels(auxiliary.spec))
+    projection = PyramidProjection(
+        master.spec, head.pyramid_channels, fusion.replaced if fusion else frozenset()
+    )
+    return FusedSegmenter(
+        master,
+        projection,
+        MaskHead(channels, 4, head),
+        train_master=train_master,
+        auxiliary=auxiliary,
+        fusion=fusion,
+    )
+
+
+def images(size: tuple[int, int] = (64, 96)) -> torch.Tensor:
+    return torch.rand(2, 3, *size, generator=torch.Generator().manual_seed(0))
+
+
+def optimise(model: FusedSegmenter, steps: int = 3) -> None:
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    for _ in range(steps):
+        output = model.train()(images())
+        (output.mask_logits.square().mean() + output.class_logits.square().mean()).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def copied(module: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in module.state_dict().items()}
+
+
+def changed(module: torch.nn.Module, before: dict[str, torch.Tensor]) -> set[str]:
+    return {name for name, value in module.state_dict().items() if not torch.equal(value, before[name])}
+
+
+def test_a_single_stride_encoder_is_projected_at_every_stride(head_config: HeadConfig) -> None:
+    pyramid = assemble(TinyViT(), head_config).pyramid(images())
+    expected = {s: (2, c, 64 // s, 96 // s) for s, c in zip((4, 8, 16, 32), (8, 12, 16, 20), strict=True)}
+    assert {s: tuple(f.shape) for s, f in pyramid.items()} == expected
+
+
+def test_a_hierarchical_encoder_keeps_its_maps_bit_for_bit(head_config: HeadConfig) -> None:
+    model = assemble(TinyHierarchy(), head_config).eval()
+    native = model.master(images())
+    pyramid = model.pyramid(images())
+    assert all(torch.equal(pyramid[s], native[s]) for s in (4, 8, 16, 32))
+
+
+def test_encoding_is_the_profiled_pyramid_where_the_image_fits() -> None:
+    encoder = TinyViT().eval()
+    expected = derive_pyramid(encoder(images()))
+    found = encode(encoder, images())
+    assert all(torch.equal(found[s], expected[s]) for s in expected)
+
+
+def test_an_encoder_of_another_size_divisor_ends_on_the_exact_grids(head_config: HeadConfig) -> None:
+    pyramid = assemble(TinyViT(patch=14), head_config).pyramid(images())
+    assert {s: tuple(f.shape[-2:]) for s, f in pyramid.items()} == {
+        s: (64 // s, 96 // s) for s in (4, 8, 16, 32)
+    }
+
+
+def test_the_auxiliary_map_replaces_the_masters_in_the_pyramid(head_config: HeadConfig) -> None:
+    model = assemble(TinyHierarchy(), head_config, auxiliary=TinyViT(channels=16)).eval()
+    pyramid = model.pyramid(images())
+    assert torch.equal(pyramid[16], model.auxiliary(images())[16])
+    assert torch.equal(pyramid[8], model.master(images())[8])
+
+
+def test_frozen_encoders_stay_bit_for_bit_batch_norm_statistics_included(head_config: HeadConfig) -> None:
+    model = assemble(TinyViT(), head_config, auxiliary=TinyViT(channels=7), train_master=False)
+    master, auxiliary, head = copied(model.master), copied(model.auxiliary), copied(model.head)
+    optimise(model)
+    assert not changed(model.master, master)
+    assert not changed(model.auxiliary, auxiliary)
+    assert changed(model.head, head)
+
+
+def test_a_fine_tuned_encoder_learns_but_keeps_its_batch_norm_statistics(head_config: HeadConfig) -> None:
+    model = assemble(TinyViT(), head_config)
+    before = copied(model.master)
+    optimise(model)
+    moved = changed(model.master, before)
+    assert {"embed.weight", "norm.weight", "norm.bias"} <= moved
+    assert not moved & {"norm.running_mean", "norm.running_var", "norm.num_batches_tracked"}
+
+
+def test_training_mode_leaves_frozen_encoders_in_evaluation_mode(head_config: HeadConfig) -> None:
+    model = assemble(TinyViT(), head_config, auxiliary=TinyHierarchy()).train()
+    assert model.training
+    assert model.master.training
+    assert not model.master.norm.training
+    assert not any(module.training for module in model.auxiliary.modules())
+
+
+def test_only_what_trains_is_saved(head_config: HeadConfig) -> None:
+    model = assemble(TinyViT(), head_config, auxiliary=TinyHierarchy(), stride=16)
+    names = model.trained_names()
+    assert not any(name.startswith("auxiliary.") for name in names)
+    assert any(name.startswith("master.") for name in names)
+    assert {name.split(".")[2] for name in names if name.startswith("projection.")} == {"4", "8", "32"}
+    counts = model.count_parameters()
+    frozen = sum(p.numel() for p in model.auxiliary.parameters())
+    assert counts["total"] - counts["trainable"] == frozen > 0
+
+
+def test_every_trained_parameter_gets_a_gradient(head_config: HeadConfig) -> None:
+    model = assemble(TinyViT(), head_config, auxiliary=TinyHierarchy())
+    output = model(images())
+    total = output.class_logits.sum() + output.mask_logits.sum()
+    (total + sum(c.sum() + m.sum() for c, m in output.intermediate)).backward()
+    assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
+
+
+def test_the_head_predicts_once_and_then_after_every_decoder_layer(head_config: HeadConfig) -> None:
+    output = assemble(TinyHierarchy(), head_config)(images())
+    assert len(output.intermediate) == head_config.decoder_layers == 2
+    for classes, masks in (*output.intermediate, (output.class_logits, output.mask_logits)):
+        assert classes.shape == (2, head_config.queries, 4 + 1)
+        assert masks.shape == (2, head_config.queries, 16, 24)
+
+
+def test_maps_of_an_image_that_is_no_multiple_of_32_are_refused(head_config: HeadConfig) -> None:
+    with pytest.raises(ShapeError, match="multiples of 32"):
+        assemble(TinyHierarchy(), head_config).head(
+            {s: torch.zeros(1, s, 48 // s, 48 // s) for s in (4, 8, 16)}
+        )
+
+
+def test_a_seed_gives_the_same_finite_weights(
+    encoders: dict[str, EncoderConfig], head_config: HeadConfig
+) -> None:
+    run = RunConfig(master="vit", auxiliary="hiera")
+    first, second, other = (build_segmenter(run, encoders, 8, head_config, 4, seed) for seed in (0, 0, 1))
+    torch.manual_seed(3)
+    assert not changed(first, second.state_dict())
+    assert changed(first, other.state_dict())
+    assert all(torch.isfinite(p).all() for p in first.parameters())
+    assert first.head.pixel_decoder.level_embed.std() > 0.5
+    assert not changed(first.master, other.master.state_dict())
+
+
+def test_building_leaves_the_global_random_state_alone(
+    encoders: dict[str, EncoderConfig], head_config: HeadConfig
+) -> None:
+    state = torch.get_rng_state()
+    build_segmenter(RunConfig(master="vit"), encoders, None, head_config, 4, 0)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize(
+    ("run", "stride", "message"),
+    [
+        (RunConfig(master="master"), None, "resolve the roles"),
+        (RunConfig(master="vit", auxiliary="hiera"), None, "injection stride is None"),
+        (RunConfig(master="vit"), 8, "injection stride is 8"),
+    ],
+)
+def test_an_unresolved_run_is_refused(
+    encoders: dict[str, EncoderConfig],
+    head_config: HeadConfig,
+    run: RunConfig,
+    stride: int | None,
+    message: str,
+) -> None:
+    with pytest.raises(TrainingError, match=message):
+        build_segmenter(run, encoders, stride, head_config, 4, 0)

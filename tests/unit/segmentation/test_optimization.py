@@ -1,0 +1,70 @@
+"""Parameter groups and the learning-rate schedule."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
+
+
+def test_groups_hold_every_trainable_parameter_once(
+    encoders: dict[str, EncoderConfig], recipe: TrainingConfig
+) -> None:
+    model = build_segmenter(RunConfig(master="vit", auxiliary="hiera"), encoders, 8, recipe.head, 4, 0)
+    grouped = [id(p) for group in parameter_groups(model, recipe) for p in group["params"]]
+    assert sorted(grouped) == sorted(id(p) for p in model.parameters() if p.requires_grad)
+
+
+def test_encoders_learn_slower_and_norms_biases_embeddings_do_not_decay(
+    encoders: dict[str, EncoderConfig], recipe: TrainingConfig
+) -> None:
+    model = build_segmenter(RunConfig(master="vit"), encoders, None, recipe.head, 4, 0)
+    settings = {
+        id(p): (group["lr"], group["weight_decay"])
+        for group in parameter_groups(model, recipe)
+        for p in group["params"]
+    }
+    found = {name: settings[id(p)] for name, p in model.named_parameters()}
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    assert found["master.model.blocks.0.attn.qkv.weight"] == (0.1 * rate, decay)
+    assert found["master.model.patch_embed.proj.weight"] == (0.1 * rate, decay)
+    assert found["master.model.blocks.0.attn.qkv.bias"] == (0.1 * rate, 0)
+    assert found["master.model.blocks.0.norm1.weight"] == (0.1 * rate, 0)
+    assert found["master.model.pos_embed"] == (0.1 * rate, 0)
+    assert found["projection.projections.4.weight"] == (rate, decay)
+    assert found["head.class_predictor.weight"] == (rate, decay)
+    assert found["head.decoder.decoder.layers.0.cross_attn.in_proj_weight"] == (rate, decay)
+    assert found["head.decoder.queries_embedder.weight"] == (rate, 0)
+    assert found["head.decoder.level_embed.weight"] == (rate, 0)
+    assert found["head.pixel_decoder.level_embed"] == (rate, 0)
+    norms = [n for n, m in model.named_modules() if isinstance(m, nn.LayerNorm | nn.GroupNorm)]
+    assert norms
+    assert all(found[f"{name}.weight"][1] == 0 for name in norms)
+
+
+def test_a_frozen_master_has_no_group(encoders: dict[str, EncoderConfig], recipe: TrainingConfig) -> None:
+    model = build_segmenter(RunConfig(master="vit", train_master=False), encoders, None, recipe.head, 4, 0)
+    assert {group["lr"] for group in parameter_groups(model, recipe)} == {recipe.learning_rate}
+
+
+def test_the_schedule_warms_up_and_decays_polynomially() -> None:
+    recipe = TrainingConfig(steps=100, warmup_steps=4, poly_power=0.9)
+    assert learning_rate_factor(0, recipe) == pytest.approx(0.25)
+    assert learning_rate_factor(3, recipe) == pytest.approx(0.97**0.9)
+    assert learning_rate_factor(50, recipe) == pytest.approx(0.5**0.9)
+    assert learning_rate_factor(100, recipe) == 0
+
+
+@given(st.integers(1, 1000), st.integers(0, 50), st.floats(0.1, 2))
+def test_the_schedule_stays_in_range_and_falls_after_warm_up(steps: int, warmup: int, power: float) -> None:
+    recipe = TrainingConfig(steps=steps, warmup_steps=warmup, poly_power=power)
+    factors = [learning_rate_factor(step, recipe) for step in range(steps)]
+    assert all(0 < factor <= 1 for factor in factors)
+    after = factors[warmup:]
+    assert after == sorted(after, reverse=True)

@@ -1,0 +1,221 @@
+"""Training end to end: determinism, resuming, what is written, what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import math
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from segmentation_toys import ToyDataset
+
+import vfm_fusion.segmentation.training as training
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.errors import TrainingError, WeightsError
+from vfm_fusion.segmentation.checkpoints import newest_valid, stored_checkpoints
+from vfm_fusion.segmentation.trained import load_run
+
+RUN = RunConfig(label="Fused", master="vit", auxiliary="hiera")
+RESULTS = ("model.safetensors", "metrics.csv", "run.json")
+
+
+@pytest.fixture
+def train(tmp_path: Path, encoders: dict[str, EncoderConfig], recipe: TrainingConfig):
+    """Trains the toy run under ``tmp_path/<folder>`` and returns the folder of its results."""
+
+    def run(folder: str, *, token: str = "t", seed: int = 0, dataset=None, **changes) -> Path:
+        settings = {"run": RUN, "stride": 8, "training": recipe} | changes
+        out = tmp_path / folder / "fused" / "seed0"
+        training.train_run(
+            encoders=encoders,
+            seed=seed,
+            dataset=ToyDataset() if dataset is None else dataset,
+            out_dir=out,
+            state_dir=tmp_path / folder / "state",
+            token=token,
+            **settings,
+        )
+        return out
+
+    return run
+
+
+@pytest.fixture
+def killed_at(monkeypatch: pytest.MonkeyPatch):
+    """Makes training die inside the given step (from 0), once."""
+
+    class Killed(BaseException):
+        pass
+
+    def arm(step: int) -> type[BaseException]:
+        original = training.SegmentationTask.training_step
+
+        def dying(self, batch, batch_idx):
+            if self.global_step == step:
+                monkeypatch.setattr(training.SegmentationTask, "training_step", original)
+                raise Killed
+            return original(self, batch, batch_idx)
+
+        monkeypatch.setattr(training.SegmentationTask, "training_step", dying)
+        return Killed
+
+    return arm
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {name: (folder / name).read_bytes() for name in RESULTS}
+
+
+def test_a_seed_gives_bit_identical_results_and_another_seed_others(train) -> None:
+    first = contents(train("a"))
+    assert contents(train("b")) == first
+    assert contents(train("c", seed=1))["model.safetensors"] != first["model.safetensors"]
+
+
+def test_a_killed_run_resumes_to_the_same_bits(train, killed_at, tmp_path: Path) -> None:
+    expected = contents(train("whole"))
+    for step in (1, 3):
+        with pytest.raises(killed_at(step)):
+            train("killed")
+        assert newest_valid(tmp_path / "killed" / "state", "t").step == step
+    shutil.rmtree(tmp_path / "killed" / "fused")  # the workflow deletes the outputs of a failed job
+    assert contents(train("killed")) == expected
+
+
+def test_a_corrupt_newest_checkpoint_falls_back_to_the_one_before(
+    train, killed_at, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = contents(train("whole"))
+    with pytest.raises(killed_at(3)):
+        train("killed")
+    newest = stored_checkpoints(tmp_path / "killed" / "state")[0]
+    data = bytearray(newest.path.read_bytes())
+    data[len(data) // 2] ^= 1
+    newest.path.write_bytes(data)
+    assert contents(train("killed")) == expected
+    assert f"{newest.path} is damaged" in caplog.text
+
+
+def test_other_settings_start_anew_and_say_so(
+    train, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    train("run", seed=1, token="old")
+    again = contents(train("run", token="new"))
+    assert "belongs to other settings" in caplog.text
+    assert again == contents(train("fresh"))
+
+
+def test_a_finished_run_is_not_trained_again(train, killed_at) -> None:
+    expected = contents(train("run"))
+    killed_at(0)
+    assert contents(train("run")) == expected
+
+
+def test_two_checkpoints_are_kept(train, tmp_path: Path) -> None:
+    train("run")
+    assert [c.step for c in stored_checkpoints(tmp_path / "run" / "state")] == [4, 3]
+    assert sorted(p.suffix for p in (tmp_path / "run" / "state").iterdir()) == [".ckpt", ".ckpt"]
+
+
+def test_checkpoints_and_model_hold_no_frozen_weights(train, tmp_path: Path) -> None:
+    out = train("run")
+    saved = load_file(out / "model.safetensors")
+    state = torch.load(stored_checkpoints(tmp_path / "run" / "state")[0].path, weights_only=True)[
+        "state_dict"
+    ]
+    assert {name.removeprefix("model.") for name in state} == set(saved)
+    assert not any(name.startswith("auxiliary.") for name in saved)
+
+
+def test_metrics_hold_the_mean_losses_and_the_learning_rate(train) -> None:
+    with (train("run") / "metrics.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["3", "4"]
+    for row in rows:
+        parts = sum(float(row[name]) for name in ("loss_class", "loss_mask", "loss_dice"))
+        assert float(row["loss"]) == pytest.approx(parts, rel=1e-5)
+    assert float(rows[0]["lr"]) == pytest.approx(1e-3 * 0.5**0.9)
+
+
+def test_the_run_is_described_without_paths(train, tmp_path: Path) -> None:
+    text = (train("run") / "run.json").read_text(encoding="utf-8")
+    assert str(tmp_path) not in text
+    found = json.loads(text)
+    assert (found["run"], found["seed"], found["stride"]) == ("fused", 0, 8)
+    assert found["encoders"]["hiera"]["pretraining"] == "untrained (seed 1)"
+    assert [category["name"] for category in found["categories"]] == ["road", "sky", "person", "car"]
+
+
+def test_tensorboard_gets_the_scalars(train) -> None:
+    assert list((train("run") / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_a_trained_run_is_rebuilt_exactly(train, encoders: dict[str, EncoderConfig]) -> None:
+    out = train("run")
+    model, description = load_run(out, encoders)
+    assert description["parameters"] == model.count_parameters()
+    saved = load_file(out / "model.safetensors")
+    assert all(torch.equal(p, saved[name]) for name, p in model.named_parameters() if name in saved)
+    assert not model.training
+
+
+def test_a_run_of_other_encoder_weights_is_refused(train, encoders: dict[str, EncoderConfig]) -> None:
+    out = train("run")
+    other = EncoderConfig.model_validate(
+        {"architecture": "mini_hiera", "weights": {"source": "seeded", "seed": 9}}
+    )
+    with pytest.raises(WeightsError, match=r"'hiera'.*seed-1.*seed-9"):
+        load_run(out, encoders | {"hiera": other})
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "foreign"])
+def test_damaged_weights_are_refused(train, encoders: dict[str, EncoderConfig], damage: str) -> None:
+    out = train("run")
+    path = out / "model.safetensors"
+    if damage == "missing":
+        path.unlink()
+    elif damage == "truncated":
+        path.write_bytes(path.read_bytes()[:1000])
+    else:
+        shutil.copy(train("other", run=RunConfig(master="hiera"), stride=None) / path.name, path)
+    with pytest.raises(WeightsError, match=r"model\.safetensors"):
+        load_run(out, encoders)
+
+
+def test_a_non_finite_loss_stops_training_by_step_and_term(train, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = training.MaskCriterion.forward
+
+    def diverging(self, *arguments):
+        losses = original(self, *arguments)
+        return losses | {"loss": losses["loss"] * math.nan}
+
+    monkeypatch.setattr(training.MaskCriterion, "forward", diverging)
+    with pytest.raises(TrainingError, match=r"non-finite loss at step 1: loss nan, loss_class \d"):
+        train("run")
+
+
+def test_a_data_set_without_instances_trains_semantically_only(train, recipe: TrainingConfig) -> None:
+    bare = ToyDataset(annotated=False)
+    with pytest.raises(TrainingError, match=r"training\.task: semantic"):
+        train("panoptic", dataset=bare)
+    assert (train("semantic", dataset=bare, training=recipe.model_copy(update={"task": "semantic"}))).is_dir()
+
+
+def test_mixed_precision_trains(train, recipe: TrainingConfig) -> None:
+    train("run", training=recipe.model_copy(update={"precision": "bf16-mixed", "steps": 1}))
+
+
+def test_training_says_only_what_matters(train, caplog: pytest.LogCaptureFixture, recwarn, capfd) -> None:
+    caplog.set_level(logging.INFO)
+    train("run")
+    assert {record.name.split(".")[0] for record in caplog.records} == {"vfm_fusion"}
+    assert [str(warning.message) for warning in recwarn if "lightning" in str(warning.filename)] == []
+    out, err = capfd.readouterr()
+    assert "Tip" not in out + err
+    assert "GPU available" not in out + err

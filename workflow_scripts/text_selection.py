@@ -9,7 +9,7 @@ from vfm_fusion.reporting.selection_text import selection_html, selection_markdo
 from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
-    labels = json.loads(snakemake.params.config)["encoders"]
+    labels = dict(json.loads(snakemake.params.config)["encoders"])
     selection = read_selection(Path(snakemake.input.selection[0]))
     write_text(Path(snakemake.output.md), selection_markdown(selection, labels))
     write_text(Path(snakemake.output.html), selection_html(selection, labels))

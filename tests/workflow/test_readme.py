@@ -1,0 +1,81 @@
+"""Every command and every piece of code in the README is executed: here, or by .ci/run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from working_copy import Workflow
+
+from vfm_fusion.config.resolve import deep_merge, resolve
+
+RUN_BY_CI = {"make run", "make test"}
+RUN_BY_THE_REALDATA_TEST = {"VFM_REALDATA=~/realdata make run EXPERIMENT=realdata"}
+SNAKEMAKE = ".venv/bin/snakemake"
+
+
+def blocks(repository: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", (repository / "README.md").read_text(), re.DOTALL)
+
+
+def test_every_shell_command_is_known_to_a_test(repository: Path) -> None:
+    commands = {line for block in blocks(repository, "bash") for line in block.splitlines() if line}
+    unknown = {line for line in commands if not line.startswith(SNAKEMAKE)} - RUN_BY_CI
+    assert unknown == RUN_BY_THE_REALDATA_TEST
+    ci = (repository / ".ci" / "run").read_text()
+    assert all(f"\n{command}\n" in ci for command in RUN_BY_CI)
+
+
+def test_the_snakemake_commands_work(finished: Workflow, repository: Path) -> None:
+    commands = [
+        line for block in blocks(repository, "bash") for line in block.splitlines() if SNAKEMAKE in line
+    ]
+    assert len(commands) == 3
+    for command in commands:
+        arguments = shlex.split(command)[1:]
+        target = arguments.pop() if not arguments[-1].startswith("-") and "select" in command else "all"
+        if "--cores" in arguments:
+            at = arguments.index("--cores")
+            del arguments[at : at + 2]
+        done = finished.snakemake(*arguments, target)
+        assert done.returncode == 0, f"{command}\n{done.stderr}"
+
+
+def test_the_python_example_runs(repository: Path) -> None:
+    (example,) = blocks(repository, "python")
+    done = subprocess.run(
+        [sys.executable, "-c", example], cwd=repository, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("dtype=torch.float64") == 2
+
+
+def test_the_configuration_examples_are_valid(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings: dict = {}
+    for block in blocks(repository, "yaml"):
+        settings = deep_merge(settings, yaml.safe_load(block))
+    config = resolve(settings, repository / "experiments")
+    assert config.dataset == "cityscapes"
+    assert config.encoders["my-encoder"].architecture == "mobilenetv2_100"
+
+
+def test_the_error_that_the_readme_shows_is_the_error(repository: Path, fresh: Workflow) -> None:
+    shown = next(
+        line for line in (repository / "README.md").read_text().splitlines() if "ConfigError:" in line
+    )
+    fresh.config = {"experiment": "quick", "training": "{learning_rate: 1e-4}"}
+    done = fresh.snakemake("-n", "all")
+    assert shown in done.stdout + done.stderr
+
+
+def test_make_help_names_every_target(repository: Path) -> None:
+    said = subprocess.run(["make", "help"], cwd=repository, capture_output=True, text=True, check=True).stdout
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", (repository / "Makefile").read_text(), re.MULTILINE)
+    assert all(re.search(rf"^{target} ", said, re.MULTILINE) for target in targets.split())

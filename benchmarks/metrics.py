@@ -37,18 +37,22 @@ Clock = Callable[[], float]
 
 
 def synthetic(case: Case, strides: tuple[int, ...]) -> tuple[dict[int, Tensor], Tensor]:
-    """Makes an image of soft regions and feature maps that follow them, with noise: seeded, any size."""
+    """Makes an image of soft regions and feature maps that follow them, with noise: seeded, any size.
+
+    One channel at a time, so that making the maps takes hardly more memory than holding them.
+    """
     (height, width), channels = case
     generator = torch.Generator().manual_seed(0)
     coarse = torch.rand(1, 12, 5, 9, generator=generator)
     maps = {}
     for stride in strides:
         size = (height // stride, width // stride)
-        regions = F.interpolate(coarse, size=size, mode="bilinear")[0].flatten(1)  # (12, h*w)
-        mixing = torch.randn(channels[stride], 12, generator=generator)
-        noise = 0.3 * torch.randn(channels[stride], size[0] * size[1], generator=generator)
-        features = (mixing @ regions).add_(noise)  # (C, h*w)
-        maps[stride] = features.relu_().view(1, channels[stride], *size)
+        regions = F.interpolate(coarse, size=size, mode="bilinear")[0]  # (12, h, w)
+        maps[stride] = torch.empty(1, channels[stride], *size)
+        for channel in maps[stride][0]:
+            mixing = torch.randn(12, generator=generator)
+            noise = 0.3 * torch.randn(size, generator=generator)
+            channel.copy_(torch.einsum("r,rhw->hw", mixing, regions).add_(noise).relu_())
     image = F.interpolate(coarse[:, :3], size=(height, width), mode="bilinear")
     image = image.add_(0.1 * torch.randn(image.shape, generator=generator)).clamp_(0, 1)
     return maps, (255 * image).byte()

@@ -81,7 +81,7 @@ def structural_clustering(features: Array) -> float:
             ]
             chosen = np.concatenate(chosen)
         scores.append(silhouette_score(points[chosen], labels[chosen]))
-    return (np.median(scores) + 1) / 2
+    return (np.median(scores) + 1) / 2 if scores else math.nan
 
 
 def sobel(plane: Array) -> Array:

@@ -35,8 +35,7 @@ def read_image(path: Path) -> np.ndarray:
             (floating point, LAB) that is not a photograph's.
         DatasetLayoutError: the file does not exist.
     """
-    with _decoding(path), Image.open(path) as file:
-        file.load()
+    with _decoding(path) as file:
         upright = ImageOps.exif_transpose(file)
         if upright.mode in _GREY16_MODES:
             grey = (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
@@ -62,8 +61,7 @@ def read_labels(path: Path, dtype: DTypeLike) -> np.ndarray:
         LabelError: an id does not fit ``dtype``.
         DatasetLayoutError: the file does not exist.
     """
-    with _decoding(path), Image.open(path) as file:
-        file.load()
+    with _decoding(path) as file:
         mode = file.mode
         ids = np.array(file)
     if mode not in _LABEL_MODES:
@@ -81,13 +79,18 @@ def read_labels(path: Path, dtype: DTypeLike) -> np.ndarray:
 
 
 @contextmanager
-def _decoding(path: Path) -> Iterator[None]:
+def _decoding(path: Path) -> Iterator[Image.Image]:
+    """Yields the decoded file; whatever the decoder dislikes becomes one error that names the path."""
     if not path.is_file():
         raise DatasetLayoutError(f"{path}: no such file. Restore it from the data set's archive.")
     if path.stat().st_size == 0:
         raise CorruptImageError(f"{path}: the file is empty. Restore it from the data set's archive.")
     try:
-        yield
+        with Image.open(path) as file:
+            file.verify()  # the checksums of a PNG, which loading ignores
+        with Image.open(path) as file:
+            file.load()
+            yield file
     except Image.DecompressionBombError as error:
         raise CorruptImageError(f"{path}: implausibly large ({error}). Check the file.") from error
     except _DECODER_ERRORS as error:

@@ -47,7 +47,7 @@ def files_frame(files: Sequence[Files], split: str) -> pd.DataFrame:
     """
     if not files:
         raise DatasetLayoutError(f"split {split!r} holds no image.")
-    rows = sorted(files, key=lambda entry: entry.image_id)
+    rows = sorted(files, key=lambda entry: (entry.image_id, entry.image))
     for first, second in pairwise(rows):
         if first.image_id == second.image_id:
             raise DatasetLayoutError(

@@ -11,7 +11,7 @@ from vfm_fusion.atomic import write_json
 from vfm_fusion.config.datasets import MiniscapesConfig
 from vfm_fusion.datasets.checksums import file_sha256
 from vfm_fusion.datasets.miniscapes.worker import write_with_workers
-from vfm_fusion.datasets.miniscapes.write import plan, write_images
+from vfm_fusion.datasets.miniscapes.write import plan, write_image
 from vfm_fusion.errors import DatasetLayoutError
 
 
@@ -36,7 +36,8 @@ def generate(config: MiniscapesConfig, target: Path, workers: int) -> None:
         if workers > 1:
             write_with_workers(config, building, workers)
         else:
-            write_images(config, building, plan(config), os.getpid())
+            for split, number in plan(config):
+                write_image(config, building, split, number)
         _replace(target, building)
     finally:
         shutil.rmtree(building, ignore_errors=True)

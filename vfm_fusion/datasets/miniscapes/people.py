@@ -101,6 +101,7 @@ class Person:
             limbs.append(_Limb(hand, (hand[0], 0.47, hand[2] + 0.01), (0.02, 0.018), c.skin))
         for side in (-1.0, 1.0):
             limbs.append(_Limb((side * 0.035, 0.52, 0.0), (side * 0.065, 0.78, 0.0), (0.06, 0.06), c.top))
+        limbs.append(_Limb((0.0, 0.53, -0.005), (0.0, 0.8, -0.005), (0.07, 0.075), c.top))
         if self.coat:
             limbs.append(_Limb((0.0, 0.36, 0.0), (0.0, 0.6, 0.0), (0.105, 0.085), c.top))
         limbs.append(_Limb((0.0, 0.82, 0.0), (0.0, 0.9, 0.005), (0.03, 0.03), c.skin))

@@ -17,7 +17,7 @@ _TRAFFIC = ("car", "truck", "bus", "motorcycle")
 _TRAFFIC_SHARES = (0.74, 0.1, 0.07, 0.09)
 
 
-class _Scene:
+class _Ground:
     """Things that do not stand in one another."""
 
     def __init__(self) -> None:
@@ -53,13 +53,13 @@ def populate(rng: np.random.Generator, street: Street, featured: str) -> list[Th
         street: where they are.
         featured: the class that is placed first, in good view.
     """
-    scene = _Scene()
-    _add_featured(rng, scene, street, featured)
-    _add_traffic(rng, scene, street)
-    _add_parked(rng, scene, street)
-    _add_cyclists(rng, scene, street)
-    _add_pedestrians(rng, scene, street)
-    return scene.things
+    ground = _Ground()
+    _add_featured(rng, ground, street, featured)
+    _add_traffic(rng, ground, street)
+    _add_parked(rng, ground, street)
+    _add_cyclists(rng, ground, street)
+    _add_pedestrians(rng, ground, street)
+    return ground.things
 
 
 def _vehicle(rng: np.random.Generator, label: str, pose: Pose) -> Vehicle:
@@ -102,7 +102,7 @@ def _lanes(street: Street) -> list[tuple[float, float]]:
     return [(street.center + float(u), _AWAY if u > 0 else _TOWARDS) for u in middles]
 
 
-def _add_featured(rng: np.random.Generator, scene: _Scene, street: Street, label: str) -> None:
+def _add_featured(rng: np.random.Generator, ground: _Ground, street: Street, label: str) -> None:
     if label == "train":
         x, yaw = street.center + (street.rails or 0.0), _TOWARDS
         near = rng.uniform(8, 15)
@@ -114,21 +114,21 @@ def _add_featured(rng: np.random.Generator, scene: _Scene, street: Street, label
         x = street.center + float(rng.uniform(0.1, 0.8)) * (street.half - street.parking)
         yaw = float(rng.choice([_RIGHT, _LEFT])) + float(rng.normal(0, 0.3)) if crossing else _AWAY
         near = rng.uniform(6, 10)
-    scene.add(_road_user(rng, label, x, float(near), yaw))
+    ground.add(_road_user(rng, label, x, float(near), yaw))
 
 
-def _add_traffic(rng: np.random.Generator, scene: _Scene, street: Street) -> None:
+def _add_traffic(rng: np.random.Generator, ground: _Ground, street: Street) -> None:
     for x, yaw in _lanes(street):
         z = float(rng.uniform(7, 22))
         while z < _FARTHEST:
             label = str(rng.choice(_TRAFFIC, p=_TRAFFIC_SHARES))
-            scene.add(_road_user(rng, label, x + float(rng.normal(0, 0.15)), z, yaw))
+            ground.add(_road_user(rng, label, x + float(rng.normal(0, 0.15)), z, yaw))
             z += SIZES.get(label, (2.0,))[0] + float(rng.uniform(4, 26))
     if street.side_street is not None and rng.random() < 0.6:
         z = sum(street.side_street) / 2
         label = str(rng.choice(("car", "truck", "bus"), p=(0.7, 0.15, 0.15)))
         x = street.center + float(rng.uniform(-8, 8))
-        scene.add(_vehicle(rng, label, Pose(x, z + 1.2, float(rng.choice([_LEFT, _RIGHT])))))
+        ground.add(_vehicle(rng, label, Pose(x, z + 1.2, float(rng.choice([_LEFT, _RIGHT])))))
 
 
 def _in_side_street(street: Street, z0: float, z1: float) -> bool:
@@ -141,7 +141,7 @@ def _on_crossing(street: Street, z0: float, z1: float) -> bool:
     return street.crossing is not None and z1 > street.crossing - 1 and z0 < street.crossing + 4
 
 
-def _add_parked(rng: np.random.Generator, scene: _Scene, street: Street) -> None:
+def _add_parked(rng: np.random.Generator, ground: _Ground, street: Street) -> None:
     if street.parking == 0:
         return
     for sign, yaw in ((-1.0, _TOWARDS), (1.0, _AWAY)):
@@ -151,26 +151,26 @@ def _add_parked(rng: np.random.Generator, scene: _Scene, street: Street) -> None
             free = not _in_side_street(street, z, z + 5) and not _on_crossing(street, z, z + 5)
             if free and rng.random() < 0.62:
                 tilt = float(rng.normal(0, 0.03))
-                scene.add(_vehicle(rng, "car", Pose(x, z + 2.3, yaw + tilt)))
+                ground.add(_vehicle(rng, "car", Pose(x, z + 2.3, yaw + tilt)))
             z += float(rng.uniform(5.0, 7.5))
 
 
-def _add_cyclists(rng: np.random.Generator, scene: _Scene, street: Street) -> None:
+def _add_cyclists(rng: np.random.Generator, ground: _Ground, street: Street) -> None:
     edge = street.half - street.parking - 0.7
     for _ in range(rng.poisson(1.0)):
         sign = float(rng.choice([-1, 1]))
         pose = Pose(street.center + sign * edge, float(rng.uniform(7, 28)), _AWAY if sign > 0 else _TOWARDS)
-        scene.add(_cycle(rng, "bicycle", pose, ridden=True))
+        ground.add(_cycle(rng, "bicycle", pose, ridden=True))
     if street.crossing is not None and rng.random() < 0.35:
         x = street.center + float(rng.uniform(-1, 1)) * street.half
         pose = Pose(x, street.crossing + 2.4, float(rng.choice([_LEFT, _RIGHT])))
-        scene.add(_cycle(rng, "bicycle", pose, ridden=True))
-    for _ in range(rng.poisson(1.0)):
+        ground.add(_cycle(rng, "bicycle", pose, ridden=True))
+    for _ in range(rng.poisson(1.3)):
         sign = float(rng.choice([-1, 1]))
         x = street.center + sign * (street.half + street.side(sign).verge + 0.7)
         turn = float(rng.choice([_LEFT, _RIGHT]) + rng.normal(0, 0.35))
-        label = "motorcycle" if rng.random() < 0.3 else "bicycle"
-        scene.add(_cycle(rng, label, Pose(x, float(rng.uniform(6, 20)), turn), ridden=False))
+        label = "motorcycle" if rng.random() < 0.45 else "bicycle"
+        ground.add(_cycle(rng, label, Pose(x, float(rng.uniform(6, 20)), turn), ridden=False))
 
 
 def _person(rng: np.random.Generator, x: float, z: float, yaw: float) -> Person:
@@ -188,23 +188,23 @@ def _walk_x(rng: np.random.Generator, street: Street, sign: float) -> float:
     return street.center + sign * (street.half + side.verge + float(rng.uniform(0.4, side.walk - 0.3)))
 
 
-def _add_pedestrians(rng: np.random.Generator, scene: _Scene, street: Street) -> None:
-    for _ in range(2 + rng.poisson(5.0)):
+def _add_pedestrians(rng: np.random.Generator, ground: _Ground, street: Street) -> None:
+    for _ in range(4 + rng.poisson(6.0)):
         sign = float(rng.choice([-1, 1]))
-        z = 5.5 + 38.0 * float(rng.random()) ** 1.6
+        z = 5.5 + 34.0 * float(rng.random()) ** 1.7
         yaw = float(rng.choice([_AWAY, _TOWARDS]) + rng.normal(0, 0.4))
         person = _person(rng, _walk_x(rng, street, sign), z, yaw)
-        if scene.add(person) and rng.random() < 0.3:
+        if ground.add(person) and rng.random() < 0.3:
             beside = _person(rng, person.pose.x + float(rng.uniform(0.6, 0.8)), z, yaw)
-            scene.add(beside)
+            ground.add(beside)
     if street.crossing is not None:
         for _ in range(rng.poisson(1.8)):
             x = street.center + float(rng.uniform(-1, 1)) * street.half
             yaw = float(rng.choice([_LEFT, _RIGHT]))
-            scene.add(_person(rng, x, street.crossing + float(rng.uniform(0.4, 2.8)), yaw))
+            ground.add(_person(rng, x, street.crossing + float(rng.uniform(0.4, 2.8)), yaw))
     if rng.random() < 0.15:
         sign = float(rng.choice([-1, 1]))
         z = float(rng.uniform(34, 48))
         first = _person(rng, _walk_x(rng, street, sign), z, _TOWARDS)
         group = [_person(rng, first.pose.x + 0.45 * step, z - 0.1 * step, _TOWARDS) for step in range(5)]
-        scene.add(Crowd(tuple(group)))
+        ground.add(Crowd(tuple(group)))

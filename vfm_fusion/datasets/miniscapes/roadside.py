@@ -89,7 +89,7 @@ def _barriers(rng: np.random.Generator, street: Street, sign: float) -> list[Thi
     z = float(rng.uniform(3, 10))
     while z < 70:
         length = float(rng.uniform(7, 20))
-        kind = str(rng.choice(("fence", "wall", "hedge", "none"), p=(0.27, 0.25, 0.18, 0.3)))
+        kind = str(rng.choice(("fence", "wall", "hedge", "none"), p=(0.36, 0.3, 0.18, 0.16)))
         blocked = street.side_street is not None and (
             z < street.side_street[1] + 1 and z + length > street.side_street[0] - 1
         )

@@ -99,7 +99,7 @@ def _sample_side(rng: np.random.Generator) -> Side:
     return Side(
         verge=float(rng.choice([0.0, rng.uniform(1.2, 2.4)])),
         walk=float(rng.uniform(1.8, 3.6)),
-        garden=float(rng.choice([0.0, rng.uniform(2.0, 5.0)])),
+        garden=float(rng.choice([0.0, rng.uniform(2.0, 5.0)], p=[0.35, 0.65])),
     )
 
 

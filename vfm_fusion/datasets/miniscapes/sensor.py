@@ -31,8 +31,8 @@ def _clean(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _flawed(light: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """White balance, exposure, bloom, vignetting, blur, luma and chroma noise, tone curve, JPEG."""
     height, width = light.shape[:2]
-    gains = np.exp(rng.normal(0, 0.05, 3) + rng.uniform(-0.3, 0.2)).astype(np.float32)
-    image = light * gains
+    warmth, tint, exposure = rng.normal(0, 0.07), rng.normal(0, 0.015), rng.uniform(-0.3, 0.2)
+    image = light * np.exp(np.array([warmth, tint, -warmth]) + exposure).astype(np.float32)
     bloom = cv2.GaussianBlur(np.clip(image - 0.9, 0, 1), (0, 0), 0.02 * width)
     image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.35, 0.85))) + 0.6 * bloom
     image *= _vignette(height, width, float(rng.uniform(0.1, 0.4)))[..., None]

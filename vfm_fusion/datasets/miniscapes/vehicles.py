@@ -15,7 +15,7 @@ from vfm_fusion.datasets.miniscapes.thing import box_corners
 
 _GLASS: Color = (0.16, 0.2, 0.25)
 _TYRE: Color = (0.07, 0.07, 0.08)
-_RIM: Color = (0.62, 0.63, 0.66)
+_RIM: Color = (0.42, 0.43, 0.46)
 _UNDER: Color = (0.05, 0.05, 0.06)
 _RED: Color = (0.75, 0.06, 0.07)
 _LAMP: Color = (0.97, 0.96, 0.88)

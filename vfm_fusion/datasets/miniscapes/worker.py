@@ -12,7 +12,7 @@ import cv2
 
 import vfm_fusion
 from vfm_fusion.config.datasets import MiniscapesConfig
-from vfm_fusion.datasets.miniscapes.write import plan, write_images
+from vfm_fusion.datasets.miniscapes.write import plan, write_image
 from vfm_fusion.errors import DatasetLayoutError
 
 
@@ -56,8 +56,10 @@ def main() -> None:
     job = json.loads(sys.stdin.read())
     config = MiniscapesConfig(**job["config"])
     cv2.setNumThreads(0)
-    images = plan(config)[job["share"] :: job["of"]]
-    write_images(config, Path(job["folder"]), images, job["owner"])
+    for split, number in plan(config)[job["share"] :: job["of"]]:
+        if os.getppid() != job["owner"]:
+            sys.exit("The process that these images are for has ended.")
+        write_image(config, Path(job["folder"]), split, number)
 
 
 if __name__ == "__main__":

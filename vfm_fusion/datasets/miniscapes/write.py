@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -22,26 +20,14 @@ def plan(config: MiniscapesConfig) -> list[tuple[str, int]]:
     return [(split, number) for split, count in counts.items() for number in range(count)]
 
 
-def write_images(
-    config: MiniscapesConfig, folder: Path, images: Iterable[tuple[str, int]], owner: int
-) -> None:
-    """Renders and writes images.
-
-    Args:
-        config: the data set's settings.
-        folder: root of the layout.
-        images: (split, number) of each.
-        owner: process that the work is for; when it has ended, so does this.
-    """
-    for split, number in images:
-        if owner not in (os.getpid(), os.getppid()):
-            return
-        rendered = render(config, split, number)
-        city = f"mini{split}"
-        stem = f"{split}/{city}/{city}_{number:06d}_{_FRAME:06d}"
-        _write_png(folder / f"leftImg8bit/{stem}{IMAGE_SUFFIX}", rendered.image)
-        _write_png(folder / f"gtFine/{stem}{LABEL_SUFFIX}", rendered.annotation.label_ids)
-        _write_png(folder / f"gtFine/{stem}{INSTANCE_SUFFIX}", rendered.annotation.instance_ids)
+def write_image(config: MiniscapesConfig, folder: Path, split: str, number: int) -> None:
+    """Renders image ``number`` of a split and writes its three files below ``folder``."""
+    rendered = render(config, split, number)
+    city = f"mini{split}"
+    stem = f"{split}/{city}/{city}_{number:06d}_{_FRAME:06d}"
+    _write_png(folder / f"leftImg8bit/{stem}{IMAGE_SUFFIX}", rendered.image)
+    _write_png(folder / f"gtFine/{stem}{LABEL_SUFFIX}", rendered.annotation.label_ids)
+    _write_png(folder / f"gtFine/{stem}{INSTANCE_SUFFIX}", rendered.annotation.instance_ids)
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""The training log: metrics.csv, TensorBoard scalars and lines for people."""
+"""The training log: metrics.csv, TensorBoard scalars, lines and a bar for people."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from vfm_fusion.atomic import atomic_path
 from vfm_fusion.compat import ensure_torchvision
@@ -68,3 +71,40 @@ class LossLog(pl.Callback):
         self.window = []
         trainer.logger.log_metrics(dict(zip(COLUMNS[1:], self.rows[-1][1:], strict=True)), step)
         log.info("step %d of %d: loss %.4f, learning rate %.3g", step, self.recipe.steps, means[0], rate)
+
+
+class StepBar(pl.Callback):
+    """A progress bar over optimiser steps on standard error."""
+
+    def __init__(self, steps: int) -> None:
+        self.steps = steps
+        self.bar = Progress(
+            TextColumn("train"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("loss {task.fields[loss]:.3f}"),
+            console=Console(stderr=True),
+            transient=True,
+        )
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Shows the bar, at the step where training resumes."""
+        self.task = self.bar.add_task(
+            "train", total=self.steps, completed=trainer.global_step, loss=float("nan")
+        )
+        self.bar.start()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Mapping[str, Any], *_: Any
+    ) -> None:
+        """Moves the bar."""
+        self.bar.update(self.task, completed=trainer.global_step, loss=outputs["loss"].detach().item())
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Removes the bar."""
+        self.bar.stop()
+
+    def on_exception(self, trainer: pl.Trainer, *_: Any) -> None:
+        """Removes the bar, so that the error stands alone."""
+        self.bar.stop()

@@ -27,15 +27,15 @@ from vfm_fusion.segmentation.data import Batch, MaskDataset, StepSampler, collat
 from vfm_fusion.segmentation.loss import MaskCriterion
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
-from vfm_fusion.segmentation.progress import LossLog
+from vfm_fusion.segmentation.progress import LossLog, StepBar
 from vfm_fusion.segmentation.trained import describe_run, save_run
 
 ensure_torchvision()
 
 import lightning.pytorch as pl  # noqa: E402  (it imports torchvision)
-from lightning.pytorch.callbacks import RichProgressBar  # noqa: E402
 from lightning.pytorch.loggers import TensorBoardLogger  # noqa: E402
 from lightning.pytorch.plugins.environments import LightningEnvironment  # noqa: E402
+from lightning.pytorch.utilities.exceptions import SIGTERMException  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ def train_run(
         token: identifies the job's settings; checkpoints of another token are not used.
 
     Raises:
-        TrainingError: missing labels, an unresolved encoder name, a non-finite loss.
+        TrainingError: missing labels, an unresolved encoder name, a non-finite loss, a termination.
         WeightsError: an encoder's weights are missing or do not fit.
     """
     out_dir, state_dir = Path(out_dir), Path(state_dir)
@@ -147,12 +147,17 @@ def train_run(
         log.info(
             "%s: steps %d to %d on %s", out_dir, first_step, training.steps, trainer.strategy.root_device
         )
-        trainer.fit(
-            SegmentationTask(model, training, categories, seed),
-            _loader(dataset, training, seed, first_step),
-            ckpt_path=None if start is None else start.path,
-            weights_only=True,
-        )
+        try:
+            trainer.fit(
+                SegmentationTask(model, training, categories, seed),
+                _loader(dataset, training, seed, first_step),
+                ckpt_path=None if start is None else start.path,
+                weights_only=True,
+            )
+        except SIGTERMException as error:  # a SystemExit that reports success
+            raise TrainingError(
+                f"terminated at step {trainer.global_step} of {training.steps}; the same command resumes"
+            ) from error
     losses.write(out_dir / METRICS_FILE)
     description = describe_run(
         name=out_dir.resolve().parent.name,
@@ -170,13 +175,12 @@ def train_run(
 def _trainer(
     recipe: TrainingConfig, out_dir: Path, state_dir: Path, token: str, losses: LossLog, first_step: int
 ) -> pl.Trainer:
-    on_terminal = sys.stderr.isatty()
     callbacks: list[pl.Callback] = [
         losses,
         CheckpointWriter(state_dir, token, recipe.checkpoint_every, recipe.steps),
     ]
-    if on_terminal:
-        callbacks.append(RichProgressBar())
+    if sys.stderr.isatty():
+        callbacks.append(StepBar(recipe.steps))
     return pl.Trainer(
         accelerator="auto",
         devices=1,
@@ -190,7 +194,7 @@ def _trainer(
         default_root_dir=state_dir,
         enable_checkpointing=False,
         enable_model_summary=False,
-        enable_progress_bar=on_terminal,
+        enable_progress_bar=False,
         num_sanity_val_steps=0,
         plugins=[LightningEnvironment()],  # the workflow requeues SLURM jobs, Lightning must not
     )

@@ -59,7 +59,7 @@ def test_a_checkpoint_with_code_is_not_executed(tmp_path: Path) -> None:
         def __reduce__(self):
             return (Path.touch, (tmp_path / "executed",))
 
-    payload = pickle.dumps({"token": Evil()})
+    payload = pickle.dumps({"token": Evil()}, protocol=2)
     digest = hashlib.sha256(payload).hexdigest()[:16]
     (tmp_path / f"step-00000010-{digest}.ckpt").write_bytes(payload)
     assert newest_valid(tmp_path, "t") is None

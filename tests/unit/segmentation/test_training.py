@@ -6,7 +6,9 @@ import csv
 import json
 import logging
 import math
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -86,6 +88,22 @@ def test_a_killed_run_resumes_to_the_same_bits(train, killed_at, tmp_path: Path)
         assert newest_valid(tmp_path / "killed" / "state", "t").step == step
     shutil.rmtree(tmp_path / "killed" / "fused")  # the workflow deletes the outputs of a failed job
     assert contents(train("killed")) == expected
+
+
+def test_a_terminated_run_fails_and_resumes_to_the_same_bits(train, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = contents(train("whole"))
+    original = training.SegmentationTask.training_step
+
+    def terminated(self, batch, batch_idx):
+        if self.global_step == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(training.SegmentationTask, "training_step", terminated)
+    with pytest.raises(TrainingError, match="terminated at step 3 of 4; the same command resumes"):
+        train("terminated")
+    monkeypatch.setattr(training.SegmentationTask, "training_step", original)
+    assert contents(train("terminated")) == expected
 
 
 def test_a_corrupt_newest_checkpoint_falls_back_to_the_one_before(

@@ -84,17 +84,18 @@ class Prism:
 
     def decal(self, face: np.ndarray, color: Color) -> bool:
         """Paints an ``(n, 3)`` polygon of the surface if it faces the camera; returns whether it does."""
-        normal = self.normal(face)
-        if float(normal @ (self._eye - _middle(face))) <= 0:
+        middle = _middle(face)
+        normal = self._normal(face, middle)
+        if float(normal @ (self._eye - middle)) <= 0:
             return False
         self._canvas.polygon(face, color, self._canvas.look.shade(normal) * self._sunlit)
         return True
 
-    def normal(self, face: np.ndarray) -> np.ndarray:
+    def _normal(self, face: np.ndarray, middle: np.ndarray) -> np.ndarray:
         """Outward normal of an ``(n, 3)`` polygon, n >= 3; not of unit length."""
         (ax, ay, az), (bx, by, bz) = (face[1] - face[0]).tolist(), (face[2] - face[0]).tolist()
         normal = np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
-        return normal if float(normal @ (_middle(face) - self._middle)) >= 0 else -normal
+        return normal if float(normal @ (middle - self._middle)) >= 0 else -normal
 
     @property
     def distance(self) -> float:

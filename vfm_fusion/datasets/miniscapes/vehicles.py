@@ -22,6 +22,7 @@ _LAMP: Color = (0.97, 0.96, 0.88)
 _PLATE: Color = (0.92, 0.92, 0.86)
 _DARK: Color = (0.14, 0.14, 0.16)
 _ORANGE: Color = (1.0, 0.62, 0.1)
+_SMALLEST_WHEEL = 3.5  # radius in pixels of the canvas below which a wheel has no rim
 _CIRCLE = np.linspace(0, 2 * np.pi, 17)[:-1]
 
 
@@ -116,7 +117,9 @@ class _Body:
     def wheels(self, half: float, radius: float, positions: tuple[float, ...]) -> None:
         for sign in (-1.0, 1.0):
             for position in positions:
-                self.put(_disc(sign * half, position, radius), _TYRE)
+                seen = self.put(_disc(sign * half, position, radius), _TYRE)
+                if not seen or self.canvas.camera.focal * radius < _SMALLEST_WHEEL * self.pose.z:
+                    continue
                 self.put(_disc(sign * half * 1.001, position, 0.58 * radius), _RIM)
                 self.put(_disc(sign * half * 1.002, position, 0.2 * radius), _DARK)
 

@@ -10,10 +10,10 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from vfm_fusion import fingerprint as fingerprints
-from vfm_fusion.config.paths import weight_file
 from vfm_fusion.config.resolve import canonical, resolve
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.encoders.describe import describe_pretraining
+from vfm_fusion.encoders.files import weight_file
 from vfm_fusion.environment import prepare_environment
 from vfm_fusion.errors import VfmFusionError
 

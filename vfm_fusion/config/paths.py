@@ -1,16 +1,18 @@
-"""Paths in the configuration, with environment variables expanded and existence checked."""
+"""Paths in the configuration, with environment variables expanded."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
-from vfm_fusion.config.encoders import EncoderConfig, FileWeights
-from vfm_fusion.errors import VfmFusionError, WeightsError
+from vfm_fusion.errors import VfmFusionError
+
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})")
 
 
 def expand(text: str, key: str, error: type[VfmFusionError]) -> Path:
-    """Expands environment variables in a configured path.
+    """Expands ``~`` and environment variables in a configured path.
 
     Args:
         text: the path as configured.
@@ -20,29 +22,11 @@ def expand(text: str, key: str, error: type[VfmFusionError]) -> Path:
     Raises:
         VfmFusionError: (of class ``error``) a variable is not set.
     """
-    expanded = os.path.expandvars(text)
-    unset = [part for part in expanded.split("/") if part.startswith("$")]
-    if unset:
-        raise error(
-            f"{key}: {text!r} uses {unset[0]}, which is not set; run: export {unset[0][1:]}=/your/folder"
-        )
-    return Path(expanded)
-
-
-def weight_file(name: str, encoder: EncoderConfig) -> Path | None:
-    """Returns the path of an encoder's weight file; None where it needs none.
-
-    Args:
-        name: the encoder's key, for the message.
-        encoder: its configuration.
-
-    Raises:
-        WeightsError: an environment variable is unset or the file is missing.
-    """
-    if not isinstance(encoder.weights, FileWeights):
-        return None
-    key = f"encoders.{name}.weights.path"
-    path = expand(encoder.weights.path, key, WeightsError)
-    if not path.is_file():
-        raise WeightsError(f"{key}: no weight file at {path}; correct the path or put the file there")
-    return path
+    for match in _VARIABLE.finditer(text):
+        variable = match[1] or match[2]
+        if variable not in os.environ:
+            raise error(
+                f"{key}: {text!r} uses the environment variable {variable}, which is not set; "
+                f"run: export {variable}=/your/folder"
+            )
+    return Path(os.path.expandvars(text)).expanduser()

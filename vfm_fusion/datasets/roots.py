@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 
 from vfm_fusion.config.datasets import DatasetConfig, MiniscapesConfig
+from vfm_fusion.config.paths import expand
 from vfm_fusion.errors import DatasetLayoutError
-
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{([^}]*)\})")
 
 
 def data_root(config: DatasetConfig, generated: Path, name: str = "<name>") -> Path:
@@ -30,14 +27,7 @@ def data_root(config: DatasetConfig, generated: Path, name: str = "<name>") -> P
     if isinstance(config, MiniscapesConfig):
         return generated
     key = f"datasets.{name}.root"
-    for match in _VARIABLE.finditer(config.root):
-        variable = match[1] or match[2]
-        if variable not in os.environ:
-            raise DatasetLayoutError(
-                f"{key}: {config.root!r} uses the environment variable {variable}, which is not set. Set it "
-                f"(export {variable}=/path/to/data) or write the {config.kind} folder itself under {key}."
-            )
-    root = Path(os.path.expandvars(config.root)).expanduser()
+    root = expand(config.root, key, DatasetLayoutError)
     if not root.is_dir():
         raise DatasetLayoutError(
             f"{key}: {config.root!r} is the folder {root}, which does not exist. Set {key} to the folder of "

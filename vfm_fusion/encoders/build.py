@@ -6,6 +6,7 @@ import torch
 
 from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
 from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.encoders.files import weight_file
 from vfm_fusion.encoders.r2d2 import R2D2
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.squeezenet import SqueezeNet

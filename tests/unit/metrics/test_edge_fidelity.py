@@ -10,6 +10,7 @@ import torch
 
 from vfm_fusion.metrics import MetricConfig, edge_fidelity
 from vfm_fusion.metrics.displacement import (
+    correlation_curve,
     decorrelation_radius,
     shift_radii,
     shifted_correlation,
@@ -194,6 +195,17 @@ def test_sp_by_hand():
     plane = torch.randn(32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     assert decorrelation_radius(plane, CONFIG) == 1
     assert spatial_precision(plane, (256, 128), CONFIG).value == pytest.approx(1 / (1 + 6 / 64))
+
+
+def test_r_tau_is_the_first_radius_below_tau():
+    coarse = torch.randn(1, 1, 6, 8, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    plane = torch.nn.functional.interpolate(coarse, size=(48, 64), mode="bicubic")[0, 0]
+    curve = dict(correlation_curve(plane, (1, 2, 3, 4)))
+    assert curve[1] > curve[2] > curve[3] > curve[4] > 0
+    for radius, ncc in curve.items():
+        just_above = CONFIG.model_copy(update={"tau": ncc + 1e-9})
+        assert decorrelation_radius(plane, just_above) == radius
+        assert decorrelation_radius(plane, CONFIG.model_copy(update={"tau": ncc})) > radius
 
 
 def test_a_map_that_never_decorrelates_gets_the_last_radius():

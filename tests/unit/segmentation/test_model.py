@@ -170,6 +170,14 @@ def test_a_seed_gives_the_same_finite_weights(
     assert not changed(first.master, other.master.state_dict())
 
 
+def test_the_pixel_decoder_starts_as_in_the_released_code(head_config: HeadConfig) -> None:
+    decoder = assemble(TinyHierarchy(), head_config.model_copy(update={"hidden_dim": 64})).head.pixel_decoder
+    feedforward = decoder.encoder.layers[0].fc1.weight  # Xavier: uniform, variance 2 / (fan_in + fan_out)
+    assert feedforward.std().item() == pytest.approx((2 / sum(feedforward.shape)) ** 0.5, rel=0.1)
+    projection = decoder.mask_projection.weight  # Kaiming with a=1: uniform, variance 1 / fan_in
+    assert projection.std().item() == pytest.approx(64**-0.5, rel=0.1)
+
+
 def test_building_leaves_the_global_random_state_alone(
     encoders: dict[str, EncoderConfig], head_config: HeadConfig
 ) -> None:

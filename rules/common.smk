@@ -102,7 +102,9 @@ def training_config(wildcards):
             "encoders": {
                 name: encoder_settings(name) for name in encoders_of(wildcards.run)
             },
-            "training": CONFIG.training.model_dump(mode="json", exclude={"seeds"}),
+            "training": CONFIG.training.model_dump(
+                mode="json", exclude={"seeds", "workers"}
+            ),
         }
     )
 

@@ -17,6 +17,7 @@ rule train:
         f"{RESULTS}/benchmarks/train/{{run}}.seed{{seed}}.jsonl"
     conda:
         "../envs/training.yaml"
+    threads: 1 + CONFIG.training.workers
     resources:
         mem_mb=growing(4000),
         runtime=growing(1440),

@@ -26,7 +26,9 @@ with rule_log(snakemake.log[0], snakemake.threads):
             for name, encoder in config["encoders"].items()
         },
         stride=stride,
-        training=TrainingConfig.model_validate_json(json.dumps(config["training"])),
+        training=TrainingConfig.model_validate_json(
+            json.dumps({**config["training"], "workers": snakemake.threads - 1})
+        ),
         seed=int(snakemake.wildcards.seed),
         dataset=open_indexed(config["dataset"], index, Path(snakemake.params.generated)),
         out_dir=Path(snakemake.output.model).parent,

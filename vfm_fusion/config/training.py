@@ -137,7 +137,9 @@ class TrainingConfig(Section):
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = Field(
         "32-true", description="Lightning's precision."
     )
-    workers: int = Field(0, ge=0, description="Data-loader processes.")
+    workers: int = Field(
+        0, ge=0, description="Data-loader processes; a training job takes one thread more than that."
+    )
     checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints (under results/state/).")
     log_every: int = Field(20, ge=1, description="Steps between lines of metrics.csv.")
     augmentation: AugmentationConfig = Field(

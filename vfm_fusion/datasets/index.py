@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 import pandas as pd
 
 from vfm_fusion.atomic import atomic_path
+from vfm_fusion.checksums import file_sha256
 from vfm_fusion.datasets.base import Dataset
-from vfm_fusion.datasets.checksums import file_sha256
 from vfm_fusion.errors import DatasetLayoutError
 
 COLUMNS = {

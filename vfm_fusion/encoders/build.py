@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from vfm_fusion.checksums import file_sha256
 from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.files import weight_file
@@ -11,7 +12,7 @@ from vfm_fusion.encoders.r2d2 import R2D2
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.squeezenet import SqueezeNet
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmViT
-from vfm_fusion.encoders.weights import load_into, read_tensors, sha256_of
+from vfm_fusion.encoders.weights import load_into, read_tensors
 from vfm_fusion.errors import WeightsError
 
 _FAMILIES: dict[str, type[Encoder]] = {
@@ -56,7 +57,7 @@ def weights_digest(config: EncoderConfig) -> str:
     path = weight_file(config.architecture, config)
     if path is None:
         return f"seed-{config.weights.seed}"
-    found = sha256_of(path)
+    found = file_sha256(path)
     if config.weights.sha256 not in (None, found):
         raise WeightsError(
             f"{path}: SHA-256 is {found}, the configuration expects {config.weights.sha256}; "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import torch
@@ -13,12 +12,6 @@ from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.errors import WeightsError
 
 _WRAPPERS = ("state_dict", "model", "module")
-
-
-def sha256_of(path: Path) -> str:
-    """Returns the SHA-256 of a file as 64 hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -173,7 +173,6 @@ def _result(
     per_class = {name: values for score in scores for name, values in score.per_class.items()}
     return {
         "run": run["run"],
-        "label": settings["label"] or run["run"],
         "seed": run["seed"],
         "dataset": dataset,
         "task": run["training"]["task"],

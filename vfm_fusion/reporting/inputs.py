@@ -13,7 +13,7 @@ from vfm_fusion.errors import ReportingError
 
 PROFILE_COLUMNS = ("stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason")
 EVALUATION_KEYS = (
-    *("run", "label", "seed", "dataset", "task", "images", "master", "auxiliary", "stride", "operator"),
+    *("run", "seed", "dataset", "task", "images", "master", "auxiliary", "stride", "operator"),
     *("metrics", "reasons", "per_class", "parameters"),
 )
 SELECTION_KEYS = (

@@ -38,10 +38,10 @@ def describe_run(
     """Returns the content of ``run.json``: settings, categories, encoder identities; no paths, no times."""
     return {
         "run": name,
-        "settings": run.model_dump(mode="json"),
+        "settings": run.model_dump(mode="json", exclude={"label"}),
         "stride": stride,
         "seed": seed,
-        "training": training.model_dump(mode="json"),
+        "training": training.model_dump(mode="json", exclude={"seeds", "workers"}),
         "categories": [
             {"id": category.id, "name": category.name, "isthing": category.isthing} for category in categories
         ],

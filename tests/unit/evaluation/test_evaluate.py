@@ -127,12 +127,9 @@ def test_the_result_has_the_agreed_form_and_is_written(untrained, scored) -> Non
     folder = untrained()
     found = scored(folder, object_score=0.0)
     assert found == json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    head = {
-        key: found[key] for key in ("run", "label", "seed", "dataset", "task", "images", "stride", "operator")
-    }
+    head = {key: found[key] for key in ("run", "seed", "dataset", "task", "images", "stride", "operator")}
     assert head == {
         "run": "fused",
-        "label": "fused",
         "seed": 5,
         "dataset": "scenes",
         "task": "panoptic",

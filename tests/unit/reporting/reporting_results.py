@@ -81,7 +81,6 @@ def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, An
     master = {"swin_ft": "swin", "sam_fz": "mini_sam"}.get(run, "mini_dino")
     content = {
         "run": run,
-        "label": RUNS[run],
         "seed": seed,
         "dataset": "miniscapes",
         "task": "panoptic",

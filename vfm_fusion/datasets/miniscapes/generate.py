@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 from vfm_fusion.atomic import write_json
+from vfm_fusion.checksums import file_sha256
 from vfm_fusion.config.datasets import MiniscapesConfig
-from vfm_fusion.datasets.checksums import file_sha256
 from vfm_fusion.datasets.miniscapes.worker import write_with_workers
 from vfm_fusion.datasets.miniscapes.write import plan, write_image
 from vfm_fusion.errors import DatasetLayoutError

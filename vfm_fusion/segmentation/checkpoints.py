@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +22,6 @@ log = logging.getLogger(__name__)
 
 _KEPT = 2
 _NAME = re.compile(r"step-(\d+)-([0-9a-f]{16})\.ckpt")
-_UNREADABLE = (OSError, RuntimeError, EOFError, ValueError, KeyError, pickle.UnpicklingError)
 
 
 @dataclass(frozen=True)
@@ -62,7 +60,7 @@ def newest_valid(folder: Path, token: str) -> Checkpoint | None:
     for checkpoint in stored_checkpoints(folder):
         try:
             found = _verify(checkpoint.path)
-        except _UNREADABLE as error:
+        except Exception as error:  # a damaged archive raises a dozen types
             log.warning("%s is damaged (%s); trying the one before it", checkpoint.path, error)
             continue
         if found == token:

@@ -35,7 +35,7 @@ def test_the_snakemake_commands_work(finished: Workflow, repository: Path) -> No
     commands = [
         line for block in blocks(repository, "bash") for line in block.splitlines() if SNAKEMAKE in line
     ]
-    assert len(commands) == 3
+    assert len(commands) == 4
     for command in commands:
         arguments = shlex.split(command)[1:]
         target = arguments.pop() if not arguments[-1].startswith("-") and "select" in command else "all"

@@ -35,6 +35,9 @@ run: $(READY)  ## Run the default experiment to results/report.html (EXPERIMENT=
 quick: $(READY)  ## Run the same stages in two or three minutes, to results/quick/
 	@$(MAKE) --no-print-directory run EXPERIMENT=quick
 
+report: $(READY)  ## Write results/report.html of the finished default run again
+	@$(BIN)/snakemake --configfile results/config.resolved.yaml --report results/report.html
+
 test: $(READY)  ## Run the tests (all but the slow ones)
 	@$(BIN)/python -m pytest -m "not slow"
 

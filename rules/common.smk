@@ -10,7 +10,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from vfm_fusion import fingerprint as fingerprints
-from vfm_fusion.config.resolve import canonical, resolve
+from vfm_fusion.config.resolve import canonical, deep_merge, from_command_line, resolve
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.encoders.files import weight_file
@@ -20,7 +20,8 @@ from vfm_fusion.errors import VfmFusionError
 prepare_environment(ROOT)
 
 try:
-    CONFIG = resolve(config, ROOT / "experiments")
+    typed = from_command_line(workflow.config_settings.config)
+    CONFIG = resolve(deep_merge(config, typed), ROOT / "experiments")
     data_root(CONFIG.datasets[CONFIG.dataset], Path(), CONFIG.dataset)
     WEIGHT_FILES = {name: weight_file(name, e) for name, e in CONFIG.encoders.items()}
 except VfmFusionError as error:

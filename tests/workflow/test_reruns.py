@@ -40,7 +40,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "vfm_fusion/metrics/edge_fidelity.py",
             "def score_edges(",
             "CHANGED = 1\n\n\ndef score_edges(",
-            {"profile_encoder": ENCODERS, **AFTER_PROFILES},
+            {"profile_encoder": ENCODERS, "figure_feature_maps": 1, **AFTER_PROFILES},
             id="metric function",
         ),
         pytest.param(

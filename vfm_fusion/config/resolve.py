@@ -33,6 +33,19 @@ def deep_merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, An
     return merged
 
 
+def from_command_line(data: Any) -> Any:
+    """Reads the scalars of a nested ``--config`` value, all of which Snakemake passes on as text.
+
+    >>> from_command_line({"training": {"steps": "6", "learning_rate": "1e-4"}})
+    {'training': {'steps': 6, 'learning_rate': '1e-4'}}
+    """
+    if isinstance(data, Mapping):
+        return {key: from_command_line(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [from_command_line(value) for value in data]
+    return yaml.safe_load(data) if isinstance(data, str) else data
+
+
 def experiments(folder: Path) -> list[str]:
     """Returns the names of the overlays in ``folder``."""
     return sorted(path.stem for path in folder.glob("*.yaml"))

@@ -18,7 +18,9 @@ def pins(lines: list[str]) -> dict[str, str]:
 def test_conda_environments_pin_what_the_constraints_pin(repository: Path) -> None:
     constraints = pins((repository / "constraints.txt").read_text().splitlines())
     for path in (repository / "envs").glob("*.yaml"):
-        (packages,) = [d["pip"] for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, dict)]
+        (packages,) = [
+            d["pip"] for d in yaml.safe_load(path.read_text())["dependencies"] if isinstance(d, dict)
+        ]
         found = pins(packages)
         assert len(found) == len(packages)
         assert found == {name: constraints[name] for name in found}, path.name

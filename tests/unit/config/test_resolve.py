@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from vfm_fusion.config import document
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.metrics import MetricConfig
-from vfm_fusion.config.resolve import canonical, deep_merge, experiments, resolve, validate
+from vfm_fusion.config.resolve import canonical, deep_merge, experiments, from_command_line, resolve, validate
 from vfm_fusion.errors import ConfigError
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
@@ -93,6 +93,14 @@ def test_canonical_text_ignores_key_order(data: dict[str, Any]) -> None:
 @given(st.dictionaries(st.text(), json_values, max_size=4))
 def test_merging_nothing_changes_nothing(data: dict[str, Any]) -> None:
     assert deep_merge(data, {}) == data
+
+
+def test_nested_values_of_the_command_line_get_their_types_back() -> None:
+    given = {"training": {"steps": "6", "augmentation": {"crop": ["128", "128"], "flip": "false"}}}
+    config = resolve({"experiment": "quick", **from_command_line(given)}, OVERLAYS)
+    assert config.training.steps == 6
+    assert config.training.augmentation.crop == (128, 128)
+    assert not config.training.augmentation.flip
 
 
 def test_canonical_text_tells_swapped_values_apart() -> None:

@@ -307,7 +307,7 @@ def test_evaluation_files_round_trip_and_are_checked(tmp_path: Path) -> None:
     (path,) = results.write_evaluations(tmp_path, [content])
     assert read_evaluation(path) == content
     path.write_text('{"run": "x"}', encoding="utf-8")
-    with pytest.raises(ReportingError, match=r"keys \['label', .* are missing"):
+    with pytest.raises(ReportingError, match=r"keys \['seed', .* are missing"):
         read_evaluation(path)
     path.write_text("{", encoding="utf-8")
     with pytest.raises(ReportingError, match="not valid JSON"):

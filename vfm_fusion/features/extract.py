@@ -57,7 +57,8 @@ def extract(
         The manifest that was written.
 
     Raises:
-        FeatureStoreError: images of several sizes without ``image_size``; features that overflow the dtype.
+        FeatureStoreError: images of several sizes without ``image_size``, features that overflow the dtype,
+            or a disk that does not give back what was written.
         WeightsError: see :func:`vfm_fusion.encoders.build.build_encoder`.
     """
     encoder = build_encoder(encoder_config).to(_device())
@@ -74,10 +75,14 @@ def extract(
         state_dir.mkdir(parents=True, exist_ok=True)
         final.rename(building)
     store = PartialStore(building, f"{token}-{weights}", image_ids)
-    while missing := store.missing:
-        for position, maps in _encode(encoder, dataset, indices, missing, image_size, settings):
-            store.write(position, maps)
-        store.verify()
+    for position, maps in _encode(encoder, dataset, indices, store.missing, image_size, settings):
+        store.write(position, maps)
+    store.verify()
+    if store.missing:
+        raise FeatureStoreError(
+            f"{building}: {len(store.missing)} images read back otherwise than they were written; "
+            "check the disk, then run the same command again"
+        )
     store.publish(final)
     manifest = Manifest(
         dataset=dataset_name,

@@ -15,6 +15,7 @@ from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features import extract as extraction
+from vfm_fusion.features import partial
 from vfm_fusion.features.extract import extract, image_tensor
 from vfm_fusion.features.manifest import Manifest, store_path
 from vfm_fusion.features.store import FeatureStore
@@ -219,6 +220,16 @@ def test_features_that_overflow_the_dtype_are_refused(
     with pytest.raises(FeatureStoreError, match=r"image 0 ü, OS=4.*float16.*features\.dtype"):
         run(tmp_path)
     assert run(tmp_path, dtype="float32", token="u").exists()
+
+
+def test_a_disk_that_loses_what_is_written_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partial.PartialStore, "_intact", lambda self, index, image: index != 3)
+    with pytest.raises(FeatureStoreError, match=r"1 images read back otherwise"):
+        run(tmp_path)
+    assert not (tmp_path / "mini.zarr.manifest.json").exists()
+    assert not (tmp_path / "mini.zarr").exists()
 
 
 def test_subset_is_evenly_spaced() -> None:

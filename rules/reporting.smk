@@ -4,6 +4,9 @@ SUMMARIES = collect(
     rules.profile_encoder.output.summary, encoder=CONFIG.encoders, dataset=DATASET
 )
 SELECTION = collect(rules.select_pair.output.selection, dataset=DATASET)
+PUBLISHED = (
+    "resources/published/metric_guided_fusion.csv" if CONFIG.reporting.published else []
+)
 EVALUATIONS = collect(rules.evaluate.output.evaluation, run=CONFIG.runs, seed=SEEDS)
 
 
@@ -32,6 +35,7 @@ rule table_profiles:
     input:
         summaries=SUMMARIES,
         selection=SELECTION,
+        published=PUBLISHED,
     output:
         **table("profiles"),
         html=reported(
@@ -90,6 +94,7 @@ rule text_selection:
 rule table_main_results:
     input:
         evaluations=EVALUATIONS,
+        published=PUBLISHED,
     output:
         **table("main_results"),
         html=reported(

@@ -4,17 +4,20 @@ import json
 from pathlib import Path
 
 from vfm_fusion.reporting.inputs import read_evaluation
+from vfm_fusion.reporting.published import published_table, read_published
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.main_results import main_results_table
 from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
+    published = snakemake.input.published
     encoders, runs = dict(config["encoders"]), dict(config["runs"])
     table = main_results_table(
         [read_evaluation(Path(path)) for path in snakemake.input.evaluations],
         encoders,
         runs,
         config["seeds"],
+        published_table(read_published(Path(published)), "2") if published else None,
     )
     write_table(table, **{kind: Path(path) for kind, path in snakemake.output.items()})

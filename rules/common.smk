@@ -166,11 +166,10 @@ def reported(path, caption, category, label):
 
 
 def write_report():
-    """Turns the finished run into one HTML page that a browser opens offline."""
-    target = Path(RESULTS, "report.html")
-    resolved = Path(RESULTS, "config.resolved.yaml")
-    if not resolved.is_file():
+    """Turns a finished run into one HTML page that a browser opens offline."""
+    if not all(Path(path).exists() for path in rules.all.input):
         return
+    target = Path(RESULTS, "report.html")
     command = [
         sys.executable,
         "-m",
@@ -178,7 +177,8 @@ def write_report():
         "--snakefile",
         workflow.main_snakefile,
     ]
-    command += ["--configfile", str(resolved), "--report", str(target), "--nolock"]
+    command += ["--configfile", *rules.resolved_config.output]
+    command += ["--report", str(target), "--nolock"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         logger.error(f"{target} could not be written:\n{done.stderr}")

@@ -54,6 +54,8 @@ def experiments(folder: Path) -> list[str]:
 def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
     """Lays ``raw`` (config.yaml and ``--config``) over its experiment's overlay and validates the result.
 
+    A configuration that names every section, as a resolved one does, stands for itself without an overlay.
+
     Args:
         raw: the user's configuration; ``experiment`` names the overlay (default ``miniature``).
         overlays: folder with one ``<experiment>.yaml`` per experiment.
@@ -67,6 +69,8 @@ def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
     if name not in experiments(overlays):
         known = ", ".join(experiments(overlays))
         raise ConfigError(f"experiment: {name!r} is unknown; choose from: {known}")
+    if Config.model_fields.keys() <= raw.keys():  # a resolved configuration: complete as it is
+        return validate(deep_merge({}, raw))
     overlay = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     return validate(deep_merge(overlay, raw))
 

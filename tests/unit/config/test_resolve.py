@@ -37,6 +37,11 @@ def test_null_removes_an_entry_of_the_overlay() -> None:
     assert "fused-reverse" not in config.runs
 
 
+def test_a_resolved_configuration_does_not_get_removed_entries_back() -> None:
+    config = resolve({"experiment": "quick", "runs": {"fused-reverse": None}}, OVERLAYS)
+    assert resolve(config.model_dump(mode="json"), OVERLAYS) == config
+
+
 @pytest.mark.parametrize(
     ("raw", "parts"),
     [

@@ -23,7 +23,7 @@ rule resolved_config:
         mem_mb=growing(500),
         runtime=growing(5),
     params:
-        config=canonical(CONFIG),
+        config=CONFIG.model_dump_json(),
         code=fingerprint("resolved_config.py"),
     message:
         "Write the resolved configuration beside the results"

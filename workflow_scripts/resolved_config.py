@@ -10,4 +10,4 @@ from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
-    write_text(Path(snakemake.output[0]), yaml.safe_dump(config, sort_keys=True))
+    write_text(Path(snakemake.output[0]), yaml.safe_dump(config, sort_keys=False))

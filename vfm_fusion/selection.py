@@ -34,7 +34,8 @@ class Pair:
 def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: SelectionConfig) -> dict[str, Any]:
     """Chooses the pair and the stride.
 
-    An encoder's level of a score is its mean over the strides. For task ``semantic`` the master is the
+    An encoder's level of a score is its mean over the strides at which the score is defined for every
+    encoder, so that all are compared on the same ones. For task ``semantic`` the master is the
     encoder with the highest SC and the auxiliary the one of the others with the highest EF; for task
     ``edge`` it is the other way round. The injection stride is s* = argmax_s EF_aux(s) (Eq. 9), or of SC
     with ``stride_by: sc``. The reverse direction of the same pair is chosen by the same rule with the roles
@@ -50,7 +51,8 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
         ranks, strides, margins, reasons``. Undefined values are None.
 
     Raises:
-        SelectionError: fewer than two encoders, or an encoder without a single defined SC or EF.
+        SelectionError: fewer than two encoders, an encoder without a single defined SC or EF, or no stride at
+            which all have one.
     """
     if len(summaries) < 2:
         raise SelectionError(f"a pair needs two encoders, found {len(summaries)}: {', '.join(summaries)}")
@@ -104,14 +106,27 @@ def _defined(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _level(profile: dict[int, dict[Score, float | None]], score: Score) -> float:
-    values = [scores[score] for scores in profile.values() if scores[score] is not None]
-    return sum(values) / len(values)
+def _common_strides(profiles: Mapping[str, dict], score: Score) -> list[int]:
+    """Strides at which the score is defined for every encoder, ascending."""
+    defined = [
+        {s for s, scores in profile.items() if scores[score] is not None} for profile in profiles.values()
+    ]
+    common = sorted(set.intersection(*defined))
+    if not common:
+        raise SelectionError(
+            f"there is no stride at which {_NAMES[score]} is defined for all of {', '.join(profiles)}; "
+            "see the reasons in their profiles"
+        )
+    return common
 
 
 def _ranking(profiles: Mapping[str, dict], score: Score) -> list[tuple[str, float]]:
     """Encoders from the highest to the lowest level; equal ones in alphabetical order."""
-    levels = [(encoder, _level(profile, score)) for encoder, profile in profiles.items()]
+    strides = _common_strides(profiles, score)
+    levels = [
+        (encoder, sum(profile[stride][score] for stride in strides) / len(strides))
+        for encoder, profile in profiles.items()
+    ]
     return sorted(levels, key=lambda item: (-item[1], item[0]))
 
 
@@ -151,7 +166,7 @@ def _reasons(
     )
     reasons = [
         f"Task '{settings.task}' asks for a master with high {_NAMES[lead]}: {pair.master} leads with a mean "
-        f"{lead.upper()} of {dict(ranks[lead])[pair.master]:.3g} over the strides "
+        f"{lead.upper()} of {dict(ranks[lead])[pair.master]:.3g} over {_over(profiles, lead)} "
         f"({_others(ranks[lead], pair.master)}).",
         f"The auxiliary brings {_NAMES[help_]}: of the other encoders {pair.auxiliary} has the highest mean "
         f"{help_.upper()}, {dict(ranks[help_])[pair.auxiliary]:.3g} "
@@ -172,3 +187,11 @@ def _reasons(
 
 def _others(ranking: list[tuple[str, float]], chosen: str) -> str:
     return ", ".join(f"{encoder} {value:.3g}" for encoder, value in ranking if encoder != chosen)
+
+
+def _over(profiles: Mapping[str, dict], score: Score) -> str:
+    """The strides that the ranking compares, and why some are missing."""
+    common = _common_strides(profiles, score)
+    missing = sorted({stride for profile in profiles.values() for stride in profile} - set(common))
+    text = f"OS {', '.join(map(str, common))}"
+    return f"{text} (undefined for some encoder at {', '.join(map(str, missing))})" if missing else text

@@ -59,8 +59,8 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
         ),
         pytest.param(
             "vfm_fusion/selection.py",
-            "def _level(",
-            "CHANGED = 1\n\n\ndef _level(",
+            "def _peak(",
+            "CHANGED = 1\n\n\ndef _peak(",
             AFTER_PROFILES,
             id="selection",
         ),

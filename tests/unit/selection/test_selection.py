@@ -70,6 +70,15 @@ def test_undefined_strides_are_left_out_and_kept_as_null() -> None:
     assert selection["strides"]["a"]["32"] == {"sc": None, "ef": 1.0}
 
 
+def test_encoders_are_ranked_on_the_strides_that_all_have() -> None:
+    selection = chosen({"a": ((0.5, 0.5, 0.5, NAN), (1,) * 4), "b": ((0.4, 0.4, 0.4, 1.0), (2,) * 4)})
+    assert selection["master"] == "a"
+    assert selection["ranks"]["sc"][1] == {"encoder": "b", "value": pytest.approx(0.4)}
+    assert "over OS 4, 8, 16 (undefined for some encoder at 32)" in selection["reasons"][0]
+    with pytest.raises(SelectionError, match="no stride at which Structural Coherence"):
+        chosen({"a": ((0.5, NAN, NAN, NAN), (1,) * 4), "b": ((NAN, 0.4, 0.4, 0.4), (2,) * 4)})
+
+
 def test_an_encoder_without_any_score_is_refused() -> None:
     with pytest.raises(SelectionError, match=r"b: Structural Coherence is undefined at every stride"):
         chosen({"a": TABLE_5["SAM"], "b": ((NAN,) * 4, (1,) * 4)})

@@ -46,30 +46,33 @@ def documented_defaults() -> str:
     return _HEAD + "\n".join(_section(Config, 0)) + "\n"
 
 
-def _section(model: type[BaseModel], depth: int) -> Iterator[str]:
+def _section(model: type[BaseModel], depth: int, commented: bool = False) -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield from _comment(field.description or "", depth)
-        yield from _entry(name, field, depth)
+        yield from _entry(name, field, depth, commented)
 
 
-def _entry(name: str, field: FieldInfo, depth: int) -> Iterator[str]:
+def _entry(name: str, field: FieldInfo, depth: int, commented: bool) -> Iterator[str]:
+    """One key; what the user chooses or repeats is shown commented out, once."""
     indent = "  " * depth
     annotation = field.annotation
     if name in _ENTRIES:
-        alternatives = _ENTRIES[name]
         yield f"{indent}{name}:"
         keyed = get_origin(annotation) is dict
-        for model in alternatives:
+        for model in _ENTRIES[name]:
             yield from _comment((model.__doc__ or "").splitlines()[0], depth + 1)
-            if keyed:
-                yield f"{indent}  # <name>:"
-            lines = _section(model, depth + 1 + keyed)
-            yield from (f"{indent}  # {line.removeprefix(indent + '  ')}" for line in lines)
+            head = [f"{indent}  <name>:"] if keyed else []
+            lines = [*head, *_section(model, depth + 1 + keyed, commented=True)]
+            yield from lines if commented else (_commented(line, len(indent) + 2) for line in lines)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield f"{indent}{name}:"
-        yield from _section(annotation, depth + 1)
+        yield from _section(annotation, depth + 1, commented)
     else:
         yield f"{indent}{name}: {_default(field)}"
+
+
+def _commented(line: str, column: int) -> str:
+    return f"{line[:column]}# {line[column:]}"
 
 
 def _default(field: FieldInfo) -> str:
@@ -81,8 +84,7 @@ def _default(field: FieldInfo) -> str:
 
 
 def _yaml(value: Any) -> str:
-    text = yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
-    return text
+    return yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
 
 
 def _comment(text: str, depth: int) -> Iterator[str]:

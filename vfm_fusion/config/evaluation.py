@@ -19,5 +19,7 @@ class EvaluationConfig(Section):
         0.8, ge=0, le=1, description="Panoptic: share of a mask that must survive overlaps."
     )
     max_images: int | None = Field(
-        None, ge=1, description="Evaluate the first N validation images; null takes all."
+        None,
+        ge=1,
+        description="Evaluate an evenly spaced subset of this many images; null takes the whole split.",
     )

@@ -24,6 +24,7 @@ from vfm_fusion.evaluation.scores import Scores, undefined
 from vfm_fusion.progress import progress
 from vfm_fusion.segmentation.inference import Prediction, predict
 from vfm_fusion.segmentation.trained import load_run
+from vfm_fusion.subset import subset
 
 EVALUATION_FILE = "evaluation.json"
 PREDICTIONS_FILE = "predictions.h5"
@@ -59,15 +60,15 @@ def evaluate_run(
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     things = frozenset(category.id for category in dataset.categories if category.isthing)
     measures = Measures(dataset.categories, description["training"]["task"])
-    count = len(dataset) if evaluation.max_images is None else min(len(dataset), evaluation.max_images)
-    samples = progress((dataset[index] for index in range(count)), f"evaluate: {run_dir}", count)
+    chosen = subset(len(dataset), evaluation.max_images)
+    samples = progress((dataset[index] for index in chosen), f"evaluate: {run_dir}", len(chosen))
     with writing_predictions(run_dir / PREDICTIONS_FILE) as writer:
         for batch in same_size_batches(samples, evaluation.batch_size):
             predictions = predict(model, [sample.image for sample in batch], things, evaluation)
             for sample, prediction in zip(batch, predictions, strict=True):
                 objects = measures.add(sample, prediction)
                 writer.add(sample.image_id, prediction, objects)
-    result = _result(description, dataset_name, dataset.categories, count, measures.compute())
+    result = _result(description, dataset_name, dataset.categories, len(chosen), measures.compute())
     write_json(run_dir / EVALUATION_FILE, result)
     return result
 

@@ -79,6 +79,12 @@ def writing_predictions(path: Path) -> Iterator[PredictionWriter]:
         writer.finish()
 
 
+def predicted_ids(path: Path) -> list[str]:
+    """Returns the ids of the images in a prediction file, in its order."""
+    with h5py.File(path, "r") as file:
+        return file["image_ids"].asstr()[:].tolist()
+
+
 def read_prediction(path: Path, image_id: str) -> StoredPrediction:
     """Reads one image's maps.
 

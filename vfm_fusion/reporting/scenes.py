@@ -8,20 +8,22 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import Dataset, Sample
-from vfm_fusion.evaluation.predictions import read_prediction
+from vfm_fusion.evaluation.predictions import predicted_ids, read_prediction
 from vfm_fusion.reporting.figures.qualitative import Scene, Segmentation
 from vfm_fusion.subset import subset
 
 
 def load_scenes(dataset: Dataset, predictions: Mapping[str, Path], count: int) -> list[Scene]:
-    """Loads evenly spaced validation images with ground truth and the prediction of every run.
+    """Loads evenly spaced images of those that were evaluated, with ground truth and every run's prediction.
 
     Args:
         dataset: the validation split.
         predictions: run label -> ``predictions.h5``.
         count: number of images.
     """
-    return [_scene(dataset[index], predictions) for index in subset(len(dataset), count)]
+    evaluated = predicted_ids(next(iter(predictions.values())))
+    shown = [dataset.ids.index(evaluated[position]) for position in subset(len(evaluated), count)]
+    return [_scene(dataset[index], predictions) for index in shown]
 
 
 def _scene(sample: Sample, predictions: Mapping[str, Path]) -> Scene:

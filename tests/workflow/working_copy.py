@@ -14,6 +14,7 @@ from pathlib import Path
 SMALL = {
     "experiment": "quick",
     "datasets": "{miniscapes: {train: 8, val: 5}}",
+    "features": "{batch_size: 1}",
     "training": "{steps: 6, warmup_steps: 2, checkpoint_every: 2, log_every: 2}",
 }
 _STATS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)

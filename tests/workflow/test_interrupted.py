@@ -28,13 +28,20 @@ def kill_when(workflow: Workflow, ready: Callable[[Path], bool]) -> None:
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 900
-    while not ready(workflow.results):
+    while not holds(ready, workflow.results):
         assert process.poll() is None, "the workflow ended before it could be killed"
         assert time.monotonic() < deadline, "the moment to kill never came"
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+
+
+def holds(ready: Callable[[Path], bool], results: Path) -> bool:
+    """Whether it is time, as far as one can see among files that are being renamed."""
+    with contextlib.suppress(FileNotFoundError):
+        return ready(results)
+    return False
 
 
 def finish(workflow: Workflow) -> None:
@@ -45,10 +52,10 @@ def finish(workflow: Workflow) -> None:
 
 
 def extracting(results: Path) -> bool:
-    """The first image is written; a store that is already in its place counts, so the moment cannot be missed."""
+    """The first image is written; a store already in its place counts, so the moment cannot be missed."""
     journals = [*results.glob("state/features/*/*/store.zarr/journal.jsonl")]
     journals += results.glob("features/*/*.zarr/journal.jsonl")
-    return any(len(journal.read_text().splitlines()) >= 2 for journal in journals if journal.exists())
+    return any(len(journal.read_text().splitlines()) >= 2 for journal in journals)
 
 
 def training(results: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import re
@@ -12,6 +11,7 @@ from typing import Any
 
 import torch
 
+from vfm_fusion.checksums import file_sha256
 from vfm_fusion.compat import ensure_torchvision
 
 ensure_torchvision()
@@ -124,5 +124,4 @@ def _verify(path: Path) -> str:
 
 
 def _digest(path: Path) -> str:
-    with path.open("rb") as handle:
-        return hashlib.file_digest(handle, "sha256").hexdigest()[:16]
+    return file_sha256(path)[:16]

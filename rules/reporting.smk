@@ -295,6 +295,7 @@ rule figure_feature_maps:
                 **encoder_names(),
                 "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
                 "metrics": CONFIG.metrics.model_dump(mode="json"),
+                "definition": CONFIG.selection.definition,
                 "reporting": CONFIG.reporting.model_dump(mode="json"),
             }
         ),

@@ -97,7 +97,7 @@ def _profile(encoder: str, table: pd.DataFrame) -> dict[int, dict[Score, float |
         if all(values[score] is None for values in profile.values()):
             raise SelectionError(
                 f"{encoder}: {_NAMES[score]} is undefined at every stride, so the encoder cannot be ranked; "
-                "see the reasons in its profile (a finer map or a smaller metrics.definition.grid may help)"
+                "see the reasons in its profile (a finer map or a smaller metrics.definitions.*.grid may help)"
             )
     return profile
 

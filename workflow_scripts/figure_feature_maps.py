@@ -26,7 +26,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
         pca_maps_figure(images, labels), pdf=output["pca_pdf"], png=output["pca_png"], dpi=reporting["dpi"]
     )
     save_figure(
-        energy_maps_figure(images, labels, settings.definition),
+        energy_maps_figure(images, labels, settings.definitions[config["definition"]]),
         pdf=output["energy_pdf"],
         png=output["energy_png"],
         dpi=reporting["dpi"],

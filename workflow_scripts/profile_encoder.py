@@ -20,5 +20,5 @@ with rule_log(snakemake.log[0], snakemake.threads):
         settings,
     )
     write_parquet(Path(snakemake.output.scores), scores)
-    summary = summarise(scores, bootstrap=settings.bootstrap, seed=settings.definition.seed)
+    summary = summarise(scores, bootstrap=settings.bootstrap, seed=settings.seed)
     write_parquet(Path(snakemake.output.summary), summary)

@@ -21,7 +21,7 @@ encoders:
   two:
     architecture: mini_hiera
     weights: {source: file, path: $MY_DATA/two.safetensors, pretraining: a test}
-metrics: {definition: {grid: 2}, strides: [4, 8]}
+metrics: {definitions: {paper: {grid: 2}, calibrated: {grid: 2}}, strides: [4, 8]}
 runs:
   alone: {master: master}
 """

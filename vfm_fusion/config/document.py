@@ -17,6 +17,7 @@ from pydantic_core import PydanticUndefined
 from vfm_fusion.atomic import write_text
 from vfm_fusion.config.datasets import CamvidConfig, CityscapesConfig, MiniscapesConfig
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.config.schema import Config
 from vfm_fusion.config.training import RunConfig
 
@@ -30,6 +31,7 @@ _HEAD = """\
 _ENTRIES: dict[str, tuple[type[BaseModel], ...]] = {
     "datasets": (MiniscapesConfig, CityscapesConfig, CamvidConfig),
     "encoders": (EncoderConfig,),
+    "definitions": (MetricConfig,),
     "runs": (RunConfig,),
     "weights": (SeededWeights, FileWeights),
 }

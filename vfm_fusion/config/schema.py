@@ -81,4 +81,9 @@ class Config(Section):
         impossible = [s for s in self.metrics.strides if s not in STRIDES]
         if impossible:
             raise ValueError(f"metrics.strides: {impossible} impossible; choose from: {list(STRIDES)}")
+        if self.selection.definition not in self.metrics.definitions:
+            raise ValueError(
+                f"selection.definition: {self.selection.definition!r} is not computed; "
+                f"metrics.definitions has: {', '.join(self.metrics.definitions)}"
+            )
         return self

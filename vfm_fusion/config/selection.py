@@ -12,6 +12,10 @@ from vfm_fusion.config.base import Section
 class SelectionConfig(Section):
     """How master, auxiliary and injection stride are chosen (paper, Sec. 3.3)."""
 
+    definition: str = Field(
+        "paper",
+        description="Metric definition, one of `metrics.definitions`, whose scores pair the encoders.",
+    )
     task: Literal["semantic", "edge"] = Field(
         "semantic",
         description="`semantic`: the master has the highest SC and the auxiliary the highest EF; `edge`: "

@@ -2,6 +2,15 @@
 
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics.edge_fidelity import EdgeFidelity, edge_fidelity
+from vfm_fusion.metrics.null_floor import NullFloor, null_floor
 from vfm_fusion.metrics.structural_coherence import StructuralCoherence, structural_coherence
 
-__all__ = ["EdgeFidelity", "MetricConfig", "StructuralCoherence", "edge_fidelity", "structural_coherence"]
+__all__ = [
+    "EdgeFidelity",
+    "MetricConfig",
+    "NullFloor",
+    "StructuralCoherence",
+    "edge_fidelity",
+    "null_floor",
+    "structural_coherence",
+]

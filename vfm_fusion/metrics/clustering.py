@@ -35,12 +35,14 @@ def clustering_points(features: FeatureMap, config: MetricConfig, rng: np.random
     Returns:
         ``(n, dims)`` float32.
     """
-    points, covariance = features.zscored, None  # (C, H*W)
+    covariance = None
     if features.pixels > config.max_points:
-        points = points[:, torch.from_numpy(rng.choice(features.pixels, config.max_points, replace=False))]
+        drawn = rng.choice(features.pixels, config.max_points, replace=False)
+        points = features.pixels_at(torch.from_numpy(drawn).to(features.device))  # (C, max_points)
         points = points - points.mean(dim=1, keepdim=True)
-    elif features.channels <= features.pixels:
-        covariance = features.covariance
+    else:
+        points = features.pixels_at(torch.arange(features.pixels, device=features.device))  # (C, H*W)
+        covariance = features.tokens.covariance if features.tokens.channels <= features.pixels else None
     channels, count = points.shape
     dims = min(config.pca_dims, channels, count - 1)
     if dims < channels:
@@ -74,7 +76,7 @@ def silhouettes(points: Tensor, config: MetricConfig, rng: np.random.Generator) 
         config: ``clusters``, ``n_init``, ``seed`` and ``silhouette_points`` are read.
         rng: drawn from for the subsamples, k after k.
     """
-    data = points.numpy()
+    data = points.cpu().numpy()
     scores = {}
     for k in config.clusters:
         if not 2 <= k <= len(data) // 2:
@@ -84,7 +86,9 @@ def silhouettes(points: Tensor, config: MetricConfig, rng: np.random.Generator) 
         if sizes.size < 2 or sizes.min() < 2:
             continue
         sample = torch.from_numpy(silhouette_sample(labels, config.silhouette_points, rng))
-        scores[k] = mean_silhouette(points[sample], torch.from_numpy(labels).long()[sample])
+        scores[k] = mean_silhouette(
+            points[sample.to(points.device)], torch.from_numpy(labels).long()[sample].to(points.device)
+        )
     return scores
 
 

@@ -6,11 +6,12 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics import reasons
+from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.reasons import Score, undefined
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -72,23 +73,35 @@ def decorrelation_radius(plane: Tensor, config: MetricConfig) -> int | None:
     return next(below, radii[-1] if radii else None)
 
 
+def displacement_plane(features: FeatureMap, config: MetricConfig) -> Tensor | None:
+    """Returns the plane that SP shifts against itself, ``(H, W)`` float64; None if the L2 norm is constant.
+
+    ``l2``: the z-scored L2 map. ``l2_highpass``: the L2 map minus its zero-padded 3 x 3 mean, as the released
+    code has it; the padding leaves most of the energy on the border, so that r_tau is nearly always 1.
+    """
+    if config.sp_map == "l2" or features.l2 is None:
+        return features.l2
+    norms = features.norms
+    return norms - F.avg_pool2d(norms[None], 3, stride=1, padding=1)[0]
+
+
 def spatial_precision(plane: Tensor, image_size: tuple[int, int], config: MetricConfig) -> Score:
     """Computes SP = 1 / (1 + gamma * r_tau * s) (Eq. 7).
 
-    s = (H0 / H + W0 / W) / 2 image pixels per feature pixel; gamma = 1/64 per image pixel in the released
-    code.
+    s = (H0 / H + W0 / W) / 2 image pixels per feature pixel (1 with ``sp_stride="one"``); gamma = 1/64 per
+    pixel in the released code.
 
     Args:
-        plane: ``(H, W)`` z-scored L2 map.
+        plane: ``(H, W)`` float64.
         image_size: (H0, W0) of the image.
-        config: ``tau``, ``max_shift``, ``n_radii`` and ``gamma`` are read.
+        config: ``tau``, ``max_shift``, ``n_radii``, ``sp_stride`` and ``gamma`` are read.
 
     Returns:
         SP in (0, 1); higher means sharper.
     """
     height, width = plane.shape
-    radius = decorrelation_radius(plane.to(torch.float64), config) if min(plane.shape) >= 3 else None
+    radius = decorrelation_radius(plane, config) if min(plane.shape) >= 3 else None
     if radius is None:
         return undefined(reasons.TOO_FEW_PIXELS)
-    stride = (image_size[0] / height + image_size[1] / width) / 2
+    stride = (image_size[0] / height + image_size[1] / width) / 2 if config.sp_stride == "image" else 1.0
     return Score(1.0 / (1.0 + config.gamma * radius * stride))

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics import reasons
-from vfm_fusion.metrics.displacement import spatial_precision
+from vfm_fusion.metrics.displacement import displacement_plane, spatial_precision
 from vfm_fusion.metrics.feature_map import FeatureMap
-from vfm_fusion.metrics.image_edges import edge_regions
+from vfm_fusion.metrics.image_edges import EdgeRegions, edge_mask, edge_regions, unit_gradient
 from vfm_fusion.metrics.inputs import check_features, check_images, unit_range
-from vfm_fusion.metrics.principal import first_component_map
 from vfm_fusion.metrics.reasons import Score, undefined
 from vfm_fusion.metrics.sobel import interior, sobel_magnitude
-from vfm_fusion.metrics.spectrum import frequency_content
+from vfm_fusion.metrics.spectrum import frequency_content, spectrum_plane
 
 EF_SCORES = ("ec", "nc", "fc", "sp", "ef")
 """The sub-scores of EF, then EF."""
@@ -80,6 +80,23 @@ def energy_shares(gradient: Tensor, core: Tensor, near: Tensor) -> EnergyShares 
     return EnergyShares(*(part / total for part in sums))
 
 
+def feature_gradient(features: FeatureMap, config: MetricConfig) -> Tensor:
+    """Returns the gradient magnitude G of a feature map, ``(H, W)`` float32.
+
+    ``pca1``: Sobel magnitude of the first principal component map (paper, Sec. 3.2.2); ``channels``: of all
+    z-scored channels together (released profiling code). With ``feature_quantile``, G is 0 but for that share
+    of the valid pixels where it is strongest.
+    """
+    if config.gradient == "pca1":
+        gradient = sobel_magnitude(features.first_component)
+    else:
+        gradient = features.channel_gradient()
+    if config.feature_quantile is None:
+        return gradient
+    unit = unit_gradient(gradient)
+    return gradient * 0 if unit is None else gradient * edge_mask(unit, config.feature_quantile)
+
+
 def edge_fidelity(features: Tensor, images: Tensor, config: MetricConfig | None = None) -> EdgeFidelity:
     """Scores how faithfully features keep the edges of their images (paper, Sec. 3.2.2).
 
@@ -94,11 +111,12 @@ def edge_fidelity(features: Tensor, images: Tensor, config: MetricConfig | None 
     - EF (Eq. 8) = 100 * EC * NC * FC * SP.
 
     Sums run over the valid region, all but a border of one pixel. The functions behind each term are public:
-    ``image_edges``, ``principal``, ``spectrum``, ``displacement``.
+    ``image_edges``, ``feature_map``, ``spectrum``, ``displacement``; what other presets change in them is
+    said where :class:`~vfm_fusion.config.metrics.MetricConfig` names the setting.
 
     Args:
-        features: ``(B, C, H, W)``, any floating-point type and device; computed in float32 on the CPU, sums
-            in float64.
+        features: ``(B, C, H, W)``, any floating-point type and device; computed in float32 where they are,
+            sums in float64.
         images: ``(B, 3, H0, W0)`` RGB, uint8 or floating point in [0, 1].
         config: the definition; by default the preset ``paper``.
 
@@ -110,49 +128,72 @@ def edge_fidelity(features: Tensor, images: Tensor, config: MetricConfig | None 
     """
     check_features(features)
     check_images(images, batch=features.shape[0])
-    config = config or MetricConfig.preset("paper")
-    rows = [
-        score_edges(FeatureMap(feature), unit_range(image[None]), config)
-        for feature, image in zip(features, images, strict=True)
-    ]
+    config = config or MetricConfig()
+    rows = []
+    for feature, image in zip(features, images, strict=True):
+        regions = edge_regions(unit_range(image[None], features.device), tuple(features.shape[-2:]), config)
+        rows.append(score_edges(FeatureMap(feature), regions, tuple(images.shape[-2:]), config))
     return EdgeFidelity(
         **{name: reasons.values([row[name] for row in rows]) for name in EF_SCORES},
         reasons={name: reasons.reasons([row[name] for row in rows]) for name in EF_SCORES},
     )
 
 
-def score_edges(features: FeatureMap, image: Tensor, config: MetricConfig) -> dict[str, Score]:
+def score_edges(
+    features: FeatureMap, regions: EdgeRegions | str, image_size: tuple[int, int], config: MetricConfig
+) -> dict[str, Score]:
     """Computes ec, nc, fc, sp and ef of one image.
 
     Args:
         features: the map of one image.
-        image: ``(1, 3, H0, W0)`` float32 in [0, 1].
+        regions: the image's edges at the size of the map, or why it has none.
+        image_size: (H0, W0) of the image.
         config: the definition.
     """
     if features.reason is not None:
         return dict.fromkeys(EF_SCORES, undefined(features.reason))
-    ec, nc = _concentration(features, image, config)
-    if features.l2 is None:
-        fc = sp = undefined(reasons.CONSTANT_L2)
-    else:
-        fc = frequency_content(features.l2, config.rho_low)
-        sp = spatial_precision(features.l2, tuple(image.shape[-2:]), config)
-    reason = reasons.first_reason([ec, nc, fc, sp])
-    if reason is None:
-        ef = Score(config.scale * ec.value * nc.value * fc.value * sp.value)
-    else:
-        ef = undefined(reason)
-    return {"ec": ec, "nc": nc, "fc": fc, "sp": sp, "ef": ef}
+    ec, nc = _concentration(features, regions, config)
+    scores = {
+        "ec": ec,
+        "nc": nc,
+        "fc": _frequency(features, config),
+        "sp": _precision(features, image_size, config),
+    }
+    return scores | {"ef": _product(list(scores.values()), config.scale)}
 
 
-def _concentration(features: FeatureMap, image: Tensor, config: MetricConfig) -> tuple[Score, Score]:
-    regions = edge_regions(image, (features.height, features.width), config)
+def _product(factors: Sequence[Score], scale: float) -> Score:
+    reason = reasons.first_reason(factors)
+    if reason is not None:
+        return undefined(reason)
+    for factor in factors:
+        scale *= factor.value
+    return Score(scale)
+
+
+def _frequency(features: FeatureMap, config: MetricConfig) -> Score:
+    plane = spectrum_plane(features, config)
+    if plane is None:
+        return undefined(reasons.CONSTANT_L2)
+    return frequency_content(plane, config.rho_low, config.fc_radius)
+
+
+def _precision(features: FeatureMap, image_size: tuple[int, int], config: MetricConfig) -> Score:
+    plane = displacement_plane(features, config)
+    if plane is None:
+        return undefined(reasons.CONSTANT_L2)
+    return spatial_precision(plane, image_size, config)
+
+
+def _concentration(
+    features: FeatureMap, regions: EdgeRegions | str, config: MetricConfig
+) -> tuple[Score, Score]:
     if isinstance(regions, str):
         return undefined(regions), undefined(regions)
-    gradient = sobel_magnitude(first_component_map(features))
-    shares = energy_shares(gradient, regions.core, regions.near)
+    shares = energy_shares(feature_gradient(features, config), regions.core, regions.near)
     if shares is None:
         return undefined(reasons.NO_FEATURE_GRADIENT), undefined(reasons.NO_FEATURE_GRADIENT)
+    ec = Score(shares.core if config.ec_region == "core" else shares.core + shares.near)
     outside = shares.near + shares.far if config.nc_norm == "outside_core" else 1.0
     nc = Score(shares.near / outside) if outside > RESOLUTION else undefined(reasons.NO_ENERGY_OUTSIDE_CORE)
-    return Score(shares.core), nc
+    return ec, nc

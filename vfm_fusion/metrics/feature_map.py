@@ -1,116 +1,138 @@
-"""One image's feature map and what several scores derive from it, each computed once."""
+"""One image's feature map: the planes that the scores look at, each computed once."""
 
 from __future__ import annotations
 
+import copy
 from functools import cached_property
-from typing import NamedTuple
 
 import torch
-from scipy.linalg.blas import ssyrk
+import torch.nn.functional as F
 from torch import Tensor
 
-from vfm_fusion.metrics import reasons
-
-CHANNEL_EPS = 1e-6
-"""Added to a channel's standard deviation before dividing by it (released code)."""
-
-CONSTANT_STD = 1e-12
-"""A channel with a smaller standard deviation does not vary (released code)."""
+from vfm_fusion.metrics.inputs import check_map
+from vfm_fusion.metrics.sobel import sobel
+from vfm_fusion.metrics.tokens import Tokens
 
 _L2_RESOLUTION = 4 * torch.finfo(torch.float32).eps
 
-_BLOCK_ELEMENTS = 1 << 18
-"""Elements of a block of channels (1 MiB of float32), which stays in a core's cache while it is scanned."""
-
-
-class _Scan(NamedTuple):
-    norms: Tensor
-    zscored: Tensor
-    constant: bool
-
 
 class FeatureMap:
-    """The features ``(C, H, W)`` of one image, computed in float32.
+    """The features of one image on a grid of H x W pixels.
 
     Attributes:
-        channels: C.
+        tokens: the channel vectors.
         height: H, in feature pixels.
         width: W, in feature pixels.
     """
 
     def __init__(self, features: Tensor) -> None:
-        """Takes ``(C, H, W)`` features of any floating-point type on any device."""
-        self.channels, self.height, self.width = features.shape
-        self._features = features.detach().cpu().reshape(self.channels, -1)  # (C, H, W) -> (C, H*W)
+        """Takes ``(C, H, W)`` features of any floating-point type on any device.
+
+        Raises:
+            ShapeError: not three axes, an empty axis, or not a floating-point type.
+        """
+        check_map(features)
+        channels, self.height, self.width = features.shape
+        self.tokens = Tokens(features.reshape(channels, -1))  # (C, H, W) -> (C, H*W)
+        self._grid, self._repeat = (self.height, self.width), 1
+        self._order: Tensor | None = None
+
+    def repeated(self, times: int) -> FeatureMap:
+        """Returns the map upsampled by repeating every pixel ``times`` x ``times``.
+
+        This is nearest-neighbour upsampling by an integer. The larger map is never written out: its channel
+        moments, covariance and principal axes are those of this one, and shared with it.
+        """
+        other = self._variant()
+        other._repeat *= times
+        other.height, other.width = self.height * times, self.width * times
+        return other
+
+    def permuted(self, order: Tensor) -> FeatureMap:
+        """Returns the same map with its pixels in another order; it shares the tokens and what they yield.
+
+        Args:
+            order: ``(H*W,)`` int64 permutation.
+        """
+        other = self._variant()
+        other._order = order
+        return other
+
+    def _variant(self) -> FeatureMap:
+        other = copy.copy(self)
+        for plane in ("norms", "l2", "first_component"):
+            other.__dict__.pop(plane, None)
+        return other
 
     @property
     def pixels(self) -> int:
         """H * W."""
         return self.height * self.width
 
-    @cached_property
+    @property
+    def device(self) -> torch.device:
+        """Where the map is."""
+        return self.tokens.norms.device
+
+    @property
     def reason(self) -> str | None:
         """Why no score of this map is defined (NaN, infinite, overflowing or constant), or None."""
-        if not bool(self._scan.norms.isfinite().all()):
-            features = self._features.float()
-            if bool(features.isnan().any()):
-                return reasons.NAN_FEATURES
-            return reasons.INF_FEATURES if bool(features.isinf().any()) else reasons.OVERFLOW_FEATURES
-        return reasons.CONSTANT_FEATURES if self._scan.constant else None
+        return self.tokens.reason
+
+    @cached_property
+    def norms(self) -> Tensor:
+        """Channel L2 norm m = ||F(:, y, x)|| per pixel, ``(H, W)`` float64."""
+        return self.arrange(self.tokens.norms)
 
     @cached_property
     def l2(self) -> Tensor | None:
         """Channel L2 norm per pixel, z-scored over the image (population), ``(H, W)`` float64.
 
-        m = ||F(:, y, x)||; (m - mean m) / std m. None when m does not vary to float32 resolution
-        (std m <= 4 * 2^-23 * max m). Paper, Sec. 3.2: the intensity map of SFC, FC and SP.
+        (m - mean m) / std m. None when m does not vary to float32 resolution (std m <= 4 * 2^-23 * max m).
+        Paper, Sec. 3.2: the intensity map of SFC, FC and SP.
         """
-        norms = self._scan.norms
+        norms = self.tokens.norms
         spread = norms.std(correction=0)
         if float(spread) <= _L2_RESOLUTION * float(norms.max()):
             return None
-        return ((norms - norms.mean()) / spread).view(self.height, self.width)
+        return self.arrange((norms - norms.mean()) / spread)
 
-    @property
-    def zscored(self) -> Tensor:
-        """Features with every channel z-scored over all pixels, ``(C, H*W)`` float32.
+    @cached_property
+    def first_component(self) -> Tensor:
+        """First principal component of the z-scored channels, scaled to [0, 1], ``(H, W)`` float32.
 
-        (x - mean_c) / (std_c + 1e-6), population standard deviation. A channel is shifted by its first value
-        before its mean is taken, so that a constant channel becomes exactly 0.
+        Map (i) of the paper's EF preprocessing (Sec. 3.2.2): M = v1^T z, min-max over all pixels. The
+        principal axis v1 comes from all pixels; subsampling or a few power iterations change the map visibly.
+        Its sign is arbitrary, so M and 1 - M are the same map; their gradients are equal.
         """
-        return self._scan.zscored
+        component = self.tokens.first_component
+        low, high = torch.aminmax(component)
+        return self.arrange(component.sub(low).div_(high - low))
 
-    @cached_property
-    def covariance(self) -> Tensor:
-        """Covariance of the z-scored channels over all pixels, ``(C, C)`` float32 (divided by H*W)."""
-        return self_product(self.zscored).div_(self.pixels)
+    def channel_gradient(self) -> Tensor:
+        """Sobel gradient magnitude of all z-scored channels together, ``(H, W)`` float32.
 
-    @cached_property
-    def _scan(self) -> _Scan:
-        """Norms ``(H*W,)`` float64 and z-scored channels in one pass over the features."""
-        squares = torch.zeros(self.pixels, dtype=torch.float64)
-        zscored = torch.empty(self.channels, self.pixels)
-        constant = True
-        step = max(1, _BLOCK_ELEMENTS // self.pixels)
-        for source, target in zip(self._features.split(step), zscored.split(step), strict=True):
-            target.copy_(source)  # (step, H*W)
-            squares += target.square().sum(dim=0)
-            target -= target[:, :1].clone()
-            target -= target.mean(dim=1, keepdim=True)
-            spread = target.square().mean(dim=1, keepdim=True).sqrt_()  # torch.std is five times slower
-            target /= spread + CHANNEL_EPS
-            constant = constant and bool((spread < CONSTANT_STD).all())
-        return _Scan(squares.sqrt_(), zscored, constant)
+        sqrt(sum over channels of gx^2 + gy^2), the multi-channel gradient of the released profiling code.
+        """
+        energy = torch.zeros(self.height, self.width, device=self.device)
+        for block in self.tokens.channel_blocks():
+            gx, gy = sobel(self.arrange(block))
+            energy += gx.square_().sum(dim=0) + gy.square_().sum(dim=0)
+        return energy.sqrt_()
 
+    def pixels_at(self, indices: Tensor) -> Tensor:
+        """Returns the z-scored channels of some pixels ``(m,)`` in row-major order, ``(C, m)`` float32."""
+        columns = self._grid[1] * self._repeat
+        row = (indices // columns) // self._repeat
+        return self.tokens.at(row * self._grid[1] + (indices % columns) // self._repeat)
 
-def self_product(matrix: Tensor) -> Tensor:
-    """Returns ``matrix @ matrix.T`` by a symmetric rank-k update, which costs half a general product.
-
-    Args:
-        matrix: ``(N, n)`` float32, contiguous.
-
-    Returns:
-        ``(N, N)`` float32, exactly symmetric.
-    """
-    upper = torch.from_numpy(ssyrk(1.0, matrix.numpy().T, trans=1))
-    return upper.triu() + upper.triu(diagonal=1).T
+    def arrange(self, values: Tensor) -> Tensor:
+        """Lays values of tokens ``(..., h*w)`` out on the map, ``(..., H, W)``."""
+        plane = values.view(*values.shape[:-1], *self._grid)
+        if self._repeat > 1:
+            plane = F.interpolate(
+                plane.reshape(1, -1, *self._grid), scale_factor=self._repeat, mode="nearest-exact"
+            ).view(*values.shape[:-1], self.height, self.width)
+        if self._order is None:
+            return plane
+        return plane.flatten(-2)[..., self._order].view(*values.shape[:-1], self.height, self.width)

@@ -56,18 +56,22 @@ def luma(image: Tensor, size: tuple[int, int], antialias: bool = False) -> Tenso
 
 
 def image_gradient(luminance: Tensor) -> Tensor | None:
-    """Returns the Sobel magnitude of the luminance on a 0-1 scale.
+    """Returns the Sobel magnitude of the luminance ``(H, W)`` on a 0-1 scale; see :func:`unit_gradient`."""
+    return unit_gradient(sobel_magnitude(luminance))
+
+
+def unit_gradient(gradient: Tensor) -> Tensor | None:
+    """Returns a gradient magnitude on a 0-1 scale.
 
     (g - min) / (max - min) with the extrema over the valid region (all but a border of one pixel), clamped to
     [0, 1] on the border.
 
     Args:
-        luminance: ``(H, W)`` float32, at least 3 x 3.
+        gradient: ``(H, W)`` float32, at least 3 x 3.
 
     Returns:
         ``(H, W)`` float32 in [0, 1], or None when the gradient varies by no more than 1e-6.
     """
-    gradient = sobel_magnitude(luminance)
     low, high = torch.aminmax(interior(gradient))
     if float(high - low) <= GRADIENT_TOLERANCE:
         return None
@@ -124,7 +128,7 @@ def edge_regions(image: Tensor, size: tuple[int, int], config: MetricConfig) -> 
         return reasons.NO_EDGES
     edges = edge_mask(gradient, config.edge_quantile)
     line = centreline(gradient, edges)
-    valid = torch.zeros(size, dtype=torch.bool)
+    valid = torch.zeros_like(line)
     interior(valid).fill_(True)
     inner = dilate(line, config.r_in)
     outer = dilate(line, config.r_out)

@@ -16,6 +16,17 @@ def check_features(features: Tensor) -> None:
     """
     if features.ndim != 4 or 0 in features.shape:
         raise ShapeError(f"features must be (B, C, H, W) without empty axes, got {tuple(features.shape)}")
+    check_map(features[0])
+
+
+def check_map(features: Tensor) -> None:
+    """Checks the features ``(C, H, W)`` of one image.
+
+    Raises:
+        ShapeError: not three axes, an empty axis, or not a floating-point type.
+    """
+    if features.ndim != 3 or 0 in features.shape:
+        raise ShapeError(f"features must be (C, H, W) without empty axes, got {tuple(features.shape)}")
     if not features.is_floating_point():
         raise ShapeError(f"features must be floating point, got {features.dtype}; convert them first")
 
@@ -44,7 +55,7 @@ def check_images(images: Tensor, batch: int) -> None:
         )
 
 
-def unit_range(image: Tensor) -> Tensor:
-    """Returns one checked image as ``(1, 3, H0, W0)`` float32 in [0, 1] on the CPU."""
-    image = image.detach().cpu()
+def unit_range(image: Tensor, device: torch.device | None = None) -> Tensor:
+    """Returns one checked image as ``(1, 3, H0, W0)`` float32 in [0, 1], contiguous, on ``device``."""
+    image = image.detach().to(device).contiguous()
     return image.float().div_(255.0) if image.dtype == torch.uint8 else image.float()

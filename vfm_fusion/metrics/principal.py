@@ -2,11 +2,48 @@
 
 from __future__ import annotations
 
+import numpy as np
 import scipy.linalg
 import torch
+from scipy.linalg.blas import ssyrk
 from torch import Tensor
 
-from vfm_fusion.metrics.feature_map import FeatureMap, self_product
+
+class SymmetricProduct:
+    """Sums ``block @ block.T`` over blocks of observations.
+
+    On the CPU by a symmetric rank-k update, which costs half a general product.
+    """
+
+    def __init__(self, size: int, device: torch.device) -> None:
+        """Starts at zero, ``(size, size)`` float32."""
+        if device.type == "cpu":
+            self._upper = np.zeros((size, size), dtype=np.float32, order="F")
+        else:
+            self._sum = torch.zeros(size, size, device=device)
+        self._device = device
+
+    def add(self, block: Tensor) -> None:
+        """Adds ``block @ block.T``, block ``(size, m)`` float32."""
+        if self._device.type == "cpu":
+            observations = block.contiguous().numpy().T  # (m, size), Fortran order
+            self._upper = ssyrk(1.0, observations, beta=1.0, c=self._upper, trans=1, overwrite_c=1)
+        else:
+            self._sum.addmm_(block, block.T)
+
+    def total(self) -> Tensor:
+        """Returns the sum, ``(size, size)`` float32, exactly symmetric."""
+        if self._device.type != "cpu":
+            return (self._sum + self._sum.T).div_(2)
+        upper = torch.from_numpy(self._upper)
+        return upper.triu() + upper.triu(diagonal=1).T
+
+
+def self_product(matrix: Tensor) -> Tensor:
+    """Returns ``matrix @ matrix.T``, ``(N, N)`` float32, for ``matrix`` ``(N, n)`` float32."""
+    product = SymmetricProduct(matrix.shape[0], matrix.device)
+    product.add(matrix)
+    return product.total()
 
 
 def leading_eigenvectors(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
@@ -19,6 +56,9 @@ def leading_eigenvectors(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
     Returns:
         Eigenvalues ``(count,)`` in descending order and eigenvectors ``(N, count)``, float64.
     """
+    if not matrix.is_cpu:
+        values, vectors = torch.linalg.eigh(matrix.double())
+        return values[-count:].flip(0), vectors[:, -count:].flip(1)
     size = matrix.shape[0]
     values, vectors = scipy.linalg.eigh(
         matrix.double().numpy(),
@@ -46,25 +86,8 @@ def principal_scores(centred: Tensor, count: int, covariance: Tensor | None = No
     """
     channels, observations = centred.shape
     if covariance is None and observations < channels:
-        values, vectors = leading_eigenvectors(
-            self_product(centred.T.contiguous()), count
-        )  # Gram matrix (n, n)
+        gram = self_product(centred.T.contiguous())  # (n, n)
+        values, vectors = leading_eigenvectors(gram, count)
         return (vectors * values.clamp_min(0).sqrt()).T.float().contiguous()
     _, axes = leading_eigenvectors(self_product(centred) if covariance is None else covariance, count)
     return axes.T.float() @ centred  # (count, C) @ (C, n)
-
-
-def first_component_map(features: FeatureMap) -> Tensor:
-    """Returns the first principal component of the z-scored channels, scaled to [0, 1].
-
-    Map (i) of the paper's EF preprocessing (Sec. 3.2.2): M = v1^T z, min-max over all pixels. The principal
-    axis v1 comes from all pixels; subsampling or a few power iterations change the map visibly. Its sign is
-    arbitrary, so M and 1 - M are the same map; their gradients are equal.
-
-    Returns:
-        ``(H, W)`` float32 in [0, 1].
-    """
-    covariance = features.covariance if features.channels <= features.pixels else None
-    component = principal_scores(features.zscored, 1, covariance)[0]  # (H*W,)
-    low, high = torch.aminmax(component)
-    return component.sub(low).div_(high - low).view(features.height, features.width)

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from torch import Tensor
 
-from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.metrics.edge_fidelity import EF_SCORES, score_edges
 from vfm_fusion.metrics.feature_map import FeatureMap
-from vfm_fusion.metrics.inputs import check_features, check_images, unit_range
+from vfm_fusion.metrics.image_edges import edge_regions
+from vfm_fusion.metrics.inputs import check_images, unit_range
+from vfm_fusion.metrics.null_floor import NULL_SCORES, null_scores
+from vfm_fusion.metrics.reasons import Score
 from vfm_fusion.metrics.structural_coherence import SC_SCORES, score_structure
 
-SCORES = SC_SCORES + EF_SCORES
+SCORES = SC_SCORES + EF_SCORES + NULL_SCORES
 """Every score of a profile."""
 
 _INTERVAL = (2.5, 97.5)
 
 
-def profile_image(pyramid: dict[int, Tensor], image: Tensor, config: ProfileConfig) -> pd.DataFrame:
-    """Scores the feature maps of one image at every stride of ``config.strides``.
-
-    What several scores need of a map (L2 norm, channel moments, covariance) is computed once.
+def score_map(features: FeatureMap, image: Tensor, config: MetricConfig) -> dict[str, Score]:
+    """Computes every score of one definition for one map of one image.
 
     Args:
-        pyramid: ``{output stride: (1, C, h, w)}`` floating point.
+        features: the map.
+        image: ``(1, 3, H0, W0)`` float32 in [0, 1] on the map's device.
+        config: the definition; without ``null_draws`` there are no null scores.
+    """
+    regions = edge_regions(image, (features.height, features.width), config)
+    size = (image.shape[-2], image.shape[-1])
+    scores = score_structure(features, config) | score_edges(features, regions, size, config)
+    if config.null_draws:
+        scores |= null_scores(features, scores["scs"], regions, size, config)
+    return scores
+
+
+def profile_image(pyramid: Mapping[int, FeatureMap], image: Tensor, config: ProfileConfig) -> pd.DataFrame:
+    """Scores the feature maps of one image at every stride of ``config.strides``, by every definition.
+
+    What several scores or definitions need of a map (L2 norm, channel moments, covariance) is computed once.
+
+    Args:
+        pyramid: ``{output stride: map}``.
         image: ``(1, 3, H0, W0)`` uint8, or floating point in [0, 1].
-        config: ``strides`` and ``definition`` are read.
+        config: ``strides`` and ``definitions`` are read.
 
     Returns:
-        One row per stride and score with columns ``stride`` (int64), ``score`` (sfc, scs, sc, ec, nc, fc, sp,
-        ef), ``value`` (float64, NaN where undefined) and ``reason`` (str, null where defined).
+        One row per definition, stride and score with columns ``definition`` (str), ``stride`` (int64),
+        ``score`` (sfc, scs, sc, ec, nc, fc, sp, ef, sc_null, ef_null), ``value`` (float64, NaN where
+        undefined) and ``reason`` (str, null where defined).
 
     Raises:
         ShapeError: a stride is missing, or a shape, dtype or range is not as above.
@@ -40,17 +62,17 @@ def profile_image(pyramid: dict[int, Tensor], image: Tensor, config: ProfileConf
     missing = [stride for stride in config.strides if stride not in pyramid]
     if missing:
         raise ShapeError(f"the pyramid lacks output strides {missing}; it has {sorted(pyramid)}")
-    rgb = unit_range(image)
     rows = []
     for stride in config.strides:
-        check_features(pyramid[stride])
-        if pyramid[stride].shape[0] != 1:
-            raise ShapeError(f"OS={stride}: expected features of one image, got {pyramid[stride].shape[0]}")
-        features = FeatureMap(pyramid[stride][0])
-        scores = score_structure(features, config.definition) | score_edges(features, rgb, config.definition)
-        rows += [(stride, name, scores[name].value, scores[name].reason) for name in SCORES]
-    frame = pd.DataFrame(rows, columns=["stride", "score", "value", "reason"])
-    return frame.astype({"stride": "int64", "score": "str", "value": "float64", "reason": "str"})
+        features = pyramid[stride]
+        rgb = unit_range(image, features.device)
+        for name, definition in config.definitions.items():
+            scores = score_map(features, rgb, definition)
+            rows += [(name, stride, score, *scores[score]) for score in SCORES if score in scores]
+    frame = pd.DataFrame(rows, columns=["definition", "stride", "score", "value", "reason"])
+    return frame.astype(
+        {"definition": "str", "stride": "int64", "score": "str", "value": "float64", "reason": "str"}
+    )
 
 
 def summarise(scores: pd.DataFrame, *, bootstrap: int, seed: int) -> pd.DataFrame:
@@ -59,38 +81,36 @@ def summarise(scores: pd.DataFrame, *, bootstrap: int, seed: int) -> pd.DataFram
     Undefined images are left out of mean and interval, and counted.
 
     Args:
-        scores: columns ``image_id``, ``stride``, ``score``, ``value``, ``reason``; one row per image, stride
-            and score.
+        scores: columns ``image_id``, ``definition``, ``stride``, ``score``, ``value``, ``reason``; one row
+            per image, definition, stride and score.
         bootstrap: resamples of the images.
         seed: seed of the resampling. It is the same for every stride and score, so that their intervals rest
             on the same resampled images when the same images are defined.
 
     Returns:
-        One row per stride and score: ``stride``, ``score``, ``mean``, ``ci_low``, ``ci_high``, ``images``
-        (defined), ``undefined`` (count) and ``reason`` (the most common one, null where all are defined).
-        With no defined image, mean and interval are NaN.
+        One row per definition, stride and score: ``definition``, ``stride``, ``score``, ``mean``, ``ci_low``,
+        ``ci_high``, ``images`` (defined), ``undefined`` (count) and ``reason`` (the most common one, null
+        where all are defined). With no defined image, mean and interval are NaN.
     """
     rows = []
-    for (stride, score), group in scores.groupby(["stride", "score"], sort=False):
+    for key, group in scores.groupby(["definition", "stride", "score"], sort=False):
         values = group.sort_values("image_id")["value"].to_numpy(dtype=np.float64)
         defined = values[~np.isnan(values)]
-        low, high = bootstrap_interval(defined, bootstrap, seed)
         mean = defined.mean() if defined.size else np.nan
         common = group.loc[group["value"].isna(), "reason"].mode()
         rows.append(
             (
-                stride,
-                score,
+                *key,
                 mean,
-                low,
-                high,
+                *bootstrap_interval(defined, bootstrap, seed),
                 defined.size,
                 values.size - defined.size,
                 common.iloc[0] if len(common) else None,
             )
         )
-    columns = ["stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"]
-    return pd.DataFrame(rows, columns=columns).astype({"stride": "int64", "score": "str", "reason": "str"})
+    columns = ["definition", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"]
+    types = {"definition": "str", "stride": "int64", "score": "str", "reason": "str"}
+    return pd.DataFrame(rows, columns=columns).astype(types)
 
 
 def bootstrap_interval(values: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:

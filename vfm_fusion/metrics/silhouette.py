@@ -25,7 +25,7 @@ def cluster_distance_sums(points: Tensor, membership: Tensor) -> Tensor:
     """
     points = points.double()
     squares = points.square().sum(dim=1)
-    sums = torch.zeros(membership.shape, dtype=torch.float64)
+    sums = torch.zeros(membership.shape, dtype=torch.float64, device=points.device)
     blocks = torch.arange(len(points)).split(_BLOCK)
     spans = [slice(int(block[0]), int(block[-1]) + 1) for block in blocks]
     for first, rows in enumerate(spans):

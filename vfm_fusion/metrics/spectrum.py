@@ -7,35 +7,70 @@ import math
 import torch
 from torch import Tensor
 
+from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics import reasons
+from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.reasons import Score, undefined
 
 
 def power_spectrum(plane: Tensor) -> Tensor:
     """Returns |FFT2(w w^T * map)|^2 with symmetric Hann windows w, ``(H, W)`` float64, DC first."""
     window_y, window_x = (
-        torch.hann_window(side, periodic=False, dtype=torch.float64) for side in plane.shape
+        torch.hann_window(side, periodic=False, dtype=torch.float64, device=plane.device)
+        for side in plane.shape
     )
     windowed = plane.double() * window_y[:, None] * window_x[None, :]
     return torch.fft.fft2(windowed).abs().square_()
 
 
-def radial_frequency(height: int, width: int) -> Tensor:
-    """Returns rho = sqrt((2 f_y)^2 + (2 f_x)^2) / sqrt(2), ``(H, W)`` float64 in [0, 1].
+def radial_frequency(height: int, width: int, kind: str = "fft") -> Tensor:
+    """Returns the normalised radial frequency rho of every bin of the spectrum, ``(H, W)`` float64 in [0, 1].
 
-    f are the exact FFT frequencies in cycles per pixel, so that 1 is the corner of the Nyquist square.
+    Args:
+        height: H.
+        width: W.
+        kind: ``fft``: rho = sqrt((2 f_y)^2 + (2 f_x)^2) / sqrt(2) with the exact FFT frequencies f in cycles
+            per pixel, so that 1 is the corner of the Nyquist square. ``linspace``: the released code's
+            sqrt(y^2 + x^2) / max with y, x = linspace(-1, 1) over the spectrum shifted by half its size;
+            for even sizes it puts DC half a bin off its zero.
     """
-    fy = 2 * torch.fft.fftfreq(height, dtype=torch.float64)[:, None]
-    fx = 2 * torch.fft.fftfreq(width, dtype=torch.float64)[None, :]
-    return (fy.square() + fx.square()).sqrt() / math.sqrt(2)
+    if kind == "fft":
+        y, x = (2 * torch.fft.fftfreq(side, dtype=torch.float64) for side in (height, width))
+        rho = (y[:, None].square() + x[None, :].square()).sqrt()
+        return rho / math.sqrt(2)
+    y, x = (torch.linspace(-1, 1, side, dtype=torch.float64) for side in (height, width))
+    rho = (y[:, None].square() + x[None, :].square()).sqrt()
+    return (rho / rho.max()).roll((-(height // 2), -(width // 2)), dims=(0, 1))
 
 
-def frequency_content(plane: Tensor, rho_low: float) -> Score:
+def spectrum_plane(features: FeatureMap, config: MetricConfig) -> Tensor | None:
+    """Returns the plane whose spectrum FC looks at, ``(H, W)`` float64, z-scored; None if it is constant.
+
+    ``fc_map`` names it; ``fc_clip`` limits it to so many sample standard deviations.
+    """
+    if config.fc_map == "l2":
+        plane = features.l2
+    else:
+        component = features.first_component.double()
+        plane = (component - component.mean()) / component.std(correction=0)
+    if plane is None or config.fc_clip is None:
+        return plane
+    return clip_deviations(plane, config.fc_clip)
+
+
+def clip_deviations(plane: Tensor, limit: float) -> Tensor:
+    """Clips a (population) z-scored plane to plus/minus ``limit`` sample standard deviations."""
+    bound = limit * math.sqrt(plane.numel() / (plane.numel() - 1))
+    return plane.clamp(-bound, bound)
+
+
+def frequency_content(plane: Tensor, rho_low: float, radius: str = "fft") -> Score:
     """Computes FC = sum P[rho >= rho_low] / sum P (Eq. 6).
 
     Args:
-        plane: ``(H, W)`` z-scored L2 map.
+        plane: ``(H, W)`` z-scored map.
         rho_low: threshold on the normalised radial frequency (.15 in the released code).
+        radius: kind of :func:`radial_frequency`.
 
     Returns:
         FC in [0, 1]; higher means more mid and high frequencies.
@@ -46,4 +81,5 @@ def frequency_content(plane: Tensor, rho_low: float) -> Score:
     total = float(power.sum())
     if total == 0.0:
         return undefined(reasons.NO_SPECTRUM)
-    return Score(float(power[radial_frequency(*plane.shape) >= rho_low].sum()) / total)
+    high = radial_frequency(*plane.shape, kind=radius).to(plane.device) >= rho_low
+    return Score(float(power[high].sum()) / total)

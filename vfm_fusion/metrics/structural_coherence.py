@@ -13,6 +13,7 @@ from vfm_fusion.metrics.clustering import clustering_score
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.inputs import check_features
 from vfm_fusion.metrics.reasons import Score, undefined
+from vfm_fusion.metrics.spectrum import clip_deviations
 
 SC_SCORES = ("sfc", "scs", "sc")
 """The sub-scores of SC, then SC."""
@@ -42,48 +43,65 @@ class StructuralCoherence:
 
 @dataclass(frozen=True)
 class Grid:
-    """SFC's division of a map into cells of ``cell_height`` x ``cell_width`` feature pixels."""
+    """SFC's division of a map: ``rows`` x ``columns`` cells of ``cell_height`` x ``cell_width`` pixels."""
 
-    side: int
+    rows: int
+    columns: int
     cell_height: int
     cell_width: int
     cropped: tuple[int, int]
 
 
-def grid_of(height: int, width: int, side: int) -> Grid:
-    """Cuts a map into side x side equal cells; a remainder at the bottom and right edge is cropped."""
-    return Grid(side, height // side, width // side, (height % side, width % side))
+def grid_of(height: int, width: int, config: MetricConfig) -> Grid:
+    """Cuts a map into equal cells; a remainder at the bottom and right edge is cropped.
+
+    ``grid``: K x K cells; ``pixels``: as many cells of ``cell_pixels`` squared (or the whole side where the
+    map is smaller) as fit.
+    """
+    if config.sfc_cells == "grid":
+        rows = columns = config.grid
+    else:
+        rows, columns = (max(1, side // config.cell_pixels) for side in (height, width))
+    cell_height, cell_width = height // rows, width // columns
+    if config.sfc_cells == "pixels":
+        cell_height, cell_width = (min(side, config.cell_pixels) for side in (height, width))
+    cropped = (height - rows * cell_height, width - columns * cell_width)
+    return Grid(rows, columns, cell_height, cell_width, cropped)
 
 
 def cell_moments(plane: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
-    """Returns mean and population variance of each cell, both ``(side, side)`` float64.
+    """Returns mean and population variance of each cell, both ``(rows, columns)`` float64.
 
     Args:
         plane: ``(H, W)`` map.
         grid: its division.
     """
-    rows, columns = grid.side * grid.cell_height, grid.side * grid.cell_width
-    cells = plane[:rows, :columns].double()
-    cells = cells.reshape(grid.side, grid.cell_height, grid.side, grid.cell_width)  # K, h, K, w
+    bottom, right = grid.rows * grid.cell_height, grid.columns * grid.cell_width
+    cells = plane[:bottom, :right].double()
+    cells = cells.reshape(grid.rows, grid.cell_height, grid.columns, grid.cell_width)
     return cells.mean(dim=(1, 3)), cells.var(dim=(1, 3), correction=0)
 
 
-def feature_contrast(plane: Tensor, side: int) -> Score:
+def feature_contrast(plane: Tensor, config: MetricConfig) -> Score:
     """Computes SFC = Var(mu_p) / (Var(mu_p) + Mean(sigma_p^2)) (Eq. 1).
 
-    mu_p and sigma_p^2 are the mean and population variance of the map in cell p of a side x side grid; Var is
-    the population variance over cells.
+    mu_p and sigma_p^2 are the mean and population variance of the map in cell p; Var is the population
+    variance over cells.
 
     Args:
         plane: ``(H, W)`` z-scored L2 map.
-        side: K, cells along each side (8 in the released code).
+        config: ``sfc_cells``, ``grid``, ``cell_pixels`` and ``l2_clip`` are read.
 
     Returns:
         SFC in [0, 1]: 1 when cells are uniform and differ, near 0 when the map varies only within cells.
     """
-    grid = grid_of(*plane.shape, side)
+    grid = grid_of(*plane.shape, config)
     if grid.cell_height * grid.cell_width < MIN_CELL_PIXELS:
         return undefined(reasons.GRID_TOO_FINE)
+    if grid.rows * grid.columns < 2:
+        return undefined(reasons.ONE_CELL)
+    if config.l2_clip is not None:
+        plane = clip_deviations(plane, config.l2_clip)
     means, variances = cell_moments(plane, grid)
     between, within = float(means.var(correction=0)), float(variances.mean())
     if between + within == 0.0:
@@ -99,7 +117,7 @@ def structural_coherence(features: Tensor, config: MetricConfig | None = None) -
     - SC (Eq. 3) = sqrt(SFC * SCS).
 
     Args:
-        features: ``(B, C, H, W)``, any floating-point type and device; computed in float32 on the CPU.
+        features: ``(B, C, H, W)``, any floating-point type and device; computed in float32 where they are.
         config: the definition; by default the preset ``paper``.
 
     Returns:
@@ -109,12 +127,12 @@ def structural_coherence(features: Tensor, config: MetricConfig | None = None) -
         ShapeError: a shape or dtype is not as above.
     """
     check_features(features)
-    config = config or MetricConfig.preset("paper")
+    config = config or MetricConfig()
     rows = [score_structure(FeatureMap(feature), config) for feature in features]
     return StructuralCoherence(
         **{name: reasons.values([row[name] for row in rows]) for name in SC_SCORES},
         reasons={name: reasons.reasons([row[name] for row in rows]) for name in SC_SCORES},
-        cropped=grid_of(*features.shape[-2:], config.grid).cropped,
+        cropped=grid_of(*features.shape[-2:], config).cropped,
     )
 
 
@@ -122,11 +140,18 @@ def score_structure(features: FeatureMap, config: MetricConfig) -> dict[str, Sco
     """Computes sfc, scs and sc of one image."""
     if features.reason is not None:
         return dict.fromkeys(SC_SCORES, undefined(features.reason))
+    sfc, scs = score_contrast(features, config), clustering_score(features, config)
+    return {"sfc": sfc, "scs": scs, "sc": coherence(sfc, scs)}
+
+
+def score_contrast(features: FeatureMap, config: MetricConfig) -> Score:
+    """Computes sfc of one image."""
     if features.l2 is None:
-        sfc = undefined(reasons.CONSTANT_L2)
-    else:
-        sfc = feature_contrast(features.l2, config.grid)
-    scs = clustering_score(features, config)
+        return undefined(reasons.CONSTANT_L2)
+    return feature_contrast(features.l2, config)
+
+
+def coherence(sfc: Score, scs: Score) -> Score:
+    """Computes SC = sqrt(SFC * SCS) (Eq. 3)."""
     reason = reasons.first_reason([sfc, scs])
-    sc = Score(math.sqrt(sfc.value * scs.value)) if reason is None else undefined(reason)
-    return {"sfc": sfc, "scs": scs, "sc": sc}
+    return Score(math.sqrt(sfc.value * scs.value)) if reason is None else undefined(reason)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,6 +127,6 @@ def test_every_setting_is_described() -> None:
 
 
 def test_the_paper_preset_is_the_default_and_unknown_presets_are_named() -> None:
-    assert MetricConfig.preset("paper") == MetricConfig()
-    with pytest.raises(KeyError, match="paper"):
-        MetricConfig.preset("papr")
+    assert MetricConfig.of("paper") == MetricConfig()
+    with pytest.raises(ValidationError, match="paper"):
+        MetricConfig.of("papr")

@@ -21,7 +21,7 @@ from vfm_fusion.metrics.image_edges import centreline, dilate, edge_mask, edge_r
 from vfm_fusion.metrics.sobel import sobel_magnitude
 from vfm_fusion.metrics.spectrum import frequency_content, power_spectrum, radial_frequency
 
-CONFIG = MetricConfig.preset("paper")
+CONFIG = MetricConfig.of("paper")
 
 
 def columns(*levels):

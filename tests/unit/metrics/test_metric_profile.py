@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.errors import ShapeError
-from vfm_fusion.metrics import edge_fidelity, structural_coherence
+from vfm_fusion.metrics import edge_fidelity, null_floor, structural_coherence
+from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.profile import SCORES, profile_image, summarise
 
 
@@ -19,56 +20,67 @@ from vfm_fusion.metrics.profile import SCORES, profile_image, summarise
 def pyramid():
     generator = torch.Generator().manual_seed(0)
     image = torch.randint(0, 256, (1, 3, 96, 128), generator=generator, dtype=torch.uint8)
-    maps = {s: torch.randn(1, 5, 96 // s, 128 // s, generator=generator) for s in (4, 8, 16, 32)}
-    return maps, image
+    features = {s: torch.randn(5, 96 // s, 128 // s, generator=generator) for s in (4, 8, 16, 32)}
+    return {stride: FeatureMap(feature) for stride, feature in features.items()}, features, image
 
 
-def test_profile_holds_every_score_of_every_stride(pyramid):
-    maps, image = pyramid
-    frame = profile_image(maps, image, ProfileConfig())
-    assert list(frame.columns) == ["stride", "score", "value", "reason"]
+def test_profile_holds_every_score_of_every_definition_and_stride(pyramid):
+    maps, features, image = pyramid
+    config = ProfileConfig()
+    frame = profile_image(maps, image, config)
+    assert list(frame.columns) == ["definition", "stride", "score", "value", "reason"]
     assert frame["stride"].dtype == np.int64
     assert frame["value"].dtype == np.float64
-    assert list(zip(frame["stride"], frame["score"], strict=True)) == [
-        (stride, score) for stride in (4, 8, 16, 32) for score in SCORES
+    assert list(zip(frame["stride"], frame["definition"], frame["score"], strict=True)) == [
+        (stride, definition, score)
+        for stride in (4, 8, 16, 32)
+        for definition in ("paper", "calibrated")
+        for score in SCORES
     ]
     assert (frame["value"].isna() == frame["reason"].notna()).all()
-    table = frame.set_index(["stride", "score"])
-    for stride, features in maps.items():
-        structure, edges = structural_coherence(features), edge_fidelity(features, image)
-        for score in SCORES:
-            expected = getattr(structure if score in ("sfc", "scs", "sc") else edges, score).item()
-            np.testing.assert_equal(table.loc[(stride, score), "value"], expected)
-    assert table.loc[(32, "sfc"), "reason"] == "grid_too_fine"
+    table = frame.set_index(["definition", "stride", "score"])
+    for stride, feature in features.items():
+        for name, definition in config.definitions.items():
+            structure = structural_coherence(feature[None], definition)
+            edges = edge_fidelity(feature[None], image, definition)
+            floor = null_floor(feature[None], image, definition)
+            for score in SCORES:
+                source = next(found for found in (structure, edges, floor) if hasattr(found, score))
+                np.testing.assert_equal(
+                    table.loc[(name, stride, score), "value"], getattr(source, score).item()
+                )
+    assert table.loc[("paper", 32, "sfc"), "reason"] == "grid_too_fine"
 
 
-def test_profile_reads_strides_and_definition_from_the_config(pyramid):
-    maps, image = pyramid
-    config = ProfileConfig(strides=(16, 4))
-    small_grid = config.model_copy(update={"definition": config.definition.model_copy(update={"grid": 2})})
-    frame = profile_image(maps, image, small_grid)
+def test_profile_reads_strides_and_definitions_from_the_config(pyramid):
+    maps, _, image = pyramid
+    config = ProfileConfig(
+        strides=(16, 4), definitions={"mine": MetricConfig.of("paper", grid=2, null_draws=0)}
+    )
+    frame = profile_image(maps, image, config)
     assert frame["stride"].unique().tolist() == [16, 4]
+    assert frame["definition"].unique().tolist() == ["mine"]
+    assert not frame["score"].str.endswith("null").any()
     assert frame["reason"].isna().all()
 
 
 def test_profile_names_a_missing_stride(pyramid):
-    maps, image = pyramid
+    maps, _, image = pyramid
     del maps[8]
     with pytest.raises(ShapeError, match=r"lacks output strides \[8\]"):
         profile_image(maps, image, ProfileConfig())
 
 
-def test_profile_takes_one_image(pyramid):
-    maps, image = pyramid
-    maps[8] = maps[8].expand(2, -1, -1, -1)
-    with pytest.raises(ShapeError, match="OS=8"):
-        profile_image(maps, image, ProfileConfig())
+def test_a_feature_map_is_of_one_image():
+    with pytest.raises(ShapeError, match=r"\(C, H, W\)"):
+        FeatureMap(torch.rand(2, 5, 8, 8))
 
 
 def scores_frame(values, stride=4, score="ef", reason="no_edges"):
     return pd.DataFrame(
         {
             "image_id": [f"{index:04d}" for index in range(len(values))],
+            "definition": "paper",
             "stride": stride,
             "score": score,
             "value": np.asarray(values, dtype=np.float64),
@@ -86,7 +98,8 @@ def test_summary_counts_undefined_images_apart():
         ]
     )
     table = summarise(frame, bootstrap=200, seed=0).set_index("stride")
-    assert list(table.columns) == ["score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"]
+    names = ["definition", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"]
+    assert list(table.columns) == names
     assert table.loc[4, ["mean", "images", "undefined", "reason"]].tolist() == [2.0, 2, 2, "no_edges"]
     assert table.loc[8, ["mean", "ci_low", "ci_high", "images", "undefined"]].tolist() == [
         5.0,

@@ -13,7 +13,6 @@ from vfm_fusion.metrics.edge_fidelity import EF_SCORES, energy_shares
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.image_edges import edge_regions
 from vfm_fusion.metrics.inputs import unit_range
-from vfm_fusion.metrics.principal import first_component_map
 from vfm_fusion.metrics.sobel import sobel_magnitude
 from vfm_fusion.metrics.structural_coherence import SC_SCORES
 
@@ -107,7 +106,7 @@ def test_positive_scaling_does_not_matter(seed, exponent):
 def test_energy_shares_sum_to_one(seed, size):
     features, images = make(seed, 3, size, (64, 64))
     regions = edge_regions(unit_range(images), size, FAST)
-    gradient = sobel_magnitude(first_component_map(FeatureMap(features[0])))
+    gradient = sobel_magnitude(FeatureMap(features[0]).first_component)
     shares = energy_shares(gradient, regions.core, regions.near)
     assert shares.core + shares.near + shares.far == pytest.approx(1.0, abs=1e-12)
 

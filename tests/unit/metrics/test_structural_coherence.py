@@ -15,11 +15,11 @@ from vfm_fusion.metrics import MetricConfig, structural_coherence
 from vfm_fusion.metrics.clustering import silhouette_sample
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.kmeans import kmeans_labels
-from vfm_fusion.metrics.principal import first_component_map, principal_scores
+from vfm_fusion.metrics.principal import principal_scores
 from vfm_fusion.metrics.silhouette import mean_silhouette
 from vfm_fusion.metrics.structural_coherence import cell_moments, feature_contrast, grid_of
 
-CONFIG = MetricConfig.preset("paper")
+CONFIG = MetricConfig.of("paper")
 
 
 def checkered_cells(side, cell):
@@ -32,7 +32,7 @@ def checkered_cells(side, cell):
 def test_sfc_closed_form(ripple):
     """Cell means 0 and 1 (variance 1/4), within each cell +-ripple (variance ripple^2)."""
     plane = checkered_cells(8, 4) + ripple * (2 * checkered_cells(32, 1) - 1)
-    score = feature_contrast(plane, 8)
+    score = feature_contrast(plane, CONFIG)
     assert score.value == pytest.approx(0.25 / (0.25 + ripple**2), abs=1e-12)
     assert score.reason is None
 
@@ -41,17 +41,17 @@ def test_sfc_of_features_uses_the_l2_norm():
     """Two channels (3 m, 4 m) have norm 5 m, so SFC is that of m."""
     plane = 1 + checkered_cells(8, 4) + 0.3 * checkered_cells(32, 1)
     features = torch.stack([3 * plane, -4 * plane])[None]
-    expected = feature_contrast(plane, 8).value
+    expected = feature_contrast(plane, CONFIG).value
     assert structural_coherence(features).sfc.item() == pytest.approx(expected, rel=1e-6)
 
 
 def test_sfc_is_zero_when_all_cells_have_the_same_mean():
-    assert feature_contrast(checkered_cells(32, 1), 8).value == 0.0
+    assert feature_contrast(checkered_cells(32, 1), CONFIG).value == 0.0
 
 
 def test_the_remainder_is_cropped_and_recorded():
     plane = torch.rand(21, 34, dtype=torch.float64)
-    grid = grid_of(21, 34, 8)
+    grid = grid_of(21, 34, CONFIG)
     assert (grid.cell_height, grid.cell_width, grid.cropped) == (2, 4, (5, 2))
     means, variances = cell_moments(plane, grid)
     cell = plane[2:4, 28:32]
@@ -159,15 +159,15 @@ def test_first_component_map_of_more_channels_than_pixels():
     flat = (flat - flat.mean(axis=1, keepdims=True)) / flat.std(axis=1, keepdims=True)
     expected = PCA(1, svd_solver="full").fit_transform(flat.T)[:, 0].reshape(6, 7)
     expected = (expected - expected.min()) / np.ptp(expected)
-    ours = first_component_map(FeatureMap(features)).numpy()
+    ours = FeatureMap(features).first_component.numpy()
     assert min(np.abs(ours - expected).max(), np.abs(1 - ours - expected).max()) < 1e-4
 
 
 def test_large_offsets_do_not_spoil_the_scores(scene):
     """A constant of 1000 standard deviations is removed exactly before squares are taken."""
     features = (scene(4)[0] * 64).round() / 64
-    near = FeatureMap(features[0]).zscored
-    far = FeatureMap(features[0] + 4096).zscored
+    near = FeatureMap(features[0]).tokens.at(torch.arange(768))
+    far = FeatureMap(features[0] + 4096).tokens.at(torch.arange(768))
     torch.testing.assert_close(near, far, rtol=1e-4, atol=1e-5)
 
 

@@ -175,12 +175,11 @@ def test_energy_map_is_the_gradient_that_edge_fidelity_sums() -> None:
     import torch
 
     from vfm_fusion.metrics.feature_map import FeatureMap
-    from vfm_fusion.metrics.principal import first_component_map
     from vfm_fusion.metrics.sobel import sobel_magnitude
 
     figure = energy_maps_figure([profiled()], results.LABELS, MetricConfig())
     features = torch.from_numpy(profiled().features["mini_dino"][4])
-    expected = sobel_magnitude(first_component_map(FeatureMap(features))).numpy()
+    expected = sobel_magnitude(FeatureMap(features).first_component).numpy()
     shown = [axes.images[0].get_array() for axes in figure.axes if axes.images]
     assert any(array.shape == expected.shape and np.allclose(array, expected) for array in shown)
 

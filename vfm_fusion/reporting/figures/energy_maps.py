@@ -10,11 +10,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.metrics.edge_fidelity import feature_gradient
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.image_edges import edge_regions
 from vfm_fusion.metrics.inputs import unit_range
-from vfm_fusion.metrics.principal import first_component_map
-from vfm_fusion.metrics.sobel import sobel_magnitude
 from vfm_fusion.reporting.figures.feature_grid import ProfiledImage, feature_grid, say_undefined
 from vfm_fusion.reporting.labels import EncoderLabels
 from vfm_fusion.reporting.style import styled
@@ -28,7 +27,7 @@ EDGE_COLOR = "#56B4E9"
 def energy_maps_figure(
     images: Sequence[ProfiledImage], labels: EncoderLabels, definition: MetricConfig
 ) -> Figure:
-    """Draws G, the Sobel magnitude of PCA-1, with the outline of the edge core A_in on top.
+    """Draws the gradient G that EC and NC count, with the outline of the edge core A_in on top.
 
     EC is the share of the drawn energy that lies inside the outlines.
 
@@ -49,7 +48,7 @@ def energy_maps_figure(
         if problem is not None or isinstance(regions, str):
             say_undefined(axes, str(problem))
             return
-        energy = sobel_magnitude(first_component_map(feature_map)).numpy()
+        energy = feature_gradient(feature_map, definition).numpy()
         axes.imshow(energy, cmap="magma", vmin=0, vmax=np.percentile(energy, PERCENTILE), aspect="auto")
         axes.contour(regions.core.numpy(), levels=[0.5], colors=EDGE_COLOR, linewidths=0.35)
 

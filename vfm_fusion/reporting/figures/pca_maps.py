@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vfm_fusion.metrics.feature_map import FeatureMap
-from vfm_fusion.metrics.principal import principal_scores
 from vfm_fusion.reporting.figures.feature_grid import ProfiledImage, feature_grid, say_undefined
 from vfm_fusion.reporting.labels import EncoderLabels
 from vfm_fusion.reporting.style import styled
@@ -50,9 +49,8 @@ def pca_colors(features: np.ndarray) -> np.ndarray | str:
     feature_map = FeatureMap(torch.from_numpy(np.ascontiguousarray(features)))
     if feature_map.reason is not None:
         return feature_map.reason
-    count = min(COMPONENTS, feature_map.channels, feature_map.pixels)
-    covariance = feature_map.covariance if feature_map.channels <= feature_map.pixels else None
-    scores = principal_scores(feature_map.zscored, count, covariance).numpy()  # (count, h*w)
+    count = min(COMPONENTS, features.shape[0], feature_map.pixels)
+    scores = feature_map.tokens.components(count).numpy()  # (count, h*w)
     colors = np.full((COMPONENTS, feature_map.pixels), 0.5, dtype=np.float32)
     largest = float(np.abs(scores).max())
     for channel, component in zip(colors, scores, strict=False):

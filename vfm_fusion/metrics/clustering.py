@@ -20,6 +20,11 @@ MIN_PIXELS = 8
 """Fewer pixels cannot be clustered meaningfully (released code)."""
 
 
+def drawn_pixels(pixels: int, limit: int, rng: np.random.Generator) -> np.ndarray:
+    """Returns the indices of all pixels, or of ``limit`` drawn without replacement where there are more."""
+    return np.arange(pixels) if pixels <= limit else rng.choice(pixels, limit, replace=False)
+
+
 def clustering_points(features: FeatureMap, config: MetricConfig, rng: np.random.Generator) -> Tensor:
     """Returns the points that are clustered.
 
@@ -35,14 +40,13 @@ def clustering_points(features: FeatureMap, config: MetricConfig, rng: np.random
     Returns:
         ``(n, dims)`` float32.
     """
+    drawn = torch.from_numpy(drawn_pixels(features.pixels, config.max_points, rng))
+    points = features.pixels_at(drawn.to(features.device))  # (C, n)
     covariance = None
     if features.pixels > config.max_points:
-        drawn = rng.choice(features.pixels, config.max_points, replace=False)
-        points = features.pixels_at(torch.from_numpy(drawn).to(features.device))  # (C, max_points)
         points = points - points.mean(dim=1, keepdim=True)
-    else:
-        points = features.pixels_at(torch.arange(features.pixels, device=features.device))  # (C, H*W)
-        covariance = features.tokens.covariance if features.tokens.channels <= features.pixels else None
+    elif features.tokens.channels <= features.pixels:
+        covariance = features.tokens.covariance
     channels, count = points.shape
     dims = min(config.pca_dims, channels, count - 1)
     if dims < channels:

@@ -27,14 +27,31 @@ TABLE_5 = {
 }
 
 
-def summary(sc: tuple[float, ...], ef: tuple[float, ...], strides: tuple[int, ...] = STRIDES) -> pd.DataFrame:
-    rows = [(s, "sc", v) for s, v in zip(strides, sc, strict=True)]
-    rows += [(s, "ef", v) for s, v in zip(strides, ef, strict=True)]
-    return pd.DataFrame(rows, columns=["stride", "score", "mean"])
+def summary(
+    sc: tuple[float, ...],
+    ef: tuple[float, ...],
+    null: dict[str, float] | None = None,
+    half: float = 0.01,
+    definition: str = "paper",
+) -> pd.DataFrame:
+    """A profile whose intervals reach ``half`` to both sides, with the same null at every stride."""
+    values = {"sc": sc, "ef": ef} | {score: (value,) * len(STRIDES) for score, value in (null or {}).items()}
+    rows = [
+        (definition, stride, score, value, value - half)
+        for score, means in values.items()
+        for stride, value in zip(STRIDES, means, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["definition", "stride", "score", "mean", "ci_low"])
 
 
 def chosen(profiles: dict, **settings: str) -> dict:
     return select({name: summary(*p) for name, p in profiles.items()}, "data", SelectionConfig(**settings))
+
+
+def against_nulls(sc_null: float, ef_null: float) -> dict:
+    """The paper's profiles, every encoder with the same nulls."""
+    nulls = {"sc_null": sc_null, "ef_null": ef_null}
+    return select({n: summary(*p, nulls) for n, p in TABLE_5.items()}, "data", SelectionConfig())
 
 
 def test_the_papers_profiles_give_the_papers_pair_and_stride() -> None:
@@ -67,7 +84,8 @@ def test_one_encoder_leading_in_both_is_said() -> None:
 def test_undefined_strides_are_left_out_and_kept_as_null() -> None:
     selection = chosen({"a": ((0.9, 0.9, NAN, NAN), (1, 1, 1, 1)), "b": ((0.1,) * 4, (2, 3, NAN, NAN))})
     assert selection["stride"] == 8
-    assert selection["strides"]["a"]["32"] == {"sc": None, "ef": 1.0}
+    scores = selection["strides"]["a"]["32"]
+    assert (scores["sc"], scores["sc_low"], scores["ef"]) == (None, None, 1.0)
 
 
 def test_encoders_are_ranked_on_the_strides_that_all_have() -> None:
@@ -84,6 +102,86 @@ def test_an_encoder_without_any_score_is_refused() -> None:
         chosen({"a": TABLE_5["SAM"], "b": ((NAN,) * 4, (1,) * 4)})
     with pytest.raises(SelectionError, match="two encoders"):
         chosen({"a": TABLE_5["SAM"]})
+
+
+def test_only_the_rows_of_the_chosen_definition_count() -> None:
+    swapped = dict(zip(TABLE_5, reversed(TABLE_5.values()), strict=True))
+    both = {
+        name: pd.concat([summary(*TABLE_5[name]), summary(*swapped[name], definition="calibrated")])
+        for name in TABLE_5
+    }
+    paper, ours = (select(both, "data", SelectionConfig(definition=name)) for name in ("paper", "calibrated"))
+    assert (paper["definition"], paper["master"], paper["auxiliary"]) == ("paper", "DINOv3", "SAM2")
+    assert (ours["definition"], ours["master"], ours["auxiliary"]) == ("calibrated", "SAM2", "DINOv3")
+    with pytest.raises(SelectionError, match="no profile by definition 'other', only by: calibrated, paper"):
+        select(both, "data", SelectionConfig(definition="other"))
+
+
+def test_a_choice_above_its_null_floor_gives_no_warning() -> None:
+    selection = against_nulls(0.2, 5.0)
+    assert selection["warnings"] == []
+    assert selection["strides"]["SAM2"]["16"] == {
+        "sc": 0.11,
+        "sc_low": pytest.approx(0.10),
+        "sc_null": 0.2,
+        "sc_ratio": pytest.approx(0.55),
+        "ef": 17.13,
+        "ef_low": pytest.approx(17.12),
+        "ef_null": 5.0,
+        "ef_ratio": pytest.approx(3.426),
+    }
+    said = " ".join(selection["reasons"])
+    assert "DINOv3's mean SC at OS 4, 8, 16, 32: 0.655 against 0.2" in said
+    assert "SAM2's EF at OS 16: 17.1 against 5" in said
+
+
+def test_nulls_above_the_scores_give_a_warning_for_each_number_and_the_same_choice() -> None:
+    selection = against_nulls(0.7, 20.0)
+    keys = ("master", "auxiliary", "stride", "reverse", "peaks", "ranks", "margins")
+    assert {key: selection[key] for key in keys} == {key: chosen(TABLE_5)[key] for key in keys}
+    assert selection["warnings"] == [
+        "The master's level does not clear its null: DINOv3's mean SC at OS 4, 8, 16, 32 is 0.655, the null "
+        "floor 0.7; the same features with their pixels in random order score no less.",
+        "The auxiliary's level does not clear its null: SAM2's mean EF at OS 4, 8, 16, 32 is 11.2, the null "
+        "floor 20; the same features with their pixels in random order score no less.",
+        "The peak that sets the stride does not clear its null: SAM2's EF at OS 16 is 17.1, the null floor "
+        "20; the same features with their pixels in random order score no less.",
+        "The peak of the other direction does not clear its null: DINOv3's EF at OS 32 is 5.88, the null "
+        "floor 20; the same features with their pixels in random order score no less.",
+    ]
+    assert selection["reasons"][-4:] == selection["warnings"]
+
+
+def test_an_interval_that_reaches_the_null_warns() -> None:
+    nulls = {"sc_null": 0.2, "ef_null": 12.0}
+    wide = {n: summary(*p, nulls, half=6.0 if n == "SAM2" else 0.01) for n, p in TABLE_5.items()}
+    selection = select(wide, "data", SelectionConfig())
+    peak = [warning for warning in selection["warnings"] if "peak that sets the stride" in warning]
+    assert peak == [
+        "The peak that sets the stride does not clear its null: SAM2's EF at OS 16 is 17.1, the null floor "
+        "12; its 95 % interval reaches down to 11.1, so the two are not told apart."
+    ]
+
+
+def test_a_null_that_is_not_positive_has_no_ratio() -> None:
+    selection = against_nulls(0.0, -0.1)
+    assert selection["strides"]["SAM2"]["16"]["ef_ratio"] is None
+    assert selection["warnings"] == []
+
+
+def test_without_nulls_it_is_said_that_there_is_no_floor() -> None:
+    selection = chosen(TABLE_5)
+    assert selection["warnings"] == []
+    assert any(reason.startswith("No null floor was computed") for reason in selection["reasons"])
+    assert selection["strides"]["SAM2"]["16"]["ef_null"] is None
+
+
+def test_an_undefined_null_is_named() -> None:
+    nulls = {"sc_null": NAN, "ef_null": 5.0}
+    tables = {n: summary(*p, nulls) for n, p in TABLE_5.items()}
+    selection = select(tables, "data", SelectionConfig())
+    assert "Undefined: the null of DINOv3's mean SC at OS 4, 8, 16, 32." in " ".join(selection["reasons"])
+    assert selection["warnings"] == []
 
 
 scores = st.tuples(*[st.floats(0, 1) for _ in STRIDES])

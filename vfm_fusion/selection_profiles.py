@@ -1,0 +1,123 @@
+"""The profiles that a selection looks at: one definition's SC and EF of every encoder, beside their nulls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from vfm_fusion.errors import SelectionError
+from vfm_fusion.selection_rule import SCORES, Score, shared_strides
+
+Scores = dict[str, float | None]
+"""``sc, sc_low, sc_null, sc_ratio, ef, ef_low, ef_null, ef_ratio``: mean, lower end of its interval, mean of
+the null and mean / null; None where undefined (the ratio also where the null is not positive)."""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One direction of a fusion.
+
+    Attributes:
+        master: encoder that provides the pyramid.
+        auxiliary: encoder that is injected.
+        stride: output stride s* at which it is injected.
+    """
+
+    master: str
+    auxiliary: str
+    stride: int
+
+
+@dataclass(frozen=True)
+class EncoderProfiles:
+    """Means over images of every encoder at every stride.
+
+    Attributes:
+        encoders: in alphabetical order.
+        strides: every profiled output stride, ascending.
+        scores: encoder -> stride -> scores.
+    """
+
+    encoders: tuple[str, ...]
+    strides: tuple[int, ...]
+    scores: Mapping[str, Mapping[int, Scores]]
+
+    def means(self, score: Score) -> NDArray[np.float64]:
+        """Returns ``(1, encoders, strides)``, NaN where undefined, as ``selection_rule`` takes them."""
+        nothing = dict.fromkeys(SCORES)
+        rows = [
+            [self.scores[encoder].get(stride, nothing)[score] for stride in self.strides]
+            for encoder in self.encoders
+        ]
+        return np.array([rows], dtype=np.float64)
+
+    def shared(self, score: Score) -> list[int]:
+        """Returns the strides at which the score is defined for every encoder."""
+        shared = shared_strides(self.means(score))[0]
+        return [stride for stride, defined in zip(self.strides, shared, strict=True) if defined]
+
+    def at(self, encoder: str, stride: int, key: str) -> float | None:
+        """Returns one value of an encoder's scores."""
+        return self.scores[encoder][stride][key]
+
+
+def encoder_profiles(summaries: Mapping[str, pd.DataFrame], definition: str) -> EncoderProfiles:
+    """Reads one definition out of profile summaries.
+
+    Args:
+        summaries: encoder -> columns ``definition, stride, score, mean, ci_low``.
+        definition: the one to read.
+
+    Raises:
+        SelectionError: an encoder lacks the definition or has no defined SC or EF at all, or there is no
+            stride at which all have one.
+    """
+    scores = {encoder: _scores(encoder, summaries[encoder], definition) for encoder in sorted(summaries)}
+    strides = tuple(sorted({stride for profile in scores.values() for stride in profile}))
+    profiles = EncoderProfiles(tuple(scores), strides, scores)
+    for score, name in SCORES.items():
+        if not profiles.shared(score):
+            raise SelectionError(
+                f"there is no stride at which {name} is defined for all of {', '.join(scores)}; "
+                "see the reasons in their profiles"
+            )
+    return profiles
+
+
+def _scores(encoder: str, table: pd.DataFrame, definition: str) -> dict[int, Scores]:
+    rows = table[table["definition"] == definition]
+    if rows.empty:
+        found = ", ".join(sorted(set(table["definition"]))) or "none"
+        raise SelectionError(
+            f"{encoder}: there is no profile by definition {definition!r}, only by: {found}; profile it again"
+        )
+    values = rows.set_index(["stride", "score"])
+    profile = {
+        stride: _scores_at(values, stride) for stride in sorted(int(s) for s in rows["stride"].unique())
+    }
+    for score, name in SCORES.items():
+        if all(scores[score] is None for scores in profile.values()):
+            raise SelectionError(
+                f"{encoder}: {name} is undefined at every stride, so the encoder cannot be ranked; see the "
+                "reasons in its profile (a finer map or a smaller metrics.definitions.*.grid may help)"
+            )
+    return profile
+
+
+def _scores_at(values: pd.DataFrame, stride: int) -> Scores:
+    scores: Scores = {}
+    for score in SCORES:
+        mean, low = (_defined(values[column].get((stride, score))) for column in ("mean", "ci_low"))
+        null = _defined(values["mean"].get((stride, f"{score}_null")))
+        ratio = mean / null if mean is not None and null is not None and null > 0 else None
+        scores |= {score: mean, f"{score}_low": low, f"{score}_null": null, f"{score}_ratio": ratio}
+    return scores
+
+
+def _defined(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -17,7 +17,7 @@ class Column:
 
     A cell of a numeric column is its value rounded to ``digits``. A missing value (NaN, None) prints an em
     dash with a footnote that holds its reason; an empty string (not applicable) prints nothing. Columns named
-    by ``spread``, ``interval``, ``detail``, ``reason`` and ``underline`` belong to the same frame.
+    by ``spread``, ``interval``, ``detail``, ``below``, ``reason`` and ``underline`` belong to the same frame.
 
     Attributes:
         key: column of the frame.
@@ -28,6 +28,7 @@ class Column:
         spread: column with the standard deviation, shown as a plus/minus detail; NaN shows nothing.
         interval: columns with the lower and upper end of an interval, shown as a detail; NaN shows nothing.
         detail: column with text that is shown below the cell's own text.
+        below: column with text that is shown below a number and its interval; empty shows nothing.
         reason: column that says why a value is missing.
         underline: boolean column; true underlines the cell.
     """
@@ -40,6 +41,7 @@ class Column:
     spread: str = ""
     interval: tuple[str, str] | None = None
     detail: str = ""
+    below: str = ""
     reason: str = ""
     underline: str = ""
 
@@ -74,7 +76,8 @@ class Table:
         sections: shown rows, top to bottom.
         notes: lines below the table.
         problems: what is missing (runs, seeds); empty when the table is complete.
-        best_in: whether the best value is sought down each ``column`` or along each ``row``.
+        best_in: whether the best value is sought down each ``column``, down the column's part in each
+            ``section``, or along each ``row``.
     """
 
     name: str
@@ -84,7 +87,7 @@ class Table:
     sections: tuple[Section, ...]
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
-    best_in: Literal["column", "row"] = "column"
+    best_in: Literal["column", "section", "row"] = "column"
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,7 @@ class Cell:
     Attributes:
         text: the value.
         detail: interval, standard deviation or second line; empty for none.
+        below: line below the detail; empty for none.
         numeric: whether the value is a number (or stands for one).
         bold: best value.
         underline: marked value.
@@ -102,6 +106,7 @@ class Cell:
 
     text: str
     detail: str = ""
+    below: str = ""
     numeric: bool = False
     bold: bool = False
     underline: bool = False
@@ -205,7 +210,8 @@ def _cell(
         detail = str(row[column.detail]) if column.detail else ""
         return Cell(str(value), detail=detail, underline=underline)
     text = number(value, column.digits)
-    return Cell(text, _number_detail(column, row), numeric=True, bold=best, underline=underline)
+    below = str(row[column.below]) if column.below else ""
+    return Cell(text, _number_detail(column, row), below, numeric=True, bold=best, underline=underline)
 
 
 def _number_detail(column: Column, row: pd.Series[Any]) -> str:
@@ -236,8 +242,8 @@ def _best_cells(table: Table) -> set[tuple[int, int, str]]:
                     continue
                 value = round(float(row[column.key]), column.digits)
                 score = value if column.best == "max" else -value
-                contest = column.key if table.best_in == "column" else (index, line)
-                competitors.setdefault(contest, []).append((score, (index, line, column.key)))
+                contests = {"column": column.key, "section": (index, column.key), "row": (index, line)}
+                competitors.setdefault(contests[table.best_in], []).append((score, (index, line, column.key)))
     best: set[tuple[int, int, str]] = set()
     for entries in competitors.values():
         top = max(score for score, _ in entries)

@@ -176,6 +176,28 @@ def test_best_in_row() -> None:
     assert [[cell.bold for cell in row] for row in layout.sections[0][1]] == [[False, True], [True, False]]
 
 
+def test_best_in_each_section() -> None:
+    frames = [pd.DataFrame({"a": values}) for values in ([1.0, 2.0], [9.0, 8.0])]
+    sections = tuple(Section(str(index), frame) for index, frame in enumerate(frames))
+    layout = lay_out(
+        table(columns=(Column("a", "A", digits=0, best="max"),), sections=sections, best_in="section")
+    )
+    assert [[row[0].bold for row in rows] for _, rows in layout.sections] == [[False, True], [True, False]]
+
+
+def test_a_line_below_the_interval_in_every_format() -> None:
+    frame = pd.DataFrame({"a": [1.0, 2.0], "low": [0.5, 1.5], "high": [1.5, 2.5], "null": ["null 0.1", ""]})
+    column = Column("a", "A", digits=1, interval=("low", "high"), below="null")
+    shown = table(columns=(column,), sections=(Section("", frame),))
+    assert "| 1.0 [0.5, 1.5]<br>null 0.1 |\n| 2.0 [1.5, 2.5] |\n" in to_markdown(shown)
+    assert (
+        "1.0 \\\\\n{\\scriptsize {[}0.5, 1.5]} \\\\\n{\\scriptsize null 0.1} \\\\\n"
+        "2.0 \\\\\n{\\scriptsize {[}1.5, 2.5]} \\\\\n\\bottomrule"
+    ) in to_latex(shown)
+    assert '<td class="n">1.0<small>[0.5, 1.5]</small><small>null 0.1</small></td>' in to_html(shown)
+    assert '<td class="n">2.0<small>[1.5, 2.5]</small></td>' in to_html(shown)
+
+
 def test_problems_are_marked_in_every_format() -> None:
     incomplete = table(problems=("run 'x' lacks seed 2",))
     assert "**Incomplete:** run 'x' lacks seed 2." in to_markdown(incomplete)
@@ -192,6 +214,7 @@ def test_problems_are_marked_in_every_format() -> None:
         ("\\{x}^~", r"\textbackslash{}\{x\}\textasciicircum{}\textasciitilde{}"),
         ("a & b # $1", r"a \& b \# \$1"),
         ("−1 ± 2", r"$-$1 $\pm$ 2"),
+        ("null 9.1 †", r"null 9.1 $\dagger$"),
     ],
 )
 def test_latex_escaping(plain: str, latex: str) -> None:
@@ -205,7 +228,13 @@ def test_latex_escaping_leaves_no_active_character(text: str) -> None:
         escaped = escaped.replace(command, "")
     for command in (r"\textgreater{}", r"\textbar{}", r"$\times$", r"$\geq$", r"$\leq$", r"$\to$", "{[}"):
         escaped = escaped.replace(command, "")
-    for command in (r"$\pm$", r"$\cdot$", "$-$", *[f"\\{character}" for character in "{}$&#_%"]):
+    for command in (
+        r"$\pm$",
+        r"$\cdot$",
+        r"$\dagger$",
+        "$-$",
+        *[f"\\{character}" for character in "{}$&#_%"],
+    ):
         escaped = escaped.replace(command, "")
     assert not set(escaped) & set("\\{}$&#_%~^<>|")
 

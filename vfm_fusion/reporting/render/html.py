@@ -79,6 +79,8 @@ def _value(cell: Cell) -> str:
         text += f"<sup>{cell.mark}</sup>"
     if cell.detail:
         text += f"<small>{escape(cell.detail)}</small>"
+    if cell.below:
+        text += f"<small>{escape(cell.below)}</small>"
     return f"<td{_class(cell.numeric)}>{text}</td>"
 
 

@@ -28,6 +28,7 @@ _SPECIAL = {
     "—": "---",
     "–": "--",
     "·": r"$\cdot$",
+    "†": r"$\dagger$",
 }
 
 
@@ -43,7 +44,8 @@ def escape(text: str) -> str:
 def to_latex(table: Table) -> str:
     """Renders a ``table*`` float for two-column papers; needs only the package ``booktabs``.
 
-    A cell's detail (interval, standard deviation, pretraining) is set small on a line of its own below it.
+    A cell's detail (interval, standard deviation, pretraining) and what is below that are set small on lines
+    of their own.
     """
     layout = lay_out(table)
     alignment = "".join("l" if column.digits is None else "c" for column in table.columns)
@@ -88,8 +90,9 @@ def _body(layout: Layout, width: int) -> list[str]:
             lines.append(rf"\multicolumn{{{width}}}{{@{{}}l}}{{\textit{{{escape(title)}}}}} \\")
         for cells in rows:
             lines.append(" & ".join(_value(cell) for cell in cells) + r" \\")
-            if any(cell.detail for cell in cells):
-                lines.append(" & ".join(_detail(cell) for cell in cells) + r" \\")
+            for small in ([cell.detail for cell in cells], [cell.below for cell in cells]):
+                if any(small):
+                    lines.append(" & ".join(_small(text) for text in small) + r" \\")
     return lines
 
 
@@ -102,8 +105,8 @@ def _value(cell: Cell) -> str:
     return text + (rf"\textsuperscript{{{cell.mark}}}" if cell.mark else "")
 
 
-def _detail(cell: Cell) -> str:
-    return rf"{{\scriptsize {escape(cell.detail)}}}" if cell.detail else ""
+def _small(text: str) -> str:
+    return rf"{{\scriptsize {escape(text)}}}" if text else ""
 
 
 def _notes(table: Table, layout: Layout) -> list[str]:

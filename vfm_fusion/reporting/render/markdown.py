@@ -48,4 +48,6 @@ def _value(cell: Cell) -> str:
         text += f"<sup>{cell.mark}</sup>"
     if cell.detail:
         text += (" " if cell.numeric else "<br>") + escape(cell.detail)
+    if cell.below:
+        text += "<br>" + escape(cell.below)
     return text

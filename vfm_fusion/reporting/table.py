@@ -16,7 +16,7 @@ class Column:
     """How one column of a section's frame is shown.
 
     A cell of a numeric column is its value rounded to ``digits``. A missing value (NaN, None) prints an em
-    dash with a footnote that holds its reason; an empty string (not applicable) prints nothing. Columns named
+    dash with a footnote that holds its reason; text is shown as it is (empty: not applicable). Columns named
     by ``spread``, ``interval``, ``detail``, ``below``, ``reason`` and ``underline`` belong to the same frame.
 
     Attributes:
@@ -206,7 +206,7 @@ def _cell(
             )
         mark = marks.setdefault(reason, footnote_mark(len(marks)))
         return Cell(MISSING, numeric=numeric, underline=underline, mark=mark)
-    if column.digits is None or value == "":
+    if column.digits is None or isinstance(value, str):
         detail = str(row[column.detail]) if column.detail else ""
         return Cell(str(value), detail=detail, underline=underline)
     text = number(value, column.digits)

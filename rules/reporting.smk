@@ -4,6 +4,7 @@ SUMMARIES = collect(
     rules.profile_encoder.output.summary, encoder=CONFIG.encoders, dataset=DATASET
 )
 SELECTION = collect(rules.select_pair.output.selection, dataset=DATASET)
+STABILITY = collect(rules.assess_stability.output.stability, dataset=DATASET)
 PUBLISHED = (
     "resources/published/metric_guided_fusion.csv" if CONFIG.reporting.published else []
 )
@@ -65,6 +66,7 @@ rule table_profiles:
 rule text_selection:
     input:
         selection=SELECTION,
+        stability=STABILITY,
     output:
         md=f"{RESULTS}/tables/selection.md",
         html=reported(
@@ -89,6 +91,35 @@ rule text_selection:
         "Text: why this pair and stride"
     script:
         "../workflow_scripts/text_selection.py"
+
+
+rule table_stability:
+    input:
+        stability=STABILITY,
+    output:
+        **table("stability"),
+        html=reported(
+            f"{RESULTS}/tables/stability.html",
+            "table_stability",
+            "2. Selection",
+            "Stability",
+        ),
+    log:
+        f"{RESULTS}/logs/table_stability.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_stability.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical(encoder_names()),
+        code=fingerprint("table_stability.py"),
+    message:
+        "Table: how often other images give the same pair and stride"
+    script:
+        "../workflow_scripts/table_stability.py"
 
 
 rule table_main_results:
@@ -169,6 +200,7 @@ rule table_runtime:
             rules.profile_encoder.benchmark, encoder=CONFIG.encoders, dataset=DATASET
         ),
         select_pair=collect(rules.select_pair.benchmark, dataset=DATASET),
+        assess_stability=collect(rules.assess_stability.benchmark, dataset=DATASET),
         train=collect(rules.train.benchmark, run=CONFIG.runs, seed=SEEDS),
         evaluate=collect(rules.evaluate.benchmark, run=CONFIG.runs, seed=SEEDS),
     output:
@@ -254,6 +286,35 @@ rule figure_sc_ef_plane:
         "Figure: the encoders in the SC-EF plane"
     script:
         "../workflow_scripts/figure_sc_ef_plane.py"
+
+
+rule figure_stability:
+    input:
+        stability=STABILITY,
+    output:
+        pdf=figure("stability"),
+        png=reported(
+            f"{RESULTS}/figures/stability.png",
+            "figure_stability",
+            "2. Selection",
+            "Against images",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_stability.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_stability.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical({"dpi": CONFIG.reporting.dpi}),
+        code=fingerprint("figure_stability.py"),
+    message:
+        "Figure: stability of the choice against the number of images"
+    script:
+        "../workflow_scripts/figure_stability.py"
 
 
 rule figure_feature_maps:
@@ -382,6 +443,7 @@ rule tables:
     input:
         rules.table_profiles.output,
         rules.text_selection.output,
+        rules.table_stability.output,
         rules.table_main_results.output,
         rules.table_per_class.output,
         rules.table_runtime.output,
@@ -393,6 +455,7 @@ rule figures:
     input:
         rules.figure_profiles.output,
         rules.figure_sc_ef_plane.output,
+        rules.figure_stability.output,
         rules.figure_feature_maps.output,
         rules.figure_qualitative.output,
         rules.figure_training_curves.output,

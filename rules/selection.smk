@@ -1,4 +1,4 @@
-# Master, auxiliary and injection stride from the profiles.
+# Master, auxiliary and injection stride from the profiles, and how stable that choice is.
 
 
 rule select_pair:
@@ -31,6 +31,40 @@ rule select_pair:
         "Select master, auxiliary and injection stride on {wildcards.dataset}"
     script:
         "../workflow_scripts/select_pair.py"
+
+
+rule assess_stability:
+    input:
+        scores=collect(
+            rules.profile_encoder.output.scores,
+            encoder=CONFIG.encoders,
+            allow_missing=True,
+        ),
+        selection=rules.select_pair.output.selection,
+    output:
+        stability=f"{RESULTS}/selection/{{dataset}}/stability.json",
+    log:
+        f"{RESULTS}/logs/assess_stability/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/assess_stability/{{dataset}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical(
+            {
+                "encoders": list(CONFIG.encoders),
+                "draws": CONFIG.metrics.bootstrap,
+                "seed": CONFIG.metrics.seed,
+            }
+        ),
+        code=fingerprint("assess_stability.py"),
+    message:
+        "Repeat the selection on other draws of the images of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/assess_stability.py"
 
 
 rule select:

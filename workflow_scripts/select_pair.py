@@ -19,5 +19,5 @@ with rule_log(snakemake.log[0], snakemake.threads) as log:
     settings = SelectionConfig.model_validate_json(json.dumps(config["selection"]))
     selection = select(summaries, snakemake.wildcards.dataset, settings)
     for reason in selection["reasons"]:
-        log.info(reason)
+        (log.warning if reason in selection["warnings"] else log.info)(reason)
     write_json(Path(snakemake.output.selection), selection)

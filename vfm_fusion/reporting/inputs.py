@@ -11,14 +11,20 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 
-PROFILE_COLUMNS = ("stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason")
+PROFILE_COLUMNS = (
+    *("definition", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"),
+)
 EVALUATION_KEYS = (
     *("run", "seed", "dataset", "task", "images", "master", "auxiliary", "stride", "operator"),
     *("metrics", "reasons", "per_class", "parameters"),
 )
 SELECTION_KEYS = (
-    *("dataset", "task", "stride_by", "master", "auxiliary", "stride", "reverse"),
-    *("ranks", "strides", "margins", "reasons"),
+    *("dataset", "definition", "task", "stride_by", "master", "auxiliary", "stride", "reverse"),
+    *("ranks", "strides", "margins", "reasons", "warnings"),
+)
+STABILITY_KEYS = (
+    *("dataset", "definition", "task", "stride_by", "master", "auxiliary", "stride"),
+    *("images", "repetitions"),
 )
 
 
@@ -29,16 +35,31 @@ def read_profiles(files: Mapping[str, Path]) -> pd.DataFrame:
         files: encoder key to its summary.
 
     Returns:
-        One row per encoder x stride x score: ``encoder`` and ``PROFILE_COLUMNS``. ``images`` counts the ones
-        behind the mean, ``undefined`` the others; ``mean``, ``ci_low`` and ``ci_high`` are NaN where no image
-        is left, and ``reason`` then says why.
+        One row per encoder x definition x stride x score: ``encoder`` and ``PROFILE_COLUMNS``. ``images``
+        counts the ones behind the mean, ``undefined`` the others; ``mean``, ``ci_low`` and ``ci_high`` are
+        NaN where no image is left, and ``reason`` then says why.
 
     Raises:
-        ReportingError: no file, a missing column, another encoder's file, or a stride and score twice.
+        ReportingError: no file, a missing column, another encoder's file, or a row twice.
     """
     if not files:
         raise ReportingError("no profile summary was given; at least one encoder must be profiled")
     return pd.concat([_read_profile(encoder, path) for encoder, path in files.items()], ignore_index=True)
+
+
+def definitions_in_order(profiles: pd.DataFrame, selection: Mapping[str, Any]) -> list[str]:
+    """Returns the metric definitions of joined profiles: the one that pairs the encoders, then the others.
+
+    Raises:
+        ReportingError: there is no profile by the selection's definition.
+    """
+    computed = list(profiles["definition"].unique())
+    first = selection["definition"]
+    if first not in computed:
+        raise ReportingError(
+            f"the selection rests on definition {first!r}, but there are profiles by: {', '.join(computed)}"
+        )
+    return [first, *(name for name in computed if name != first)]
 
 
 def _read_profile(encoder: str, path: Path) -> pd.DataFrame:
@@ -49,9 +70,10 @@ def _read_profile(encoder: str, path: Path) -> pd.DataFrame:
     if "encoder" in frame and set(frame["encoder"]) != {encoder}:
         found = sorted(set(frame["encoder"]))
         raise ReportingError(f"{path}: expected the profile of {encoder!r}, found {found}")
-    twice = frame[frame.duplicated(["stride", "score"])]
+    key = ["definition", "stride", "score"]
+    twice = frame[frame.duplicated(key)]
     if len(twice):
-        first = twice[["stride", "score"]].iloc[0].to_dict()
+        first = twice[key].iloc[0].to_dict()
         raise ReportingError(f"{path}: {first} occurs twice; profile the encoder again")
     frame = frame[list(PROFILE_COLUMNS)]
     frame.insert(0, "encoder", encoder)
@@ -65,6 +87,11 @@ def read_selection(path: Path) -> dict[str, Any]:
         ReportingError: the file is not a JSON object with the keys of a selection.
     """
     return _read_json(path, SELECTION_KEYS)
+
+
+def read_stability(path: Path) -> dict[str, Any]:
+    """Reads ``stability.json``; see :func:`read_selection` for the error."""
+    return _read_json(path, STABILITY_KEYS)
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:

@@ -13,35 +13,72 @@ from vfm_fusion.reporting.render.markdown import escape as escape_markdown
 TITLE = "Why this pair"
 
 
-def selection_markdown(selection: Mapping[str, Any], labels: EncoderLabels) -> str:
-    """Renders a parsed ``selection.json`` as Markdown.
+def selection_markdown(
+    selection: Mapping[str, Any], stability: Mapping[str, Any], labels: EncoderLabels
+) -> str:
+    """Renders a parsed ``selection.json`` as Markdown, with a sentence from its ``stability.json``.
 
     Raises:
         ReportingError: a chosen encoder has no label.
     """
     roles = [f"- **{name}:** {escape_markdown(value)}" for name, value in _roles(selection, labels)]
     reasons = [
-        f"{index}. {escape_markdown(reason)}" for index, reason in enumerate(selection["reasons"], start=1)
+        f"{index}. {escape_markdown(reason)}"
+        for index, reason in enumerate(_reasons(selection, stability), start=1)
     ]
-    return "\n".join([f"## {TITLE}", "", *roles, "", *reasons]) + "\n"
+    warnings = [f"\n**Warning:** {escape_markdown(warning)}" for warning in selection["warnings"]]
+    return "\n".join([f"## {TITLE}", "", *roles, "", *reasons, *warnings]) + "\n"
 
 
-def selection_html(selection: Mapping[str, Any], labels: EncoderLabels) -> str:
-    """Renders a parsed ``selection.json`` as a standalone page.
+def selection_html(selection: Mapping[str, Any], stability: Mapping[str, Any], labels: EncoderLabels) -> str:
+    """Renders the same as a standalone page.
 
     Raises:
         ReportingError: a chosen encoder has no label.
     """
     roles = [f"<p><b>{escape(name)}:</b> {escape(value)}</p>" for name, value in _roles(selection, labels)]
-    reasons = [f"<li>{escape(reason)}</li>" for reason in selection["reasons"]]
-    lines = [f"<h2>{TITLE}</h2>", *roles, "<ol>", *reasons, "</ol>"]
+    reasons = [f"<li>{escape(reason)}</li>" for reason in _reasons(selection, stability)]
+    warnings = [f'<p class="problem">Warning: {escape(text)}</p>' for text in selection["warnings"]]
+    lines = [f"<h2>{TITLE}</h2>", *roles, "<ol>", *reasons, "</ol>", *warnings]
     return page(TITLE, "\n".join(lines) + "\n")
+
+
+def stability_sentence(stability: Mapping[str, Any]) -> str:
+    """Says how often resampled images give the same choice.
+
+    Args:
+        stability: parsed ``stability.json``, see :func:`vfm_fusion.selection_stability.assess_stability`.
+    """
+    resamples = next(r for r in stability["repetitions"] if r["kind"] == "resamples")
+    if resamples["reason"]:
+        return f"How stable the choice is was not found out: {resamples['reason']}."
+    agreement = {part: _percent(share) for part, share in resamples["agreement"].items()}
+    return (
+        f"In {agreement['pair_and_stride']} of {resamples['draws']} resamples of the {stability['images']} "
+        f"images the same pair and stride are chosen (master {agreement['master']}, auxiliary "
+        f"{agreement['auxiliary']}, stride {agreement['stride']})."
+    )
+
+
+def _percent(share: float) -> str:
+    """Rounds to whole percents, but never to none or all of what is not."""
+    if 0 < share < 0.005:
+        return "less than 1 %"
+    if 0.995 <= share < 1:
+        return "more than 99 %"
+    return f"{100 * share:.0f} %"
+
+
+def _reasons(selection: Mapping[str, Any], stability: Mapping[str, Any]) -> list[str]:
+    plain = [reason for reason in selection["reasons"] if reason not in selection["warnings"]]
+    return [*plain, stability_sentence(stability)]
 
 
 def _roles(selection: Mapping[str, Any], labels: EncoderLabels) -> list[tuple[str, str]]:
     reverse = selection["reverse"]
     return [
         ("Data set and task", f"{selection['dataset']}, {selection['task']}"),
+        ("Metric definition", selection["definition"]),
         ("Master", full_label(labels, selection["master"])),
         ("Auxiliary", full_label(labels, selection["auxiliary"])),
         ("Injection stride", f"OS {selection['stride']} (peak {selection['stride_by'].upper()})"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -17,27 +18,37 @@ LABELS = {
 }
 LEVELS = {"mini_dino": (0.70, 2.0), "mini_sam": (0.45, 11.0), "swin": (0.62, 4.0)}
 RUNS = {"swin_ft": "Swin", "dino_ft": "DINO", "sam_fz": "SAM2_tiny", "fused": "Ours-D3S2"}
+WARNING = "The master's level does not clear its null: 0.3 < 0.4."
 CLASSES = (("sky", False), ("road", False), ("person", True), ("rider", True), ("car", True), ("bus", True))
 
 
+SCORES = ("sfc", "scs", "sc", "ec", "nc", "fc", "sp", "ef", "sc_null", "ef_null")
+NULLS = {"sc_null": 0.4, "ef_null": 3.0}
+
+
 def write_profiles(folder: Path, seed: int = 0, images: int = 80) -> dict[str, Path]:
-    """Writes one profile summary per encoder; SC of ``swin`` is undefined at OS 32."""
+    """Writes one profile summary per encoder; SC of ``swin`` is undefined at OS 32.
+
+    The definition ``calibrated`` gives half of every score of ``paper``, and nulls of zero.
+    """
     rng = np.random.default_rng(seed)
     paths = {}
     for encoder, (sc, ef) in LEVELS.items():
         rows = []
-        for index, stride in enumerate(STRIDES):
-            for score in ("sfc", "scs", "sc", "ec", "nc", "fc", "sp", "ef"):
-                peak = 1.6 if encoder == "mini_sam" and stride == 16 else 1.0
-                mean = ef * peak * (1 + 0.2 * index) if score == "ef" else sc * (1 - 0.08 * index)
-                half = mean * rng.uniform(0.02, 0.06)
-                row = {"stride": stride, "score": score, "mean": mean}
-                row |= {"ci_low": mean - half, "ci_high": mean + half, "images": images}
-                row |= {"undefined": 0, "reason": None}
-                if encoder == "swin" and score == "sc" and stride == 32:
-                    row |= dict.fromkeys(("mean", "ci_low", "ci_high"), float("nan"))
-                    row |= {"images": 0, "undefined": images, "reason": "grid_too_fine"}
-                rows.append(row)
+        for definition, index, score in itertools.product(("paper", "calibrated"), range(4), SCORES):
+            peak = 1.6 if encoder == "mini_sam" and STRIDES[index] == 16 else 1.0
+            mean = ef * peak * (1 + 0.2 * index) if score == "ef" else sc * (1 - 0.08 * index)
+            mean = NULLS.get(score, mean)
+            if definition == "calibrated":
+                mean = 0.0 if score in NULLS else mean / 2
+            half = mean * rng.uniform(0.02, 0.06)
+            row = {"definition": definition, "stride": STRIDES[index], "score": score, "mean": mean}
+            row |= {"ci_low": mean - half, "ci_high": mean + half, "images": images}
+            row |= {"undefined": 0, "reason": None}
+            if encoder == "swin" and score == "sc" and STRIDES[index] == 32:
+                row |= dict.fromkeys(("mean", "ci_low", "ci_high"), float("nan"))
+                row |= {"images": 0, "undefined": images, "reason": "grid_too_fine"}
+            rows.append(row)
         path = folder / f"{encoder}.parquet"
         pd.DataFrame(rows).to_parquet(path)
         paths[encoder] = path
@@ -49,6 +60,7 @@ def write_selection(folder: Path) -> Path:
     levels = {"sc": {e: v[0] for e, v in LEVELS.items()}, "ef": {e: v[1] for e, v in LEVELS.items()}}
     selection = {
         "dataset": "miniscapes",
+        "definition": "paper",
         "task": "semantic",
         "stride_by": "ef",
         "master": "mini_dino",
@@ -61,10 +73,57 @@ def write_selection(folder: Path) -> Path:
         },
         "strides": {e: {str(s): {"sc": v[0], "ef": v[1]} for s in STRIDES} for e, v in LEVELS.items()},
         "margins": {"master": 0.08, "auxiliary": 7.0, "stride": 3.1},
-        "reasons": ["mini_dino leads with a mean SC of 0.7 (swin 0.62).", "EF < 12 & > 1 at OS=16."],
+        "reasons": ["mini_dino leads with a mean SC of 0.7 (swin 0.62).", "EF < 12 & > 1 at OS=16.", WARNING],
+        "warnings": [WARNING],
     }
     path = folder / "selection.json"
     path.write_text(json.dumps(selection), encoding="utf-8")
+    return path
+
+
+def stability(images: int = 80) -> dict[str, Any]:
+    """Builds the stability of the same pair: resamples, and subsets that agree more with more images."""
+
+    def repetition(kind: str, size: int, master: float, stride: float) -> dict[str, Any]:
+        pair = {"master": "mini_dino", "auxiliary": "mini_sam"}
+        outcomes = [
+            pair | {"stride": 16, "share": stride},
+            pair | {"stride": 32, "share": round(master - stride, 9)},
+            {"master": "swin", "auxiliary": "mini_sam", "stride": 16, "share": round(1 - master, 9)},
+        ]
+        agreement = {"master": master, "auxiliary": 1.0, "pair": master}
+        agreement |= {"stride": round(1 - master + stride, 9), "pair_and_stride": stride}
+        known = images > 1
+        return {
+            "kind": kind,
+            "images": size,
+            "draws": 1000,
+            "agreement": agreement if known else dict.fromkeys(agreement),
+            "outcomes": outcomes,
+            "reason": None if known else "there is one image",
+        }
+
+    sizes = [size for size in (2, 4, 8, 16, 32, 64) if size < images]
+    return {
+        "dataset": "miniscapes",
+        "definition": "paper",
+        "task": "semantic",
+        "stride_by": "ef",
+        "master": "mini_dino",
+        "auxiliary": "mini_sam",
+        "stride": 16,
+        "images": images,
+        "repetitions": [
+            repetition("resamples", images, 0.95, 0.93),
+            *(repetition("subsets", size, 1 - 0.5 / size, 1 - 0.9 / size) for size in sizes),
+        ],
+    }
+
+
+def write_stability(folder: Path, images: int = 80) -> Path:
+    """Writes ``stability.json``."""
+    path = folder / "stability.json"
+    path.write_text(json.dumps(stability(images)), encoding="utf-8")
     return path
 
 

@@ -23,8 +23,10 @@ from vfm_fusion.reporting.figures.pca_maps import pca_colors, pca_maps_figure
 from vfm_fusion.reporting.figures.profiles import profiles_figure
 from vfm_fusion.reporting.figures.qualitative import Scene, Segmentation, paint, qualitative_figure
 from vfm_fusion.reporting.figures.sc_ef_plane import sc_ef_plane_figure
+from vfm_fusion.reporting.figures.stability import stability_figure
 from vfm_fusion.reporting.figures.training_curves import Curve, training_curves_figure
 from vfm_fusion.reporting.style import COLUMN_WIDTH, PAGE_WIDTH, series_styles
+from vfm_fusion.reporting.tables.stability import TITLES
 
 CATEGORIES = (
     Category(0, "road", False, (128, 64, 128)),
@@ -72,17 +74,53 @@ def curve(run: str, seed: int) -> Curve:
 class TestProfiles:
     def test_lines_and_bars_are_the_profiles(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
         figure = profiles_figure(profiles, results.LABELS, selection)
-        for axes, score in zip(figure.axes, ("sc", "ef"), strict=True):
+        panels = [(name, score) for name in ("paper", "calibrated") for score in ("sc", "ef")]
+        for axes, (definition, score) in zip(figure.axes, panels, strict=True):
+            assert axes.get_title(loc="left") == f"definition '{definition}'"
             for container, encoder in zip(axes.containers, results.LABELS, strict=True):
-                rows = profiles[(profiles["encoder"] == encoder) & (profiles["score"] == score)]
+                own = (profiles["definition"] == definition) & (profiles["encoder"] == encoder)
+                rows = profiles[own & (profiles["score"] == score)]
                 line, _, (bars,) = container.lines
                 np.testing.assert_allclose(line.get_ydata(), rows["mean"])
                 np.testing.assert_allclose(line.get_xdata(), rows["stride"], rtol=0.05)
                 ends = np.array([segment[:, 1] for segment in bars.get_segments() if len(segment)])
                 defined = rows.dropna(subset=["mean"])
                 np.testing.assert_allclose(ends, defined[["ci_low", "ci_high"]])
-            assert [tick.get_text() for tick in axes.get_xticklabels()] == ["4", "8", "16", "32"]
             assert axes.get_xscale() == "log"
+        for axes in figure.axes[2:]:
+            assert [tick.get_text() for tick in axes.get_xticklabels()] == ["4", "8", "16", "32"]
+
+    def test_null_floors_are_dashed_in_the_encoders_colour(
+        self, profiles: pd.DataFrame, selection: dict[str, Any]
+    ) -> None:
+        figure = profiles_figure(profiles, results.LABELS, selection)
+        looks = series_styles(list(results.LABELS))
+        for axes, level in zip(figure.axes, (0.4, 3.0, 0.0, 0.0), strict=True):
+            dashed = [line for line in axes.lines if line.is_dashed()]
+            assert [line.get_color() for line in dashed] == [look.color for look in looks.values()]
+            for line in dashed:
+                np.testing.assert_allclose(line.get_ydata(), level)
+                low, high = axes.get_ylim()
+                assert low < level < high
+        name = "null floor (pixels in random order)"
+        assert [text.get_text() for text in figure.legends[0].get_texts()].count(name) == 1
+        without = profiles[~profiles["score"].isin(list(results.NULLS))]
+        assert name not in texts(profiles_figure(without, results.LABELS, selection))
+
+    def test_ring_is_on_the_definition_that_chose(
+        self, profiles: pd.DataFrame, selection: dict[str, Any]
+    ) -> None:
+        for definition, level in (("paper", 24.64), ("calibrated", 12.32)):
+            figure = profiles_figure(profiles, results.LABELS, selection | {"definition": definition})
+            rings = [
+                (index, line)
+                for index, axes in enumerate(figure.axes)
+                for line in axes.lines
+                if line.get_markersize() == 11
+            ]
+            ((panel, ring),) = rings
+            assert panel == 1
+            assert ring.get_ydata()[0] == pytest.approx(level)
 
     def test_legend_names_pretraining_and_images(
         self, profiles: pd.DataFrame, selection: dict[str, Any]
@@ -93,12 +131,36 @@ class TestProfiles:
         assert "injected at OS 16" in shown
 
 
+def by_paper(profiles: pd.DataFrame) -> pd.Series:
+    rows = profiles[profiles["definition"] == "paper"]
+    return rows.set_index(["encoder", "stride", "score"])["mean"]
+
+
+class TestStability:
+    def test_lines_are_subsets_and_hollow_points_are_resamples(self) -> None:
+        stability = results.stability()
+        axes = stability_figure(stability).axes[0]
+        lines = [line for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 6]
+        hollow = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
+        resamples, *subsets = stability["repetitions"]
+        for part, line, point in zip(TITLES, lines, hollow, strict=True):
+            np.testing.assert_allclose(line.get_ydata(), [100 * r["agreement"][part] for r in subsets])
+            np.testing.assert_allclose(point.get_ydata(), [100 * resamples["agreement"][part]])
+        ticks = [tick.get_text() for tick in axes.get_xticklabels()]
+        assert ticks == ["2", "4", "8", "16", "32", "64", "80\nresampled"]
+
+    def test_one_image_is_unknown(self) -> None:
+        shown = texts(stability_figure(results.stability(1)))
+        assert "1\nresampled" in shown
+        assert "unknown" in shown
+
+
 class TestPlane:
     def test_points_are_sc_and_ef_of_defined_strides(
         self, profiles: pd.DataFrame, selection: dict[str, Any]
     ) -> None:
         axes = sc_ef_plane_figure(profiles, results.LABELS, selection).axes[0]
-        values = profiles.set_index(["encoder", "stride", "score"])["mean"]
+        values = by_paper(profiles)
         for container, encoder in zip(axes.containers, results.LABELS, strict=True):
             strides = (4, 8, 16) if encoder == "swin" else (4, 8, 16, 32)
             x, y = container.lines[0].get_data()
@@ -108,7 +170,7 @@ class TestPlane:
     def test_ring_is_on_the_chosen_stride(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
         axes = sc_ef_plane_figure(profiles, results.LABELS, selection).axes[0]
         (ring,) = [line for line in axes.lines if line.get_markersize() == 11]
-        values = profiles.set_index(["encoder", "stride", "score"])["mean"]
+        values = by_paper(profiles)
         assert ring.get_xdata()[0] == pytest.approx(values["mini_sam", 16, "sc"])
         assert ring.get_ydata()[0] == pytest.approx(values["mini_sam", 16, "ef"])
 
@@ -249,6 +311,7 @@ def all_figures(folder: Path) -> dict[str, Figure]:
     return {
         "profiles": profiles_figure(profiles, results.LABELS, selection),
         "sc_ef_plane": sc_ef_plane_figure(profiles, results.LABELS, selection),
+        "stability": stability_figure(results.stability()),
         "pca_maps": pca_maps_figure([profiled()], results.LABELS),
         "energy_maps": energy_maps_figure([profiled()], results.LABELS, MetricConfig()),
         "qualitative": qualitative_figure([scene()], CATEGORIES, {"Swin": "", "Ours": ""}),
@@ -293,7 +356,7 @@ def test_pdf_embeds_truetype_and_holds_no_date(tmp_path: Path) -> None:
 
 def test_figures_have_print_widths(tmp_path: Path) -> None:
     widths = {name: figure.get_size_inches()[0] for name, figure in all_figures(tmp_path).items()}
-    assert widths.pop("sc_ef_plane") == pytest.approx(COLUMN_WIDTH)
+    assert {widths.pop("sc_ef_plane"), widths.pop("stability")} == {COLUMN_WIDTH}
     assert set(widths.values()) == {PAGE_WIDTH}
 
 

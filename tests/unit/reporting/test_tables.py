@@ -20,6 +20,7 @@ from vfm_fusion.reporting.tables.main_results import main_results_table
 from vfm_fusion.reporting.tables.per_class import per_class_table
 from vfm_fusion.reporting.tables.profiles import profiles_table
 from vfm_fusion.reporting.tables.runtime import runtime_table
+from vfm_fusion.reporting.tables.stability import stability_table
 
 PUBLISHED = Path(__file__).parents[3] / "resources" / "published" / "metric_guided_fusion.csv"
 SEEDS = (0, 1, 2)
@@ -27,12 +28,12 @@ RATIOS = {"sky": 0.01, "road": 0.02, "person": 0.12, "rider": 0.20, "car": 0.05,
 
 
 def cells(table: Table) -> dict[str, dict[str, Cell]]:
-    """Shown cells by text of the first column and column key."""
-    return {
-        row[0].text: dict(zip([column.key for column in table.columns], row, strict=True))
-        for _, rows in lay_out(table).sections
-        for row in rows
-    }
+    """Shown cells by text of the first column, where it first occurs, and column key."""
+    shown: dict[str, dict[str, Cell]] = {}
+    for _, rows in lay_out(table).sections:
+        for row in rows:
+            shown.setdefault(row[0].text, dict(zip([c.key for c in table.columns], row, strict=True)))
+    return shown
 
 
 def without(run: str, seed: int) -> list[dict[str, Any]]:
@@ -48,8 +49,8 @@ class TestProfiles:
         self, profiles: pd.DataFrame, selection: dict[str, Any]
     ) -> None:
         shown = cells(profiles_table(profiles, results.LABELS, selection))
-        by_key = profiles.set_index(["encoder", "stride", "score"])
-        row = by_key.loc[("mini_sam", 16, "ef")]
+        by_key = profiles.set_index(["definition", "encoder", "stride", "score"])
+        row = by_key.loc[("paper", "mini_sam", 16, "ef")]
         cell = shown["SAM mini"]["ef_16"]
         assert cell.text == f"{row['mean']:.2f}"
         assert cell.detail == f"[{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
@@ -81,16 +82,49 @@ class TestProfiles:
         assert {name for name, row in shown.items() if row["sc_4"].bold} == {"DINO mini"}
         assert {name for name, row in shown.items() if row["ef_4"].bold} == {"SAM mini"}
 
+    def test_null_floor_stands_below_and_is_marked_where_it_is_not_cleared(
+        self, profiles: pd.DataFrame, selection: dict[str, Any]
+    ) -> None:
+        table = profiles_table(profiles, results.LABELS, selection)
+        shown = cells(table)
+        assert shown["SAM mini"]["ef_16"].below == "null 3.00"
+        assert shown["SAM mini"]["sc_32"].below == "null 0.40 †"
+        assert {shown["DINO mini"][f"ef_{stride}"].below for stride in (4, 8, 16)} == {"null 3.00 †"}
+        assert any(note.startswith("null: mean score of the same features") for note in table.notes)
+        without = profiles[~profiles["score"].isin(list(results.NULLS))]
+        table = profiles_table(without, results.LABELS, selection)
+        assert cells(table)["SAM mini"]["ef_16"].below == ""
+        assert "No null floor was computed." in table.notes
+
+    def test_every_definition_has_a_section_the_deciding_one_first(
+        self, profiles: pd.DataFrame, selection: dict[str, Any]
+    ) -> None:
+        swapped = selection | {"definition": "calibrated"}
+        for chosen, factor in ((selection, 1.0), (swapped, 0.5)):
+            table = profiles_table(profiles, results.LABELS, chosen)
+            first, second = (section.rows.set_index("encoder") for section in table.sections)
+            assert first.loc["DINO mini", "sc_4"] == pytest.approx(0.70 * factor)
+            assert second.loc["DINO mini", "sc_4"] == pytest.approx(0.35 / factor)
+            assert [first.loc["SAM mini", "role"], second.loc["SAM mini", "role"]] == ["auxiliary", ""]
+            assert [bool(rows.loc["SAM mini", "ef_16_chosen"]) for rows in (first, second)] == [True, False]
+        bold = [[row[2].bold for row in rows] for _, rows in lay_out(table).sections]
+        assert bold == [[True, False, False], [True, False, False]]
+        with pytest.raises(ReportingError, match="'other', but there are profiles by: paper, calibrated"):
+            profiles_table(profiles, results.LABELS, selection | {"definition": "other"})
+
     def test_csv_holds_every_score(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
         data = profiles_table(profiles, results.LABELS, selection).data
-        assert len(data) == 3 * 4 * 8
+        assert len(data) == 2 * 3 * 4 * len(results.SCORES)
         assert data["pretraining"].notna().all()
+        assert list(data["definition"].unique()) == ["paper", "calibrated"]
+        assert set(data.loc[data["score"] == "ef_null", "mean"]) == {3.0, 0.0}
 
     def test_published_rows_stand_apart(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
         published = published_table(read_published(PUBLISHED), "5")
         table = profiles_table(profiles, results.LABELS, selection, published)
         assert [section.title for section in table.sections] == [
-            "Measured",
+            "By the definition 'paper' (pairs the encoders)",
+            "By the definition 'calibrated'",
             "Published (Table 5), pretrained weights",
         ]
         shown = cells(table)
@@ -99,11 +133,69 @@ class TestProfiles:
 
     def test_missing_profile_and_label(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
         gap = profiles[~((profiles["encoder"] == "swin") & (profiles["stride"] == 8))]
-        with pytest.raises(ReportingError, match="'swin' has no sc at OS 8"):
+        with pytest.raises(ReportingError, match="'swin' has no sc at OS 8 by definition 'paper'"):
             profiles_table(gap, results.LABELS, selection)
         labels = {key: value for key, value in results.LABELS.items() if key != "swin"}
         with pytest.raises(ReportingError, match="'swin' has no label"):
             profiles_table(profiles, labels, selection)
+
+
+class TestStability:
+    def test_agreement_in_percent_and_what_the_resamples_choose(self) -> None:
+        table = stability_table(results.stability(), results.LABELS)
+        agreement, outcomes = lay_out(table).sections
+        texts = [[cell.text for cell in row] for row in agreement[1]]
+        assert texts[0] == [
+            *("Resampled, with replacement", "80", "1000"),
+            *("95.0", "100.0", "95.0", "98.0", "93.0"),
+        ]
+        assert texts[1][:4] == ["Subset, without replacement", "2", "1000", "75.0"]
+        assert [[cell.text for cell in row] for row in outcomes[1]] == [
+            ["DINO mini", "", "", "95.0", "0.0", "", "", ""],
+            ["SAM mini", "", "", "0.0", "100.0", "", "", ""],
+            ["Swin", "", "", "5.0", "0.0", "", "", ""],
+            ["OS 16", "", "", "", "", "", "98.0", ""],
+            ["OS 32", "", "", "", "", "", "2.0", ""],
+        ]
+        assert "The metric's own seed was not varied." in table.notes
+
+    def test_csv_adds_up(self) -> None:
+        data = stability_table(results.stability(), results.LABELS).data
+        for _, group in data.groupby(["kind", "images", "part"]):
+            assert group["share"].sum() == pytest.approx(1)
+            assert group["as_on_all_images"].sum() == 1
+        resampled = data[(data["kind"] == "resamples") & (data["part"] == "pair_and_stride")]
+        assert dict(zip(resampled["outcome"], resampled["share"], strict=True)) == {
+            "mini_dino + mini_sam + 16": 0.93,
+            "mini_dino + mini_sam + 32": 0.02,
+            "swin + mini_sam + 16": 0.05,
+        }
+
+    def test_one_image_prints_why_nothing_is_known(self) -> None:
+        table = stability_table(results.stability(1), results.LABELS)
+        ((_, (row,)),) = lay_out(table).sections
+        assert [cell.text for cell in row[3:]] == ["—"] * 5
+        assert lay_out(table).footnotes == {"a": "there is one image"}
+        assert table.data["share"].isna().all()
+
+    def test_draws_without_an_answer_are_shown(self) -> None:
+        stability = results.stability()
+        stability["repetitions"][0]["outcomes"].append(
+            {"master": None, "auxiliary": None, "stride": None, "share": 0.01}
+        )
+        last = lay_out(stability_table(stability, results.LABELS)).sections[1][1][-1]
+        assert last[0].text.startswith("nothing: a score is undefined")
+        assert {cell.text for cell in last[3:]} == {"1.0"}
+
+    def test_other_seeds_are_a_row(self) -> None:
+        stability = results.stability()
+        seeds = stability["repetitions"][0] | {"kind": "seeds", "draws": 5}
+        stability["repetitions"].append(seeds)
+        table = stability_table(stability, results.LABELS)
+        assert [cell.text for cell in lay_out(table).sections[0][1][-1]][:3] == [
+            *("All images, other metric seeds", "80", "5")
+        ]
+        assert not any("seed was not varied" in note for note in table.notes)
 
 
 class TestMainResults:

@@ -16,7 +16,11 @@ from jinja2 import Environment
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.inputs import read_profiles
-from vfm_fusion.reporting.selection_text import selection_html, selection_markdown
+from vfm_fusion.reporting.selection_text import (
+    selection_html,
+    selection_markdown,
+    stability_sentence,
+)
 
 ROOT = Path(__file__).parents[3]
 REPORT = ROOT / "report"
@@ -41,9 +45,10 @@ def render(path: Path, config: dict[str, Any]) -> str:
 
 
 def test_selection_as_markdown(selection: dict[str, Any]) -> None:
-    assert selection_markdown(selection, results.LABELS) == (
+    assert selection_markdown(selection, results.stability(), results.LABELS) == (
         "## Why this pair\n\n"
         "- **Data set and task:** miniscapes, semantic\n"
+        "- **Metric definition:** paper\n"
         "- **Master:** DINO mini · self-distilled, 240 images\n"
         "- **Auxiliary:** SAM mini · promptable masks, 240 images\n"
         "- **Injection stride:** OS 16 (peak EF)\n"
@@ -51,14 +56,32 @@ def test_selection_as_markdown(selection: dict[str, Any]) -> None:
         "SAM mini · promptable masks, 240 images at OS 32\n\n"
         "1. mini\\_dino leads with a mean SC of 0.7 (swin 0.62).\n"
         "2. EF \\< 12 & \\> 1 at OS=16.\n"
+        "3. In 93 % of 1000 resamples of the 80 images the same pair and stride are chosen (master 95 %, "
+        "auxiliary 100 %, stride 98 %).\n\n"
+        "**Warning:** The master's level does not clear its null: 0.3 \\< 0.4.\n"
     )
 
 
 def test_selection_as_html_escapes(selection: dict[str, Any]) -> None:
-    html = selection_html(selection, results.LABELS)
+    html = selection_html(selection, results.stability(), results.LABELS)
     assert "<li>EF &lt; 12 &amp; &gt; 1 at OS=16.</li>" in html
+    warning = "The master&#x27;s level does not clear its null: 0.3 &lt; 0.4."
+    assert f'<p class="problem">Warning: {warning}</p>' in html
+    assert html.count(warning) == 1
     with pytest.raises(ReportingError, match="has no label"):
-        selection_html(selection, {})
+        selection_html(selection, results.stability(), {})
+
+
+def test_stability_in_a_sentence_never_rounds_to_all_or_nothing() -> None:
+    stability = results.stability()
+    stability["repetitions"][0]["agreement"] |= {"master": 0.999, "stride": 0.001, "pair_and_stride": 0.0}
+    assert stability_sentence(stability) == (
+        "In 0 % of 1000 resamples of the 80 images the same pair and stride are chosen "
+        "(master more than 99 %, auxiliary 100 %, stride less than 1 %)."
+    )
+    assert stability_sentence(results.stability(1)) == (
+        "How stable the choice is was not found out: there is one image."
+    )
 
 
 def test_there_is_a_caption_for_everything() -> None:
@@ -96,8 +119,10 @@ def test_profiles_are_read_as_the_metric_stage_writes_them(tmp_path: Path) -> No
 
     rng = np.random.default_rng(0)
     rows = [
-        {"image_id": f"i{image}", "stride": stride, "score": score, "value": rng.uniform(), "reason": None}
+        {"image_id": f"i{image}", "definition": definition, "stride": stride, "score": score}
+        | {"value": rng.uniform(), "reason": None}
         for image in range(5)
+        for definition in ("paper", "calibrated")
         for stride in (4, 8)
         for score in SCORES
     ]
@@ -107,7 +132,7 @@ def test_profiles_are_read_as_the_metric_stage_writes_them(tmp_path: Path) -> No
         paths[encoder] = tmp_path / f"{encoder}.parquet"
         summarise(pd.DataFrame(rows), bootstrap=100, seed=0).to_parquet(paths[encoder])
     profiles = read_profiles(paths)
-    assert len(profiles) == 2 * 2 * len(SCORES)
+    assert len(profiles) == 2 * 2 * 2 * len(SCORES)
     assert set(profiles["images"] + profiles["undefined"]) == {5}
 
 

@@ -8,7 +8,9 @@ from typing import Any
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
+from vfm_fusion.reporting.inputs import definitions_in_order
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, series_styles, stride_axis, styled
 
@@ -17,41 +19,76 @@ LEGEND_CHARACTERS = 135
 LEGEND_HANDLE = 7
 """Width of a legend's symbol and gap, in characters."""
 PANELS = (("sc", "Structural Coherence (SC)"), ("ef", "Edge Fidelity (EF)"))
+MARGIN = 0.03
+"""Share of a panel's height below its lowest value, so that a null floor of zero is seen."""
+NULL_DASHES = (0, (4, 2))
 
 
 @styled
 def profiles_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection: Mapping[str, Any]) -> Figure:
-    """Draws SC and EF against stride; error bars are 95 % bootstrap intervals over images.
+    """Draws SC and EF against stride, one row of panels per metric definition.
+
+    Error bars are 95 % bootstrap intervals over images; dashed lines are null floors.
 
     Args:
         profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`; undefined scores leave a gap.
         labels: names in print; their order is the order of colours.
-        selection: parsed ``selection.json``; a ring marks the chosen auxiliary at its injection stride.
+        selection: parsed ``selection.json``; its definition comes first, and a ring marks the chosen
+            auxiliary at its injection stride there.
 
     Raises:
-        ReportingError: an encoder has no label.
+        ReportingError: an encoder has no label, or there is no profile by the selection's definition.
     """
-    looks = series_styles(list(labels))
-    encoders = [encoder for encoder in labels if encoder in set(profiles["encoder"])]
-    strides = sorted(int(stride) for stride in profiles["stride"].unique())
-    figure = Figure(figsize=(PAGE_WIDTH, 2.6), layout="constrained")
-    panels = figure.subplots(1, len(PANELS))
-    for axes, (score, title) in zip(panels, PANELS, strict=True):
-        for index, encoder in enumerate(encoders):
-            nudge = 2 ** (0.06 * (index - (len(encoders) - 1) / 2))
-            rows = profiles[(profiles["encoder"] == encoder) & (profiles["score"] == score)]
-            _draw_series(axes, rows.sort_values("stride"), nudge, looks[encoder], full_label(labels, encoder))
-            if (encoder, score) == (selection["auxiliary"], selection["stride_by"]):
-                _ring(axes, rows, selection["stride"], nudge)
-        stride_axis(axes, strides)
-        axes.set_ylabel(title)
-        axes.set_ylim(bottom=0)
-    panels[0].set_ylim(0, 1)
-    handles, names = panels[0].get_legend_handles_labels()
+    definitions = definitions_in_order(profiles, selection)
+    figure = Figure(figsize=(PAGE_WIDTH, 0.6 + 2.05 * len(definitions)), layout="constrained")
+    panels = figure.subplots(len(definitions), len(PANELS), sharex="col", squeeze=False)
+    for row, definition in zip(panels, definitions, strict=True):
+        rows = profiles[profiles["definition"] == definition]
+        for axes, (score, title) in zip(row, PANELS, strict=True):
+            _draw_panel(axes, rows, score, labels)
+            axes.set_ylabel(title)
+            axes.set_title(f"definition '{definition}'", loc="left")
+            if score == selection["stride_by"] and definition == selection["definition"]:
+                _ring(axes, rows, labels, selection)
+    for axes in panels[:-1].flat:
+        axes.set_xlabel("")
+    handles, names = panels[0, 0].get_legend_handles_labels()
+    if profiles["score"].str.endswith("_null").any():
+        handles.append(Line2D([], [], color="0.4", linestyle=NULL_DASHES, linewidth=0.8))
+        names.append("null floor (pixels in random order)")
     figure.legend(
         handles, names, loc="outside upper center", ncols=_columns(names), title=interval_note(profiles)
     )
     return figure
+
+
+def _draw_panel(axes: Axes, rows: pd.DataFrame, score: str, labels: EncoderLabels) -> None:
+    looks = series_styles(list(labels))
+    for encoder, nudge in _nudges(rows, labels).items():
+        own = rows[rows["encoder"] == encoder].sort_values("stride")
+        name = full_label(labels, encoder)
+        _draw_series(axes, own[own["score"] == score], nudge, looks[encoder], name)
+        null = own[own["score"] == f"{score}_null"]
+        axes.plot(
+            null["stride"] * nudge,
+            null["mean"],
+            color=looks[encoder].color,
+            linestyle=NULL_DASHES,
+            linewidth=0.8,
+        )
+    stride_axis(axes, sorted(int(stride) for stride in rows["stride"].unique()))
+    shown = rows.loc[rows["score"].isin([score, f"{score}_null"]), ["mean", "ci_low"]]
+    top = 1.0 if score == "sc" else axes.get_ylim()[1]
+    lowest = min(0.0, float(shown.min(axis=None)))
+    axes.set_ylim(lowest - MARGIN * (top - lowest), top)
+
+
+def _nudges(rows: pd.DataFrame, labels: EncoderLabels) -> dict[str, float]:
+    """Factors that spread the encoders around their stride, so that bars do not overlap."""
+    encoders = [encoder for encoder in labels if encoder in set(rows["encoder"])]
+    return {
+        encoder: 2 ** (0.06 * (index - (len(encoders) - 1) / 2)) for index, encoder in enumerate(encoders)
+    }
 
 
 def _columns(names: Sequence[str]) -> int:
@@ -84,11 +121,14 @@ def _draw_series(axes: Axes, rows: pd.DataFrame, nudge: float, look: SeriesStyle
     )
 
 
-def _ring(axes: Axes, rows: pd.DataFrame, stride: int, nudge: float) -> None:
-    peak = rows.loc[rows["stride"] == stride, "mean"]
-    in_left_half = stride <= rows["stride"].median()
+def _ring(axes: Axes, rows: pd.DataFrame, labels: EncoderLabels, selection: Mapping[str, Any]) -> None:
+    stride, auxiliary = selection["stride"], selection["auxiliary"]
+    own = rows[(rows["encoder"] == auxiliary) & (rows["score"] == selection["stride_by"])]
+    peak = own.loc[own["stride"] == stride, "mean"]
+    in_left_half = stride <= own["stride"].median()
+    x = stride * _nudges(rows, labels)[auxiliary]
     axes.plot(
-        [stride * nudge],
+        [x],
         peak,
         marker="o",
         markersize=11,
@@ -99,7 +139,7 @@ def _ring(axes: Axes, rows: pd.DataFrame, stride: int, nudge: float) -> None:
     )
     axes.annotate(
         f"injected at OS {stride}",
-        (stride * nudge, peak.iloc[0]),
+        (x, peak.iloc[0]),
         xytext=(8 if in_left_half else -8, 5),
         textcoords="offset points",
         ha="left" if in_left_half else "right",

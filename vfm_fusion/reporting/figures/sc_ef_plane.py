@@ -24,8 +24,8 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
     """Draws each encoder's path through the SC-EF plane, one point per output stride.
 
     Args:
-        profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`; a stride at which SC or EF is
-            undefined has no point.
+        profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`; only the selection's definition is
+            drawn. A stride at which SC or EF is undefined has no point.
         labels: names in print; their order is the order of colours.
         selection: parsed ``selection.json``; master and auxiliary are named in the legend, a ring marks the
             auxiliary at its injection stride.
@@ -34,6 +34,7 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
         ReportingError: an encoder has no label.
     """
     looks = series_styles(list(labels))
+    profiles = profiles[profiles["definition"] == selection["definition"]]
     wide = profiles[profiles["score"].isin(["sc", "ef"])].pivot_table(
         index=["encoder", "stride"], columns="score", values=["mean", "ci_low", "ci_high"]
     )
@@ -61,7 +62,10 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
     axes.margins(x=0.08, y=0.1)
     axes.locator_params(axis="x", nbins=6)
     figure.legend(
-        loc="outside upper left", ncols=1, title=interval_note(profiles) + "; numbers: OS", alignment="left"
+        loc="outside upper left",
+        ncols=1,
+        title=f"{interval_note(profiles)};\ndefinition '{selection['definition']}'; numbers: OS",
+        alignment="left",
     )
     return figure
 

@@ -8,11 +8,17 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.inputs import definitions_in_order
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.table import MISSING, Column, Section, Table, number
 
 SCORES = {"sc": ("SC", 2), "ef": ("EF", 2)}
 """Score key to its name in print and its decimals."""
+NOT_CLEARED = "†"
+"""Marks a null floor that the score's interval reaches."""
+
+Rows = Mapping[tuple[str, str, int, str], Any]
+"""Profile rows by definition, encoder, stride and score."""
 
 
 def profiles_table(
@@ -21,7 +27,9 @@ def profiles_table(
     selection: Mapping[str, Any],
     published: pd.DataFrame | None = None,
 ) -> Table:
-    """Builds the table of profiles: SC in [0, 1] and EF in [0, 100], mean over images with 95 % intervals.
+    """Builds the table of profiles: SC and EF, mean over images with 95 % intervals and null floors.
+
+    The definition that pairs the encoders comes first, then every other one in a section of its own.
 
     Args:
         profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`.
@@ -30,31 +38,49 @@ def profiles_table(
         published: rows of a published profile table, shown below as a section of its own.
 
     Raises:
-        ReportingError: an encoder lacks a label or a profile of SC or EF at one of the strides.
+        ReportingError: an encoder lacks a label or a profile of SC or EF at one of the strides, or there is
+            none by the selection's definition.
     """
     for encoder in profiles["encoder"].unique():
         label(labels, encoder)
     encoders = [encoder for encoder in labels if encoder in set(profiles["encoder"])]
     strides = sorted(int(stride) for stride in profiles["stride"].unique())
+    definitions = definitions_in_order(profiles, selection)
     shown = profiles[profiles["score"].isin(SCORES)]
-    by_key = {(row.encoder, int(row.stride), row.score): row for row in shown.itertuples()}
-    rows = [_row(encoder, strides, by_key, labels, selection) for encoder in encoders]
-    sections = [Section("", pd.DataFrame(rows))]
-    notes = [_images_note(shown), _marks_note(selection)]
+    by_key: Rows = {
+        (row.definition, row.encoder, int(row.stride), row.score): row for row in profiles.itertuples()
+    }
+    sections = [
+        Section(
+            _title(definition, selection),
+            pd.DataFrame(
+                [_row(definition, encoder, strides, by_key, labels, selection) for encoder in encoders]
+            ),
+        )
+        for definition in definitions
+    ]
+    notes = [_images_note(shown), _marks_note(selection), _null_note(profiles)]
     if published is not None:
-        sections = [Section("Measured", pd.DataFrame(rows)), _published_section(published, strides)]
+        sections.append(_published_section(published, strides))
         notes.append(_published_note(published))
     return Table(
         name="profiles",
         caption=(
             "Structural Coherence (SC, 0 to 1) and Edge Fidelity (EF, 0 to 100) per encoder and output "
-            f"stride (OS) on {selection['dataset']}, label-free; mean over images [95 % bootstrap interval]."
+            f"stride (OS) on {selection['dataset']}, label-free; mean over images [95 % bootstrap interval] "
+            "and null floor."
         ),
-        data=_tidy(profiles, labels, encoders),
+        data=_tidy(profiles, labels, definitions, encoders),
         columns=_columns(strides),
         sections=tuple(sections),
         notes=tuple(notes),
+        best_in="section",
     )
+
+
+def _title(definition: str, selection: Mapping[str, Any]) -> str:
+    chooses = " (pairs the encoders)" if definition == selection["definition"] else ""
+    return f"By the definition '{definition}'{chooses}"
 
 
 def _columns(strides: list[int]) -> tuple[Column, ...]:
@@ -70,6 +96,7 @@ def _columns(strides: list[int]) -> tuple[Column, ...]:
                     digits=digits,
                     best="max",
                     interval=(f"{key}_low", f"{key}_high"),
+                    below=f"{key}_null",
                     reason=f"{key}_reason",
                     underline=f"{key}_chosen",
                 )
@@ -78,51 +105,71 @@ def _columns(strides: list[int]) -> tuple[Column, ...]:
 
 
 def _row(
+    definition: str,
     encoder: str,
     strides: list[int],
-    by_key: Mapping[tuple[str, int, str], Any],
+    by_key: Rows,
     labels: EncoderLabels,
     selection: Mapping[str, Any],
 ) -> dict[str, Any]:
-    roles = [role for role in ("master", "auxiliary") if selection[role] == encoder]
+    deciding = definition == selection["definition"]
+    roles = [role for role in ("master", "auxiliary") if deciding and selection[role] == encoder]
     row: dict[str, Any] = {
         "encoder": label(labels, encoder),
         "pretraining": pretraining(labels, encoder),
         "role": ", ".join(roles),
     }
-    for score in SCORES:
+    peak = (selection["auxiliary"], selection["stride"], selection["stride_by"])
+    for score, (_, digits) in SCORES.items():
         for stride in strides:
-            cell = by_key.get((encoder, stride, score))
+            cell = by_key.get((definition, encoder, stride, score))
             if cell is None:
-                raise ReportingError(f"encoder {encoder!r} has no {score} at OS {stride}; profile it again")
-            chosen = (encoder, stride, score) == (
-                selection["auxiliary"],
-                selection["stride"],
-                selection["stride_by"],
-            )
+                raise ReportingError(
+                    f"encoder {encoder!r} has no {score} at OS {stride} by definition {definition!r}; "
+                    "profile it again"
+                )
+            chosen = deciding and (encoder, stride, score) == peak
             reason = cell.reason.replace("_", " ") if isinstance(cell.reason, str) else ""
-            row |= _cells(f"{score}_{stride}", cell.mean, cell.ci_low, cell.ci_high, reason, chosen)
+            null = _null_text(cell, by_key.get((definition, encoder, stride, f"{score}_null")), digits)
+            row |= _cells(f"{score}_{stride}", cell.mean, cell.ci_low, cell.ci_high, reason, chosen, null)
     return row
 
 
-def _cells(key: str, mean: float, low: float, high: float, reason: Any, chosen: bool) -> dict[str, Any]:
+def _null_text(cell: Any, null: Any, digits: int) -> str:
+    if null is None:
+        return ""
+    if pd.isna(null.mean):
+        return f"null {MISSING}"
+    mark = "" if cell.ci_low > null.mean else f" {NOT_CLEARED}"
+    return f"null {number(null.mean, digits)}{mark}"
+
+
+def _cells(
+    key: str, mean: float, low: float, high: float, reason: Any, chosen: bool, null: str = ""
+) -> dict[str, Any]:
     return {
         key: mean,
         f"{key}_low": low,
         f"{key}_high": high,
+        f"{key}_null": null,
         f"{key}_reason": reason,
         f"{key}_chosen": chosen,
     }
 
 
-def _tidy(profiles: pd.DataFrame, labels: EncoderLabels, encoders: list[str]) -> pd.DataFrame:
+def _tidy(
+    profiles: pd.DataFrame, labels: EncoderLabels, definitions: list[str], encoders: list[str]
+) -> pd.DataFrame:
     tidy = profiles.copy()
     tidy.insert(1, "label", [label(labels, encoder) for encoder in tidy["encoder"]])
     tidy.insert(2, "pretraining", [pretraining(labels, encoder) for encoder in tidy["encoder"]])
-    order = {encoder: index for index, encoder in enumerate(encoders)}
+    orders = {
+        "definition": {name: index for index, name in enumerate(definitions)},
+        "encoder": {name: index for index, name in enumerate(encoders)},
+    }
     return tidy.sort_values(
-        ["encoder", "score", "stride"],
-        key=lambda column: column.map(order) if column.name == "encoder" else column,
+        ["definition", "encoder", "score", "stride"],
+        key=lambda column: column.map(orders[column.name]) if column.name in orders else column,
         kind="stable",
         ignore_index=True,
     )
@@ -139,14 +186,24 @@ def _images_note(shown: pd.DataFrame) -> str:
             f" A score is undefined on up to {worst} of them ({len(undefined)} of {len(shown)} cells); "
             "the mean is over the others, and the CSV file holds the count and reason of each cell."
         )
-    return note + " Bold: best measured value of the column."
+    return note + " Bold: best value of the column among the encoders measured by one definition."
 
 
 def _marks_note(selection: Mapping[str, Any]) -> str:
     by = selection["stride_by"].upper()
     return (
-        f"Chosen for task '{selection['task']}': master and auxiliary as marked; underlined: the auxiliary's "
-        f"peak {by}, hence injection at OS {selection['stride']}."
+        f"Chosen for task '{selection['task']}' by the definition '{selection['definition']}': master and "
+        f"auxiliary as marked; underlined: the auxiliary's peak {by}, hence injection at "
+        f"OS {selection['stride']}."
+    )
+
+
+def _null_note(profiles: pd.DataFrame) -> str:
+    if not profiles["score"].isin([f"{score}_null" for score in SCORES]).any():
+        return "No null floor was computed."
+    return (
+        "null: mean score of the same features with their pixels in random order; "
+        f"{NOT_CLEARED}: the score's 95 % interval does not lie above it."
     )
 
 

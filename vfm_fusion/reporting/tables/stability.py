@@ -1,0 +1,138 @@
+"""How often other images, fewer images or other seeds give the same pair and stride."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
+from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.selection_stability import PARTS, shares
+
+TITLES = {
+    "master": "Master",
+    "auxiliary": "Auxiliary",
+    "pair": "Pair",
+    "stride": "Stride",
+    "pair_and_stride": "Pair and stride",
+}
+"""Part of a choice to its heading."""
+
+KINDS = {
+    "resamples": "Resampled, with replacement",
+    "subsets": "Subset, without replacement",
+    "seeds": "All images, other metric seeds",
+}
+
+
+def stability_table(stability: Mapping[str, Any], labels: EncoderLabels) -> Table:
+    """Builds the table of agreement with the choice on all images, in percent, and of what else was chosen.
+
+    Args:
+        stability: parsed ``stability.json``, see :func:`vfm_fusion.selection_stability.assess_stability`.
+        labels: names in print; their order is the order of the rows.
+
+    Raises:
+        ReportingError: a chosen encoder has no label.
+    """
+    repetitions = stability["repetitions"]
+    sections = [Section("Agreement with the choice on all images (%)", _agreement_rows(repetitions))]
+    resamples = next(r for r in repetitions if r["kind"] == "resamples")
+    if resamples["reason"] is None:
+        title = "What the resamples choose (%)"
+        sections.append(Section(title, _outcome_rows(resamples, labels), ranked=False))
+    return Table(
+        name="stability",
+        caption=(
+            f"Stability of the choice for task '{stability['task']}' on {stability['images']} images of "
+            f"{stability['dataset']}, by the definition '{stability['definition']}': how often a repetition "
+            "on other images agrees with the choice on all of them."
+        ),
+        data=_tidy(stability),
+        columns=(
+            Column("what", "Repetition", detail="detail"),
+            Column("images", "Images", digits=0),
+            Column("draws", "Draws", digits=0),
+            *(Column(part, title, digits=1, reason="reason") for part, title in TITLES.items()),
+        ),
+        sections=tuple(sections),
+        notes=_notes(stability, labels),
+    )
+
+
+def _agreement_rows(repetitions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "what": KINDS[repetition["kind"]],
+                "detail": "",
+                "images": repetition["images"],
+                "draws": repetition["draws"],
+                "reason": repetition["reason"] or "",
+            }
+            | {part: _percent(share) for part, share in repetition["agreement"].items()}
+            for repetition in repetitions
+        ]
+    )
+
+
+def _percent(share: float | None) -> float:
+    return float("nan") if share is None else 100 * share
+
+
+def _outcome_rows(resamples: Mapping[str, Any], labels: EncoderLabels) -> pd.DataFrame:
+    by_part = {part: shares(resamples["outcomes"], part) for part in ("master", "auxiliary", "stride")}
+    chosen = {key[0] for part in ("master", "auxiliary") for key in by_part[part]}
+    rows = []
+    for encoder in [name for name in labels if name in chosen]:
+        row = dict.fromkeys(TITLES, "") | {
+            "what": label(labels, encoder),
+            "detail": pretraining(labels, encoder),
+        }
+        rows.append(
+            row | {part: 100 * by_part[part].get((encoder,), 0.0) for part in ("master", "auxiliary")}
+        )
+    for stride in sorted(key[0] for key in by_part["stride"] if key[0] is not None):
+        row = dict.fromkeys(TITLES, "") | {"what": f"OS {stride}", "detail": ""}
+        rows.append(row | {"stride": 100 * by_part["stride"][(stride,)]})
+    undecided = by_part["stride"].get((None,), 0.0)
+    if undecided:
+        row = {"what": "nothing: a score is undefined on every drawn image", "detail": ""}
+        rows.append(row | dict.fromkeys(TITLES, 100 * undecided))
+    return pd.DataFrame(rows).assign(images="", draws="", reason="")
+
+
+def _notes(stability: Mapping[str, Any], labels: EncoderLabels) -> tuple[str, ...]:
+    notes = [
+        f"Choice on all images: master {full_label(labels, stability['master'])}, auxiliary "
+        f"{full_label(labels, stability['auxiliary'])}, injected at OS {stability['stride']}.",
+        "All encoders see the same images in every draw. Large subsets share most of their images, so their "
+        "agreement is high by construction.",
+    ]
+    if all(repetition["kind"] != "seeds" for repetition in stability["repetitions"]):
+        notes.append("The metric's own seed was not varied.")
+    return tuple(notes)
+
+
+def _tidy(stability: Mapping[str, Any]) -> pd.DataFrame:
+    """One row per repetition, part and outcome; an unknown share is empty beside its reason."""
+    rows = []
+    for repetition in stability["repetitions"]:
+        for part, keys in PARTS.items():
+            agreed = tuple(stability[key] for key in keys)
+            for outcome, share in shares(repetition["outcomes"], part).items():
+                rows.append(
+                    {
+                        "kind": repetition["kind"],
+                        "images": repetition["images"],
+                        "draws": repetition["draws"],
+                        "part": part,
+                        "outcome": " + ".join("none" if value is None else str(value) for value in outcome),
+                        "as_on_all_images": outcome == agreed,
+                        "share": None if repetition["reason"] else share,
+                        "reason": repetition["reason"] or "",
+                    }
+                )
+    return pd.DataFrame(rows)

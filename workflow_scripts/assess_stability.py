@@ -1,0 +1,22 @@
+"""Repeats the selection on resampled and on fewer images."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+
+from vfm_fusion.atomic import write_json
+from vfm_fusion.rule_log import rule_log
+from vfm_fusion.selection_stability import assess_stability
+
+with rule_log(snakemake.log[0], snakemake.threads) as log:
+    config = json.loads(snakemake.params.config)
+    scores = {
+        encoder: pd.read_parquet(path)
+        for encoder, path in zip(config["encoders"], snakemake.input.scores, strict=True)
+    }
+    selection = json.loads(Path(snakemake.input.selection).read_text(encoding="utf-8"))
+    stability = assess_stability(scores, selection, draws=config["draws"], seed=config["seed"])
+    for repetition in stability["repetitions"]:
+        log.info("%s of %d images: %s", repetition["kind"], repetition["images"], repetition["agreement"])
+    write_json(Path(snakemake.output.stability), stability)

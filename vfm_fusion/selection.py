@@ -27,25 +27,26 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
     swapped.
 
     The null floor never changes the choice. A level or peak behind it that does not clear its null gives a
-    warning: its mean is not above the mean of the null, or the lower end of its interval is not. The lower
-    end of a level is taken as the mean of the lower ends at its strides, as if the strides were perfectly
+    warning: the 95 % interval of its excess over the null, image by image, reaches zero. The lower end of a
+    level's excess is taken as the mean of the lower ends at its strides, as if the strides were perfectly
     correlated.
 
     Args:
         summaries: encoder -> columns ``definition, stride, score, mean, ci_low``, one row each (further
-            columns are ignored); see :func:`vfm_fusion.metrics.profile.summarise`.
+            columns are ignored), with the scores ``sc_excess`` and ``ef_excess`` where there are nulls; see
+            :func:`vfm_fusion.metrics.profile.summarise` and :func:`vfm_fusion.null_excess.with_excess`.
         dataset: name of the profiled data set.
         settings: definition, task and stride criterion.
 
     Returns:
         Plain data for ``selection.json``: ``dataset, definition, task, stride_by, master, auxiliary, stride,
         reverse, peaks, ranks, strides, margins, reasons, warnings``. ``strides[encoder][stride]`` holds mean,
-        lower end of the interval, null and their ratio: ``sc, sc_low, sc_null, sc_ratio, ef, ef_low, ef_null,
-        ef_ratio``. Undefined values are None.
+        null, their ratio and the lower end of the excess: ``sc, sc_null, sc_ratio, sc_excess_low, ef,
+        ef_null, ef_ratio, ef_excess_low``. Undefined values are None.
 
     Raises:
-        SelectionError: fewer than two encoders, one without a profile by this definition, one without a
-            single defined SC or EF, or no stride at which all have one.
+        SelectionError: fewer than two encoders, one without a profile by this definition, without a single
+            defined SC or EF or with a null but no excess, or no stride at which all have a score.
     """
     if len(summaries) < 2:
         raise SelectionError(f"a pair needs two encoders, found {len(summaries)}: {', '.join(summaries)}")

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vfm_fusion.errors import SelectionError
+from vfm_fusion.null_excess import EXCESS
 from vfm_fusion.selection_rule import SCORES, Score, shared_strides
 
 Scores = dict[str, float | None]
-"""``sc, sc_low, sc_null, sc_ratio, ef, ef_low, ef_null, ef_ratio``: mean, lower end of its interval, mean of
-the null and mean / null; None where undefined (the ratio also where the null is not positive)."""
+"""``sc, sc_null, sc_ratio, sc_excess_low`` and the same of EF: mean, mean of the null, mean / null (None
+where the null is not positive) and lower end of the interval of their difference; None where undefined."""
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def encoder_profiles(summaries: Mapping[str, pd.DataFrame], definition: str) -> 
         definition: the one to read.
 
     Raises:
-        SelectionError: an encoder lacks the definition or has no defined SC or EF at all, or there is no
-            stride at which all have one.
+        SelectionError: an encoder lacks the definition, has no defined SC or EF at all or a null without its
+            excess, or there is no stride at which all have a score.
     """
     scores = {encoder: _scores(encoder, summaries[encoder], definition) for encoder in sorted(summaries)}
     strides = tuple(sorted({stride for profile in scores.values() for stride in profile}))
@@ -96,6 +97,10 @@ def _scores(encoder: str, table: pd.DataFrame, definition: str) -> dict[int, Sco
         raise SelectionError(
             f"{encoder}: there is no profile by definition {definition!r}, only by: {found}; profile it again"
         )
+    computed = set(rows["score"])
+    for score, excess in EXCESS.items():
+        if f"{score}_null" in computed and excess not in computed:
+            raise SelectionError(f"{encoder}: the profile has {score}_null but no {excess}; profile it again")
     values = rows.set_index(["stride", "score"])
     profile = {
         stride: _scores_at(values, stride) for stride in sorted(int(s) for s in rows["stride"].unique())
@@ -112,10 +117,14 @@ def _scores(encoder: str, table: pd.DataFrame, definition: str) -> dict[int, Sco
 def _scores_at(values: pd.DataFrame, stride: int) -> Scores:
     scores: Scores = {}
     for score in SCORES:
-        mean, low = (_defined(values[column].get((stride, score))) for column in ("mean", "ci_low"))
-        null = _defined(values["mean"].get((stride, f"{score}_null")))
-        ratio = mean / null if mean is not None and null is not None and null > 0 else None
-        scores |= {score: mean, f"{score}_low": low, f"{score}_null": null, f"{score}_ratio": ratio}
+        null_name, excess_name = f"{score}_null", EXCESS[score]
+        mean, null = (_defined(values["mean"].get((stride, name))) for name in (score, null_name))
+        scores |= {
+            score: mean,
+            null_name: null,
+            f"{score}_ratio": mean / null if mean is not None and null is not None and null > 0 else None,
+            f"{excess_name}_low": _defined(values["ci_low"].get((stride, excess_name))),
+        }
     return scores
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vfm_fusion.config.selection import SelectionConfig
+from vfm_fusion.null_excess import EXCESS
 from vfm_fusion.selection_profiles import EncoderProfiles, Pair
 from vfm_fusion.selection_rule import SCORES, Score, role_scores
 
@@ -28,8 +29,8 @@ class Claim:
         score: which score.
         strides: strides that it is averaged over.
         value: mean.
-        low: mean of the lower ends of the intervals.
         null: mean of the nulls; None where one is undefined.
+        excess_low: mean of the lower ends of the intervals of value - null; None where one is undefined.
     """
 
     role: str
@@ -37,8 +38,8 @@ class Claim:
     score: Score
     strides: tuple[int, ...]
     value: float
-    low: float
     null: float | None
+    excess_low: float | None
 
     def __str__(self) -> str:
         where = "mean " if len(self.strides) > 1 else ""
@@ -84,10 +85,10 @@ def null_warnings(
     """Returns a sentence for every number behind the choice that does not clear its null; none if unknown."""
     warnings = []
     for claim in _claims(profiles, pair, reverse, settings):
-        if claim.null is None or claim.low > claim.null:
+        if claim.null is None or claim.excess_low is None or claim.excess_low > 0:
             continue
         if claim.value > claim.null:
-            problem = f"its 95 % interval reaches down to {claim.low:.3g}, so the two are not told apart"
+            problem = f"the 95 % interval of their difference reaches down to {claim.excess_low:.3g}"
         else:
             problem = "the same features with their pixels in random order score no less"
         warnings.append(
@@ -111,12 +112,17 @@ def _claims(profiles: EncoderProfiles, pair: Pair, reverse: Pair, settings: Sele
 
 
 def _claim(profiles: EncoderProfiles, role: str, encoder: str, score: Score, strides: Sequence[int]) -> Claim:
-    values, lows, nulls = (
-        [profiles.at(encoder, stride, key) for stride in strides]
-        for key in (score, f"{score}_low", f"{score}_null")
+    value, null, low = (
+        _mean([profiles.at(encoder, stride, key) for stride in strides])
+        for key in (score, f"{score}_null", f"{EXCESS[score]}_low")
     )
-    null = None if None in nulls else statistics.fmean(nulls)
-    return Claim(role, encoder, score, tuple(strides), statistics.fmean(values), statistics.fmean(lows), null)
+    assert value is not None
+    return Claim(role, encoder, score, tuple(strides), value, null, low)
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    defined = [value for value in values if value is not None]
+    return statistics.fmean(defined) if len(defined) == len(values) else None
 
 
 def _null_sentence(claims: Sequence[Claim]) -> str:

@@ -22,8 +22,20 @@ WARNING = "The master's level does not clear its null: 0.3 < 0.4."
 CLASSES = (("sky", False), ("road", False), ("person", True), ("rider", True), ("car", True), ("bus", True))
 
 
-SCORES = ("sfc", "scs", "sc", "ec", "nc", "fc", "sp", "ef", "sc_null", "ef_null")
+SCORES = ("sfc", "scs", "sc", "ec", "nc", "fc", "sp", "ef", "sc_null", "ef_null", "sc_excess", "ef_excess")
 NULLS = {"sc_null": 0.4, "ef_null": 3.0}
+
+
+def profile_mean(encoder: str, definition: str, index: int, score: str) -> float:
+    if score.endswith("_excess"):
+        value, null = (profile_mean(encoder, definition, index, f"{score[:2]}{end}") for end in ("", "_null"))
+        return value - null
+    if score in NULLS:
+        return NULLS[score] if definition == "paper" else 0.0
+    sc, ef = LEVELS[encoder]
+    peak = 1.6 if encoder == "mini_sam" and STRIDES[index] == 16 else 1.0
+    mean = ef * peak * (1 + 0.2 * index) if score == "ef" else sc * (1 - 0.08 * index)
+    return mean if definition == "paper" else mean / 2
 
 
 def write_profiles(folder: Path, seed: int = 0, images: int = 80) -> dict[str, Path]:
@@ -33,15 +45,11 @@ def write_profiles(folder: Path, seed: int = 0, images: int = 80) -> dict[str, P
     """
     rng = np.random.default_rng(seed)
     paths = {}
-    for encoder, (sc, ef) in LEVELS.items():
+    for encoder in LEVELS:
         rows = []
         for definition, index, score in itertools.product(("paper", "calibrated"), range(4), SCORES):
-            peak = 1.6 if encoder == "mini_sam" and STRIDES[index] == 16 else 1.0
-            mean = ef * peak * (1 + 0.2 * index) if score == "ef" else sc * (1 - 0.08 * index)
-            mean = NULLS.get(score, mean)
-            if definition == "calibrated":
-                mean = 0.0 if score in NULLS else mean / 2
-            half = mean * rng.uniform(0.02, 0.06)
+            mean = profile_mean(encoder, definition, index, score)
+            half = abs(mean) * rng.uniform(0.02, 0.06)
             row = {"definition": definition, "stride": STRIDES[index], "score": score, "mean": mean}
             row |= {"ci_low": mean - half, "ci_high": mean + half, "images": images}
             row |= {"undefined": 0, "reason": None}

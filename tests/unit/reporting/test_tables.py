@@ -91,10 +91,13 @@ class TestProfiles:
         assert shown["SAM mini"]["sc_32"].below == "null 0.40 †"
         assert {shown["DINO mini"][f"ef_{stride}"].below for stride in (4, 8, 16)} == {"null 3.00 †"}
         assert any(note.startswith("null: mean score of the same features") for note in table.notes)
-        without = profiles[~profiles["score"].isin(list(results.NULLS))]
+        without = profiles[~profiles["score"].str.contains("_")]
         table = profiles_table(without, results.LABELS, selection)
         assert cells(table)["SAM mini"]["ef_16"].below == ""
         assert "No null floor was computed." in table.notes
+        half = profiles[profiles["score"] != "sc_excess"]
+        with pytest.raises(ReportingError, match="'mini_dino' has sc_null but no sc_excess"):
+            profiles_table(half, results.LABELS, selection)
 
     def test_every_definition_has_a_section_the_deciding_one_first(
         self, profiles: pd.DataFrame, selection: dict[str, Any]

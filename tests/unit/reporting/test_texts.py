@@ -116,6 +116,7 @@ def test_front_page_names_untrained_encoders() -> None:
 
 def test_profiles_are_read_as_the_metric_stage_writes_them(tmp_path: Path) -> None:
     from vfm_fusion.metrics.profile import SCORES, summarise
+    from vfm_fusion.null_excess import with_excess
 
     rng = np.random.default_rng(0)
     rows = [
@@ -130,9 +131,9 @@ def test_profiles_are_read_as_the_metric_stage_writes_them(tmp_path: Path) -> No
     paths = {}
     for encoder in ("mini_dino", "swin"):
         paths[encoder] = tmp_path / f"{encoder}.parquet"
-        summarise(pd.DataFrame(rows), bootstrap=100, seed=0).to_parquet(paths[encoder])
+        summarise(with_excess(pd.DataFrame(rows)), bootstrap=100, seed=0).to_parquet(paths[encoder])
     profiles = read_profiles(paths)
-    assert len(profiles) == 2 * 2 * 2 * len(SCORES)
+    assert len(profiles) == 2 * 2 * 2 * (len(SCORES) + 2)
     assert set(profiles["images"] + profiles["undefined"]) == {5}
 
 

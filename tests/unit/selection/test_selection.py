@@ -35,7 +35,10 @@ def summary(
     definition: str = "paper",
 ) -> pd.DataFrame:
     """A profile whose intervals reach ``half`` to both sides, with the same null at every stride."""
-    values = {"sc": sc, "ef": ef} | {score: (value,) * len(STRIDES) for score, value in (null or {}).items()}
+    values = {"sc": sc, "ef": ef}
+    for score, value in (null or {}).items():
+        values[f"{score}_null"] = (value,) * len(STRIDES)
+        values[f"{score}_excess"] = tuple(mean - value for mean in values[score])
     rows = [
         (definition, stride, score, value, value - half)
         for score, means in values.items()
@@ -50,7 +53,7 @@ def chosen(profiles: dict, **settings: str) -> dict:
 
 def against_nulls(sc_null: float, ef_null: float) -> dict:
     """The paper's profiles, every encoder with the same nulls."""
-    nulls = {"sc_null": sc_null, "ef_null": ef_null}
+    nulls = {"sc": sc_null, "ef": ef_null}
     return select({n: summary(*p, nulls) for n, p in TABLE_5.items()}, "data", SelectionConfig())
 
 
@@ -85,7 +88,7 @@ def test_undefined_strides_are_left_out_and_kept_as_null() -> None:
     selection = chosen({"a": ((0.9, 0.9, NAN, NAN), (1, 1, 1, 1)), "b": ((0.1,) * 4, (2, 3, NAN, NAN))})
     assert selection["stride"] == 8
     scores = selection["strides"]["a"]["32"]
-    assert (scores["sc"], scores["sc_low"], scores["ef"]) == (None, None, 1.0)
+    assert (scores["sc"], scores["sc_ratio"], scores["ef"]) == (None, None, 1.0)
 
 
 def test_encoders_are_ranked_on_the_strides_that_all_have() -> None:
@@ -122,13 +125,13 @@ def test_a_choice_above_its_null_floor_gives_no_warning() -> None:
     assert selection["warnings"] == []
     assert selection["strides"]["SAM2"]["16"] == {
         "sc": 0.11,
-        "sc_low": pytest.approx(0.10),
         "sc_null": 0.2,
         "sc_ratio": pytest.approx(0.55),
+        "sc_excess_low": pytest.approx(-0.10),
         "ef": 17.13,
-        "ef_low": pytest.approx(17.12),
         "ef_null": 5.0,
         "ef_ratio": pytest.approx(3.426),
+        "ef_excess_low": pytest.approx(12.12),
     }
     said = " ".join(selection["reasons"])
     assert "DINOv3's mean SC at OS 4, 8, 16, 32: 0.655 against 0.2" in said
@@ -152,14 +155,14 @@ def test_nulls_above_the_scores_give_a_warning_for_each_number_and_the_same_choi
     assert selection["reasons"][-4:] == selection["warnings"]
 
 
-def test_an_interval_that_reaches_the_null_warns() -> None:
-    nulls = {"sc_null": 0.2, "ef_null": 12.0}
+def test_an_excess_whose_interval_reaches_zero_warns() -> None:
+    nulls = {"sc": 0.2, "ef": 12.0}
     wide = {n: summary(*p, nulls, half=6.0 if n == "SAM2" else 0.01) for n, p in TABLE_5.items()}
     selection = select(wide, "data", SelectionConfig())
     peak = [warning for warning in selection["warnings"] if "peak that sets the stride" in warning]
     assert peak == [
         "The peak that sets the stride does not clear its null: SAM2's EF at OS 16 is 17.1, the null floor "
-        "12; its 95 % interval reaches down to 11.1, so the two are not told apart."
+        "12; the 95 % interval of their difference reaches down to -0.87."
     ]
 
 
@@ -167,6 +170,13 @@ def test_a_null_that_is_not_positive_has_no_ratio() -> None:
     selection = against_nulls(0.0, -0.1)
     assert selection["strides"]["SAM2"]["16"]["ef_ratio"] is None
     assert selection["warnings"] == []
+
+
+def test_a_null_without_its_excess_is_refused() -> None:
+    tables = {n: summary(*p, {"sc": 0.2, "ef": 5.0}) for n, p in TABLE_5.items()}
+    tables["SAM"] = tables["SAM"][tables["SAM"]["score"] != "ef_excess"]
+    with pytest.raises(SelectionError, match="SAM: the profile has ef_null but no ef_excess"):
+        select(tables, "data", SelectionConfig())
 
 
 def test_without_nulls_it_is_said_that_there_is_no_floor() -> None:
@@ -177,7 +187,7 @@ def test_without_nulls_it_is_said_that_there_is_no_floor() -> None:
 
 
 def test_an_undefined_null_is_named() -> None:
-    nulls = {"sc_null": NAN, "ef_null": 5.0}
+    nulls = {"sc": NAN, "ef": 5.0}
     tables = {n: summary(*p, nulls) for n, p in TABLE_5.items()}
     selection = select(tables, "data", SelectionConfig())
     assert "Undefined: the null of DINOv3's mean SC at OS 4, 8, 16, 32." in " ".join(selection["reasons"])

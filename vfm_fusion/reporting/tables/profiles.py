@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.null_excess import EXCESS
 from vfm_fusion.reporting.inputs import definitions_in_order
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
 from vfm_fusion.reporting.table import MISSING, Column, Section, Table, number
@@ -15,7 +16,7 @@ from vfm_fusion.reporting.table import MISSING, Column, Section, Table, number
 SCORES = {"sc": ("SC", 2), "ef": ("EF", 2)}
 """Score key to its name in print and its decimals."""
 NOT_CLEARED = "†"
-"""Marks a null floor that the score's interval reaches."""
+"""Marks a null floor that the score does not clear."""
 
 Rows = Mapping[tuple[str, str, int, str], Any]
 """Profile rows by definition, encoder, stride and score."""
@@ -120,7 +121,7 @@ def _row(
         "role": ", ".join(roles),
     }
     peak = (selection["auxiliary"], selection["stride"], selection["stride_by"])
-    for score, (_, digits) in SCORES.items():
+    for score in SCORES:
         for stride in strides:
             cell = by_key.get((definition, encoder, stride, score))
             if cell is None:
@@ -130,18 +131,22 @@ def _row(
                 )
             chosen = deciding and (encoder, stride, score) == peak
             reason = cell.reason.replace("_", " ") if isinstance(cell.reason, str) else ""
-            null = _null_text(cell, by_key.get((definition, encoder, stride, f"{score}_null")), digits)
+            null = _null_text(definition, encoder, stride, score, by_key)
             row |= _cells(f"{score}_{stride}", cell.mean, cell.ci_low, cell.ci_high, reason, chosen, null)
     return row
 
 
-def _null_text(cell: Any, null: Any, digits: int) -> str:
+def _null_text(definition: str, encoder: str, stride: int, score: str, by_key: Rows) -> str:
+    null = by_key.get((definition, encoder, stride, f"{score}_null"))
     if null is None:
         return ""
+    excess = by_key.get((definition, encoder, stride, EXCESS[score]))
+    if excess is None:
+        raise ReportingError(f"encoder {encoder!r} has {score}_null but no {EXCESS[score]}; profile it again")
     if pd.isna(null.mean):
         return f"null {MISSING}"
-    mark = "" if cell.ci_low > null.mean else f" {NOT_CLEARED}"
-    return f"null {number(null.mean, digits)}{mark}"
+    mark = "" if excess.ci_low > 0 else f" {NOT_CLEARED}"
+    return f"null {number(null.mean, SCORES[score][1])}{mark}"
 
 
 def _cells(
@@ -203,7 +208,7 @@ def _null_note(profiles: pd.DataFrame) -> str:
         return "No null floor was computed."
     return (
         "null: mean score of the same features with their pixels in random order; "
-        f"{NOT_CLEARED}: the score's 95 % interval does not lie above it."
+        f"{NOT_CLEARED}: the 95 % interval of the score's excess over it, image by image, reaches zero."
     )
 
 

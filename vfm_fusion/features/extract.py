@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,25 @@ from vfm_fusion.subset import subset
 _LOG = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Source:
+    """Whose features are extracted, as their manifest says it.
+
+    Attributes:
+        dataset: name of the data set.
+        encoder: name of the encoder in the configuration.
+        architecture: its key in the registry.
+        pretraining: how tables name its training.
+        weights: what identifies its weights.
+    """
+
+    dataset: str
+    encoder: str
+    architecture: str
+    pretraining: str
+    weights: str
+
+
 def extract(
     *,
     dataset: Dataset,
@@ -37,11 +57,7 @@ def extract(
     manifest_path: Path,
     state_dir: Path,
 ) -> Manifest:
-    """Extracts the native maps of a data set's images, resuming what a killed job has left.
-
-    The store is built under ``state_dir``, read back and verified, renamed to its place beside the manifest,
-    and only then is the manifest written. A store that is already in its place is taken over, so that a
-    damaged one is repaired map by map.
+    """Extracts the native maps of a configured encoder; see :func:`extract_maps`.
 
     Args:
         dataset: the images.
@@ -57,12 +73,59 @@ def extract(
         The manifest that was written.
 
     Raises:
-        FeatureStoreError: images of several sizes without ``image_size``, features that overflow the dtype,
-            or a disk that does not give back what was written.
+        FeatureStoreError: see :func:`extract_maps`.
         WeightsError: see :func:`vfm_fusion.encoders.build.build_encoder`.
     """
-    encoder = build_encoder(encoder_config).to(_device())
-    weights = weights_digest(encoder_config)
+    return extract_maps(
+        dataset=dataset,
+        encoder=build_encoder(encoder_config),
+        source=Source(
+            dataset=dataset_name,
+            encoder=encoder_name,
+            architecture=encoder_config.architecture,
+            pretraining=describe_pretraining(encoder_config),
+            weights=weights_digest(encoder_config),
+        ),
+        settings=settings,
+        token=token,
+        manifest_path=manifest_path,
+        state_dir=state_dir,
+    )
+
+
+def extract_maps(
+    *,
+    dataset: Dataset,
+    encoder: Encoder,
+    source: Source,
+    settings: FeaturesConfig,
+    token: str,
+    manifest_path: Path,
+    state_dir: Path,
+) -> Manifest:
+    """Extracts the native maps of a data set's images, resuming what a killed job has left.
+
+    The store is built under ``state_dir``, read back and verified, renamed to its place beside the manifest,
+    and only then is the manifest written. A store that is already in its place is taken over, so that a
+    damaged one is repaired map by map.
+
+    Args:
+        dataset: the images.
+        encoder: the encoder, in evaluation mode.
+        source: what the manifest says of it.
+        settings: subset, image size, dtype, batch size.
+        token: hash of everything that the features depend on beside ``source.weights``.
+        manifest_path: ``<store>.manifest.json``.
+        state_dir: folder for the store under construction.
+
+    Returns:
+        The manifest that was written.
+
+    Raises:
+        FeatureStoreError: images of several sizes without ``image_size``, features that overflow the dtype,
+            or a disk that does not give back what was written.
+    """
+    encoder = encoder.to(_device())
     indices = subset(len(dataset), settings.max_images)
     image_ids = tuple(dataset.ids[index] for index in indices)
     image_size = _image_size(dataset, indices[0], settings)
@@ -74,7 +137,7 @@ def extract(
     if final.exists() and not building.exists():
         state_dir.mkdir(parents=True, exist_ok=True)
         final.rename(building)
-    store = PartialStore(building, f"{token}-{weights}", image_ids)
+    store = PartialStore(building, f"{token}-{source.weights}", image_ids)
     for position, maps in _encode(encoder, dataset, indices, store.missing, image_size, settings):
         store.write(position, maps)
     store.verify()
@@ -85,11 +148,7 @@ def extract(
         )
     store.publish(final)
     manifest = Manifest(
-        dataset=dataset_name,
-        encoder=encoder_name,
-        architecture=encoder_config.architecture,
-        pretraining=describe_pretraining(encoder_config),
-        weights=weights,
+        **asdict(source),
         token=token,
         dtype=settings.dtype,
         image_size=image_size,

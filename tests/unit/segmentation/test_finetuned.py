@@ -1,0 +1,121 @@
+"""The encoder taken out of a finished run: the very one that training left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from segmentation_toys import ToyDataset
+from torch import Tensor
+
+import vfm_fusion.segmentation.training as training
+from vfm_fusion.checksums import file_sha256
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.encoders.build import build_encoder
+from vfm_fusion.errors import WeightsError
+from vfm_fusion.features.extract import extract_maps, image_tensor
+from vfm_fusion.features.store import FeatureStore
+from vfm_fusion.segmentation.finetuned import finetuned_encoder
+
+
+class Scenes(ToyDataset):
+    """The toy scenes as a data set whose images can be read alone."""
+
+    def image(self, index: int) -> np.ndarray:
+        return self[index].image
+
+
+@pytest.fixture
+def trained(
+    tmp_path: Path,
+    encoders: dict[str, EncoderConfig],
+    recipe: TrainingConfig,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Trains a run; returns its folder and the master's state at the moment training ended."""
+
+    def run(**settings: object) -> tuple[Path, dict[str, Tensor]]:
+        left: dict[str, Tensor] = {}
+        save = training.save_run
+
+        def spy(folder, model, description) -> None:
+            left.update({name: value.clone() for name, value in model.master.state_dict().items()})
+            save(folder, model, description)
+
+        monkeypatch.setattr(training, "save_run", spy)
+        folder = tmp_path / "run" / "seed0"
+        training.train_run(
+            run=RunConfig(**settings),
+            encoders=encoders,
+            stride=8 if "auxiliary" in settings else None,
+            training=recipe,
+            seed=0,
+            dataset=ToyDataset(),
+            out_dir=folder,
+            state_dir=tmp_path / "state",
+            token="t",
+        )
+        return folder, left
+
+    return run
+
+
+@pytest.mark.parametrize("master", ["vit", "hiera"])
+def test_the_rebuilt_encoder_is_the_trained_one_bit_by_bit(trained, encoders, master: str) -> None:
+    auxiliary = "hiera" if master == "vit" else "vit"
+    folder, left = trained(master=master, auxiliary=auxiliary)
+    encoder, source = finetuned_encoder(folder, encoders, "toys")
+    rebuilt = encoder.state_dict()
+    assert rebuilt.keys() == left.keys()
+    assert all(torch.equal(rebuilt[name], left[name]) for name in left)
+    original = build_encoder(encoders[master])
+    moved = [name for name, value in original.state_dict().items() if not torch.equal(value, left[name])]
+    assert moved
+    assert not encoder.training
+    original.load_state_dict(left)
+    image = image_tensor(Scenes()[0].image)
+    with torch.inference_mode():
+        for stride, expected in original(image).items():
+            assert torch.equal(encoder(image)[stride], expected)
+    assert (source.encoder, source.architecture) == (master, encoders[master].architecture)
+    assert source.pretraining == "untrained (seed 1), fine-tuned"
+    assert source.weights == file_sha256(folder / "model.safetensors")
+
+
+def test_its_features_are_stored_like_any_other(tmp_path: Path, trained, encoders) -> None:
+    folder, _ = trained(master="hiera")
+    encoder, source = finetuned_encoder(folder, encoders, "toys")
+    scenes, manifest = Scenes(3), tmp_path / "run.seed0.zarr.manifest.json"
+    extract_maps(
+        dataset=scenes,
+        encoder=encoder,
+        source=source,
+        settings=FeaturesConfig(dtype="float32", batch_size=1),
+        token="t",
+        manifest_path=manifest,
+        state_dir=tmp_path / "building",
+    )
+    store = FeatureStore(manifest)
+    assert store.manifest.weights == source.weights
+    assert store.manifest.image_ids == scenes.ids
+    with torch.inference_mode():
+        expected = encoder(image_tensor(scenes.image(1)))
+    for stride, array in store.read(1).items():
+        assert np.array_equal(array, expected[stride][0].numpy())
+
+
+def test_a_frozen_master_was_not_fine_tuned(trained, encoders) -> None:
+    folder, _ = trained(master="hiera", train_master=False)
+    with pytest.raises(WeightsError, match="kept 'hiera' frozen"):
+        finetuned_encoder(folder, encoders, "toys")
+
+
+def test_a_damaged_run_is_refused(trained, encoders) -> None:
+    folder, _ = trained(master="hiera")
+    (folder / "model.safetensors").write_bytes(b"damaged")
+    with pytest.raises(WeightsError, match="train the run again"):
+        finetuned_encoder(folder, encoders, "toys")

@@ -1,0 +1,33 @@
+"""Extracts the native feature maps of the encoder that a run has fine-tuned."""
+
+import json
+from pathlib import Path
+
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.features.extract import extract_maps
+from vfm_fusion.provenance import token
+from vfm_fusion.rule_log import rule_log
+from vfm_fusion.segmentation.finetuned import finetuned_encoder
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    index, model, run = (Path(snakemake.input[name]) for name in ("index", "model", "run"))
+    encoder, source = finetuned_encoder(
+        model.parent,
+        {
+            name: EncoderConfig.model_validate_json(json.dumps(encoder))
+            for name, encoder in config["encoders"].items()
+        },
+        config["name"],
+    )
+    extract_maps(
+        dataset=open_indexed(config["dataset"], index, Path(snakemake.params.generated)),
+        encoder=encoder,
+        source=source,
+        settings=FeaturesConfig.model_validate_json(json.dumps(config["features"])),
+        token=token(snakemake.params.config, snakemake.params.code, index, run),
+        manifest_path=Path(snakemake.output.manifest),
+        state_dir=Path(snakemake.params.state),
+    )

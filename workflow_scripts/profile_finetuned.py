@@ -1,0 +1,29 @@
+"""Scores the stored features of a fine-tuned encoder as its own profile was scored."""
+
+import json
+from pathlib import Path
+
+from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.features.store import FeatureStore
+from vfm_fusion.metrics.profile import summarise
+from vfm_fusion.profiles import profile_store
+from vfm_fusion.rule_log import rule_log
+from vfm_fusion.tables import write_parquet
+
+ROLE = "master"  # the auxiliary is always frozen
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    settings = ProfileConfig.model_validate_json(json.dumps(config["metrics"]))
+    store = FeatureStore(Path(snakemake.input.manifest))
+    scores = profile_store(
+        store,
+        open_indexed(config["dataset"], Path(snakemake.input.index), Path(snakemake.params.generated)),
+        settings,
+    )
+    summary = summarise(scores, bootstrap=settings.bootstrap, seed=settings.seed)
+    for path, frame in ((snakemake.output.scores, scores), (snakemake.output.summary, summary)):
+        frame.insert(0, "role", ROLE)
+        frame.insert(1, "encoder", store.manifest.encoder)
+        write_parquet(Path(path), frame)

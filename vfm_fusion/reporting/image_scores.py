@@ -1,0 +1,97 @@
+"""Means of per-image scores over images and strides, with bootstrap intervals over images."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vfm_fusion.errors import ReportingError
+
+_INTERVAL = (2.5, 97.5)
+
+
+class Bootstrap(NamedTuple):
+    """How intervals are drawn: resamples of the images, and the seed of the resampling."""
+
+    resamples: int
+    seed: int
+
+
+class Estimate(NamedTuple):
+    """A mean with its 95 % percentile bootstrap interval over images.
+
+    All is NaN where no image is defined; one image gives no interval.
+    """
+
+    mean: float
+    low: float
+    high: float
+    images: int
+
+
+def read_image_scores(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """Reads a table of per-image scores (Parquet).
+
+    Args:
+        path: the file.
+        columns: what it must hold beside ``image_id``, ``stride``, ``score``, ``value`` and ``reason``.
+
+    Raises:
+        ReportingError: a column is missing, or a score of an image occurs twice.
+    """
+    frame = pd.read_parquet(path)
+    expected = ["image_id", *columns, "stride", "score", "value", "reason"]
+    absent = [column for column in expected if column not in frame]
+    if absent:
+        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    keys = ["image_id", *columns, "stride", "score"]
+    if frame.duplicated(keys).any():
+        first = frame.loc[frame.duplicated(keys), keys].iloc[0].to_dict()
+        raise ReportingError(f"{path}: {first} occurs twice; delete the file, the workflow writes it again")
+    return frame[expected]
+
+
+def by_image(frame: pd.DataFrame, strides: Sequence[int]) -> np.ndarray:
+    """Arranges one score as ``(images, strides)`` float64, images sorted by id, NaN where undefined."""
+    table = frame.pivot_table(index="image_id", columns="stride", values="value", dropna=False)
+    return table.sort_index().reindex(columns=list(strides)).to_numpy(dtype=np.float64)
+
+
+def estimate(values: np.ndarray, bootstrap: Bootstrap) -> Estimate:
+    """Averages over the defined images of each stride, then over the strides.
+
+    Args:
+        values: ``(images, strides)``; NaN where undefined.
+        bootstrap: resampling of the images, the same for equally many, so that intervals are comparable.
+
+    Returns:
+        The mean, its interval, and the number of images that are defined at some stride.
+    """
+    images = int((~np.isnan(values)).any(axis=1).sum())
+    if images == 0:
+        return Estimate(np.nan, np.nan, np.nan, 0)
+    mean = float(_level(values[None])[0])
+    if images == 1:
+        return Estimate(mean, np.nan, np.nan, images)
+    size = (bootstrap.resamples, len(values))
+    draws = np.random.default_rng(bootstrap.seed).integers(len(values), size=size)
+    low, high = np.nanpercentile(_level(values[draws]), _INTERVAL)
+    return Estimate(mean, float(low), float(high), images)
+
+
+def commonest_reason(frame: pd.DataFrame) -> str:
+    """Returns the commonest reason of undefined values in words; empty where all are defined."""
+    reasons = frame.loc[frame["value"].isna(), "reason"].mode()
+    return str(reasons.iloc[0]).replace("_", " ") if len(reasons) else ""
+
+
+def _level(values: np.ndarray) -> np.ndarray:
+    """``(samples, images, strides)`` -> ``(samples,)``; a stride without a defined image makes it NaN."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice")
+        return np.nanmean(values, axis=1).mean(axis=1)

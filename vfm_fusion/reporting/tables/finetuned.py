@@ -1,0 +1,270 @@
+"""SC and EF of an encoder before and after a run has fine-tuned it (the paper's Table 8)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.image_scores import Bootstrap, commonest_reason, estimate
+from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
+from vfm_fusion.reporting.table import Column, Section, Table
+
+SCORES = {"sc": ("SC", 2, 3), "ef": ("EF", 2, 2)}
+"""Score to its name in print, its decimals, and those of a difference."""
+
+
+class Change(NamedTuple):
+    """One score at one stride, over the images on which it is defined before and after.
+
+    Attributes:
+        before: mean over images.
+        after: mean over images, of each image's mean over seeds.
+        delta: after - before.
+        ci_low: lower end of the 95 % bootstrap interval of the paired difference over images.
+        ci_high: upper end.
+        images: number of these images.
+        undefined: number of the others.
+        reason: the commonest reason of the others; empty without any.
+    """
+
+    before: float
+    after: float
+    delta: float
+    ci_low: float
+    ci_high: float
+    images: int
+    undefined: int
+    reason: str
+
+
+class Finetuned(NamedTuple):
+    """A run's fine-tuned encoder; per-image scores indexed by ``definition, stride, score, image_id``."""
+
+    run: str
+    encoder: str
+    role: str
+    before: pd.DataFrame
+    after: tuple[pd.DataFrame, ...]
+
+
+def finetuned_table(
+    before: Mapping[str, pd.DataFrame],
+    after: Mapping[tuple[str, int], pd.DataFrame],
+    labels: EncoderLabels,
+    runs: Mapping[str, str],
+    dataset: str,
+    definition: str,
+    bootstrap: Bootstrap,
+    published: pd.DataFrame | None = None,
+) -> Table:
+    """Builds the table of SC and EF per run and output stride, before -> after fine-tuning.
+
+    Args:
+        before: encoder -> per-image scores with columns ``definition, stride, score, value, reason``.
+        after: (run, seed) -> the same of the encoder taken out of the run, with ``role`` and ``encoder``.
+        labels: names of the encoders in print.
+        runs: runs, key to label, in the order of the table; those not in ``after`` are left out.
+        dataset: name of the data set.
+        definition: the metric definition that is shown; the CSV file holds all of them.
+        bootstrap: resampling of the images behind each interval.
+        published: rows of the published Table 8, shown below.
+
+    Raises:
+        ReportingError: the two profiles of an encoder are of different images, strides or scores, the seeds
+            of a run trained different encoders, or an encoder has no profile or label.
+    """
+    found = [_collect(run, before, after) for run in runs if any(run == key for key, _ in after)]
+    sections, records = [], []
+    for entry in found:
+        changes = _changes(entry, bootstrap)
+        sections.append(Section(_title(entry, labels, runs), pd.DataFrame(_rows(changes, definition))))
+        records += _records(entry, changes, labels, runs)
+    notes = [_what_note(found, definition), *_images_note(records, definition)]
+    if published is not None:
+        sections += _published_sections(published)
+        notes.append(_published_note(published))
+    return Table(
+        name="finetuned",
+        caption=(
+            f"Structural Coherence (SC) and Edge Fidelity (EF) of encoders on {dataset} before and after a "
+            "run fine-tuned them, per output stride (OS). Δ: after minus before, paired per image [95 % "
+            "bootstrap interval over images]."
+        ),
+        data=pd.DataFrame(records),
+        columns=_columns(),
+        sections=tuple(sections),
+        notes=tuple(notes),
+    )
+
+
+def _collect(
+    run: str, before: Mapping[str, pd.DataFrame], after: Mapping[tuple[str, int], pd.DataFrame]
+) -> Finetuned:
+    frames = [frame for (name, _), frame in after.items() if name == run]
+    (role, encoder), *others = {tuple(key) for f in frames for key in f[["role", "encoder"]].to_numpy()}
+    if others:
+        raise ReportingError(f"the seeds of run {run!r} trained different encoders; train the run again")
+    if encoder not in before:
+        raise ReportingError(f"encoder {encoder!r} has no profile; profile it on the same images")
+    reference = _indexed(before[encoder])
+    profiles = tuple(_indexed(frame) for frame in frames)
+    if any(not reference.index.equals(profile.index) for profile in profiles):
+        raise ReportingError(
+            f"run {run!r}: {encoder!r} was profiled on other images, strides or definitions before and after "
+            "fine-tuning; run the workflow again"
+        )
+    return Finetuned(run, encoder, role, reference, profiles)
+
+
+def _indexed(frame: pd.DataFrame) -> pd.DataFrame:
+    keys = ["definition", "stride", "score", "image_id"]
+    return frame.set_index(keys)[["value", "reason"]].sort_index()
+
+
+def _changes(entry: Finetuned, bootstrap: Bootstrap) -> dict[tuple[str, int, str], Change]:
+    """``{(definition, stride, score): change}``."""
+    later = np.mean([frame["value"].to_numpy() for frame in entry.after], axis=0)  # NaN where any seed's is
+    values = entry.before.assign(after=later)
+    reasons = pd.concat([entry.before, *entry.after]).sort_index()
+    changes = {}
+    for key, group in values.groupby(level=["definition", "stride", "score"]):
+        paired = group.dropna(subset=["value", "after"])
+        difference = (paired["after"] - paired["value"]).to_numpy()[:, None]  # (images, 1)
+        delta = estimate(difference, bootstrap)
+        undefined = len(group) - len(paired)
+        changes[key] = Change(
+            before=float(paired["value"].mean()),
+            after=float(paired["after"].mean()),
+            delta=delta.mean,
+            ci_low=delta.low,
+            ci_high=delta.high,
+            images=len(paired),
+            undefined=undefined,
+            reason=commonest_reason(reasons.loc[key]) if undefined else "",
+        )
+    return changes
+
+
+def _columns() -> tuple[Column, ...]:
+    columns = [Column("stride", "OS")]
+    for score, (name, digits, finer) in SCORES.items():
+        reason, ends = f"{score}_reason", (f"{score}_low", f"{score}_high")
+        columns += [
+            Column(f"{score}_before", "before", group=name, digits=digits, reason=reason),
+            Column(f"{score}_after", "→ after", group=name, digits=digits, reason=reason),
+            Column(
+                f"{score}_delta",
+                "Δ",
+                group=name,
+                digits=finer,
+                interval=ends,
+                below=f"{score}_images",
+                reason=reason,
+            ),
+        ]
+    return tuple(columns)
+
+
+def _rows(changes: Mapping[tuple[str, int, str], Change], definition: str) -> list[dict[str, Any]]:
+    strides = sorted({int(stride) for name, stride, _ in changes if name == definition})
+    if not strides:
+        raise ReportingError(f"there is no profile by definition {definition!r}; profile the encoders again")
+    rows = []
+    for stride in strides:
+        row: dict[str, Any] = {"stride": str(stride)}
+        for score in SCORES:
+            change = changes[definition, stride, score]
+            row |= _cells(score, change.before, change.after, change.delta)
+            row |= {f"{score}_low": change.ci_low, f"{score}_high": change.ci_high}
+            row |= {f"{score}_reason": change.reason, f"{score}_images": _fewer_images(change)}
+        rows.append(row)
+    return rows
+
+
+def _cells(score: str, before: float, after: float, delta: float) -> dict[str, Any]:
+    cells = {f"{score}_before": before, f"{score}_after": after, f"{score}_delta": delta}
+    cells |= {f"{score}_low": math.nan, f"{score}_high": math.nan}
+    return cells | {f"{score}_reason": "", f"{score}_images": ""}
+
+
+def _fewer_images(change: Change) -> str:
+    return f"n = {change.images}" if change.undefined else ""
+
+
+def _title(entry: Finetuned, labels: EncoderLabels, runs: Mapping[str, str]) -> str:
+    return f"{runs[entry.run]}: {full_label(labels, entry.encoder)}, fine-tuned as {entry.role}"
+
+
+def _records(
+    entry: Finetuned,
+    changes: Mapping[tuple[str, int, str], Change],
+    labels: EncoderLabels,
+    runs: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    who = {
+        "run": entry.run,
+        "run_label": runs[entry.run],
+        "role": entry.role,
+        "encoder": entry.encoder,
+        "label": label(labels, entry.encoder),
+        "pretraining": pretraining(labels, entry.encoder),
+        "seeds": len(entry.after),
+    }
+    return [
+        who | dict(zip(("definition", "stride", "score"), key, strict=True)) | change._asdict()
+        for key, change in changes.items()
+    ]
+
+
+def _what_note(found: Sequence[Finetuned], definition: str) -> str:
+    if not found:
+        return "No run fine-tunes an encoder; a frozen one keeps its profile by construction."
+    seeds = sorted({len(entry.after) for entry in found})
+    trained = "one seed" if seeds == [1] else f"the mean over {' or '.join(map(str, seeds))} seeds"
+    return (
+        f"Definition '{definition}'; after: {trained}. The interval is over images, so it does not cover the "
+        "randomness of training. Runs that freeze their encoder keep its profile by construction."
+    )
+
+
+def _images_note(records: Sequence[Mapping[str, Any]], definition: str) -> list[str]:
+    shown = [r for r in records if r["definition"] == definition and r["score"] in SCORES]
+    if not shown:
+        return []
+    note = f"n = {max(r['images'] + r['undefined'] for r in shown)} images."
+    if any(r["undefined"] for r in shown):
+        note += (
+            " Where a score is undefined before or after, the image is left out of both means; such a cell "
+            "says how many are left, and the CSV file holds the reason."
+        )
+    return [note]
+
+
+def _published_sections(published: pd.DataFrame) -> list[Section]:
+    sections = []
+    for model, of_model in published.groupby("model", sort=False):
+        values = {(r.mode, int(r.output_stride), r.metric.lower()): r.value for r in of_model.itertuples()}
+        rows = []
+        for stride in sorted({int(stride) for stride in of_model["output_stride"]}):
+            row: dict[str, Any] = {"stride": str(stride)}
+            for score in SCORES:
+                before, after = (values.get((m, stride, score), math.nan) for m in ("before", "after"))
+                row |= _cells(score, before, after, after - before)
+            rows.append(row)
+        title = f"Published (Table {published['table'].iloc[0]}): {model}"
+        sections.append(Section(title, pd.DataFrame(rows), ranked=False, absent="not published"))
+    return sections
+
+
+def _published_note(published: pd.DataFrame) -> str:
+    sources = ", ".join(sorted(set(published["source"])))
+    datasets = ", ".join(sorted(set(published["dataset"])))
+    return (
+        f"Published values are of full-size encoders on {datasets} ({sources}), without intervals; their Δ "
+        "is computed here."
+    )

@@ -16,6 +16,7 @@ include: "rules/features.smk"
 include: "rules/metrics.smk"
 include: "rules/selection.smk"
 include: "rules/training.smk"
+include: "rules/finetuned.smk"
 include: "rules/evaluation.smk"
 include: "rules/reporting.smk"
 

@@ -93,6 +93,22 @@ def features_config(wildcards):
     )
 
 
+def supervised_config():
+    """What SC_GT depends on: the definition that pairs encoders, and the maps it looks at."""
+    definition = CONFIG.selection.definition
+    metrics = CONFIG.metrics.model_dump(
+        mode="json", include={"strides", "interpolation"}
+    )
+    settings = CONFIG.metrics.definitions[definition].model_dump(mode="json")
+    return canonical(
+        {
+            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "definition": definition,
+            "metrics": {**metrics, "definitions": {definition: settings}},
+        }
+    )
+
+
 def training_config(wildcards):
     return canonical(
         {
@@ -106,6 +122,19 @@ def training_config(wildcards):
             "training": CONFIG.training.model_dump(
                 mode="json", exclude={"seeds", "workers"}
             ),
+        }
+    )
+
+
+def finetuned_config(wildcards):
+    return canonical(
+        {
+            "name": DATASET,
+            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "encoders": {
+                name: encoder_settings(name) for name in encoders_of(wildcards.run)
+            },
+            "features": CONFIG.features.model_dump(mode="json"),
         }
     )
 
@@ -143,6 +172,31 @@ def names():
     """How encoders and runs are called in tables and figures, in their order."""
     runs = [(name, run.label or name) for name, run in CONFIG.runs.items()]
     return {**encoder_names(), "runs": runs}
+
+
+def finetuned_runs():
+    """Runs that train their encoder; a frozen one keeps its profile."""
+    return [name for name, run in CONFIG.runs.items() if run.train_master]
+
+
+def fusions():
+    """How each run fuses, but for the stride; runs that differ in the stride alone have the same."""
+    settings = {
+        name: run.fusion.model_dump(mode="json", exclude={"stride"})
+        for name, run in CONFIG.runs.items()
+    }
+    return [
+        (name, ", ".join(f"{key} {value}" for key, value in fusion.items()))
+        for name, fusion in settings.items()
+    ]
+
+
+def interval():
+    """The metric definition that tables show, and how their intervals over images are drawn."""
+    return {
+        "definition": CONFIG.selection.definition,
+        "bootstrap": [CONFIG.metrics.bootstrap, CONFIG.metrics.seed],
+    }
 
 
 def table(name):

@@ -30,3 +30,28 @@ rule profile_encoder:
         "Profile {wildcards.encoder} on {wildcards.dataset}: SC and EF per output stride"
     script:
         "../workflow_scripts/profile_encoder.py"
+
+
+rule score_supervised:
+    input:
+        manifest=rules.extract_features.output.manifest,
+        index=rules.extract_features.input.index,
+    output:
+        scores=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.supervised.parquet",
+    log:
+        f"{RESULTS}/logs/score_supervised/{{dataset}}/{{encoder}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/score_supervised/{{dataset}}/{{encoder}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=supervised_config(),
+        code=fingerprint("score_supervised.py"),
+    message:
+        "Score {wildcards.encoder} on {wildcards.dataset} against ground-truth regions"
+    script:
+        "../workflow_scripts/score_supervised.py"

@@ -3,6 +3,9 @@
 SUMMARIES = collect(
     rules.profile_encoder.output.summary, encoder=CONFIG.encoders, dataset=DATASET
 )
+PROFILES = collect(
+    rules.profile_encoder.output.scores, encoder=CONFIG.encoders, dataset=DATASET
+)
 SELECTION = collect(rules.select_pair.output.selection, dataset=DATASET)
 STABILITY = collect(rules.assess_stability.output.stability, dataset=DATASET)
 PUBLISHED = (
@@ -189,6 +192,116 @@ rule table_per_class:
         "../workflow_scripts/table_per_class.py"
 
 
+rule table_supervised:
+    input:
+        profiles=PROFILES,
+        supervised=collect(
+            rules.score_supervised.output.scores,
+            encoder=CONFIG.encoders,
+            dataset=DATASET,
+        ),
+        published=PUBLISHED,
+    output:
+        **table("supervised"),
+        html=reported(
+            f"{RESULTS}/tables/supervised.html",
+            "table_supervised",
+            "1. Profiles",
+            "SC against ground truth",
+        ),
+    log:
+        f"{RESULTS}/logs/table_supervised.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_supervised.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical({**encoder_names(), **interval(), "dataset": DATASET}),
+        code=fingerprint("table_supervised.py"),
+    message:
+        "Table: SC with and without ground truth, and their rank correlation"
+    script:
+        "../workflow_scripts/table_supervised.py"
+
+
+rule table_stride_gain:
+    input:
+        evaluations=EVALUATIONS,
+        profiles=PROFILES,
+        published=PUBLISHED,
+    output:
+        **table("stride_gain"),
+        html=reported(
+            f"{RESULTS}/tables/stride_gain.html",
+            "table_stride_gain",
+            "3. Results",
+            "EF and gain per stride",
+        ),
+    log:
+        f"{RESULTS}/logs/table_stride_gain.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_stride_gain.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical(
+            {**names(), **interval(), "seeds": SEEDS, "fusions": fusions()}
+        ),
+        code=fingerprint("table_stride_gain.py"),
+    message:
+        "Table: EF of the auxiliary and what its injection gains, per stride"
+    script:
+        "../workflow_scripts/table_stride_gain.py"
+
+
+rule table_finetuned:
+    input:
+        before=PROFILES,
+        after=collect(
+            rules.profile_finetuned.output.scores, run=finetuned_runs(), seed=SEEDS
+        ),
+        published=PUBLISHED,
+    output:
+        **table("finetuned"),
+        html=reported(
+            f"{RESULTS}/tables/finetuned.html",
+            "table_finetuned",
+            "3. Results",
+            "Profiles after fine-tuning",
+        ),
+    log:
+        f"{RESULTS}/logs/table_finetuned.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_finetuned.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical(
+            {
+                **names(),
+                **interval(),
+                "dataset": DATASET,
+                "finetuned": [
+                    (run, seed) for run in finetuned_runs() for seed in SEEDS
+                ],
+            }
+        ),
+        code=fingerprint("table_finetuned.py"),
+    message:
+        "Table: SC and EF of encoders before and after fine-tuning"
+    script:
+        "../workflow_scripts/table_finetuned.py"
+
+
 rule table_runtime:
     input:
         generate_dataset=(rules.generate_dataset.benchmark if GENERATED else []),
@@ -199,10 +312,19 @@ rule table_runtime:
         profile_encoder=collect(
             rules.profile_encoder.benchmark, encoder=CONFIG.encoders, dataset=DATASET
         ),
+        score_supervised=collect(
+            rules.score_supervised.benchmark, encoder=CONFIG.encoders, dataset=DATASET
+        ),
         select_pair=collect(rules.select_pair.benchmark, dataset=DATASET),
         assess_stability=collect(rules.assess_stability.benchmark, dataset=DATASET),
         train=collect(rules.train.benchmark, run=CONFIG.runs, seed=SEEDS),
         evaluate=collect(rules.evaluate.benchmark, run=CONFIG.runs, seed=SEEDS),
+        extract_finetuned=collect(
+            rules.extract_finetuned.benchmark, run=finetuned_runs(), seed=SEEDS
+        ),
+        profile_finetuned=collect(
+            rules.profile_finetuned.benchmark, run=finetuned_runs(), seed=SEEDS
+        ),
     output:
         **table("runtime"),
         html=reported(
@@ -446,6 +568,9 @@ rule tables:
         rules.table_stability.output,
         rules.table_main_results.output,
         rules.table_per_class.output,
+        rules.table_supervised.output,
+        rules.table_stride_gain.output,
+        rules.table_finetuned.output,
         rules.table_runtime.output,
     message:
         "All tables are made"

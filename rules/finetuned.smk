@@ -1,0 +1,60 @@
+# Profiles of the encoders that runs have fine-tuned, on the images of the encoders' own profiles.
+
+
+rule extract_finetuned:
+    input:
+        index=f"{RESULTS}/datasets/{DATASET}/{CONFIG.features.split}.parquet",
+        model=rules.train.output.model,
+        run=rules.train.output.run,
+        weights=weights_of_run,
+    output:
+        manifest=f"{RESULTS}/features/{DATASET}/finetuned/{{run}}.seed{{seed}}.zarr.manifest.json",
+    log:
+        f"{RESULTS}/logs/extract_finetuned/{{run}}.seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/extract_finetuned/{{run}}.seed{{seed}}.jsonl"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        state=f"{RESULTS}/state/features/{DATASET}/finetuned/{{run}}.seed{{seed}}",
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=finetuned_config,
+        code=fingerprint("extract_finetuned.py"),
+    message:
+        "Extract the features of the encoder that {wildcards.run}, seed {wildcards.seed}, fine-tuned"
+    script:
+        "../workflow_scripts/extract_finetuned.py"
+
+
+rule profile_finetuned:
+    input:
+        manifest=rules.extract_finetuned.output.manifest,
+        index=rules.extract_finetuned.input.index,
+    output:
+        scores=f"{RESULTS}/metrics/{DATASET}/finetuned/{{run}}.seed{{seed}}.parquet",
+        summary=f"{RESULTS}/metrics/{DATASET}/finetuned/{{run}}.seed{{seed}}.summary.parquet",
+    log:
+        f"{RESULTS}/logs/profile_finetuned/{{run}}.seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/profile_finetuned/{{run}}.seed{{seed}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=canonical(
+            {
+                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "metrics": CONFIG.metrics.model_dump(mode="json"),
+            }
+        ),
+        code=fingerprint("profile_finetuned.py"),
+    message:
+        "Profile the encoder that {wildcards.run}, seed {wildcards.seed}, fine-tuned: SC and EF per output stride"
+    script:
+        "../workflow_scripts/profile_finetuned.py"

@@ -1,0 +1,21 @@
+"""Scores an encoder's stored features against ground-truth regions: SC_GT per image and output stride."""
+
+import json
+from pathlib import Path
+
+from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.features.store import FeatureStore
+from vfm_fusion.rule_log import rule_log
+from vfm_fusion.supervised_profiles import supervised_store
+from vfm_fusion.tables import write_parquet
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    scores = supervised_store(
+        FeatureStore(Path(snakemake.input.manifest)),
+        open_indexed(config["dataset"], Path(snakemake.input.index), Path(snakemake.params.generated)),
+        ProfileConfig.model_validate_json(json.dumps(config["metrics"])),
+        config["definition"],
+    )
+    write_parquet(Path(snakemake.output.scores), scores)

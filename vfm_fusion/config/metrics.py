@@ -165,8 +165,9 @@ class ProfileConfig(Section):
     definitions: dict[str, MetricConfig] = Field(
         default_factory=_default_definitions,
         min_length=1,
-        description="Metric definitions to compute, by name; `paper` and `calibrated` when left out. One that "
-        "is named like a preset is that preset with the given changes. `selection.definition` names the one that pairs encoders.",
+        description="Metric definitions to compute, by name; `paper` and `calibrated` when left out. One "
+        "that is named like a preset is that preset with the given changes. `selection.definition` names the "
+        "one that pairs encoders.",
     )
     strides: tuple[int, ...] = Field(
         (4, 8, 16, 32), strict=False, min_length=1, description="Output strides to profile."

@@ -42,15 +42,14 @@ def clustering_points(features: FeatureMap, config: MetricConfig, rng: np.random
     """
     drawn = torch.from_numpy(drawn_pixels(features.pixels, config.max_points, rng))
     points = features.pixels_at(drawn.to(features.device))  # (C, n)
-    covariance = None
-    if features.pixels > config.max_points:
-        points = points - points.mean(dim=1, keepdim=True)
-    elif features.tokens.channels <= features.pixels:
-        covariance = features.tokens.covariance
     channels, count = points.shape
     dims = min(config.pca_dims, channels, count - 1)
-    if dims < channels:
-        points = principal_scores(points, dims, covariance)
+    if dims == channels:
+        return points.T.contiguous()  # (C, n) -> (n, C)
+    if count == features.pixels and features.tokens.count >= channels:
+        points = features.tokens.axes(dims).T.float() @ points
+    else:
+        points = principal_scores(points - points.mean(dim=1, keepdim=True), dims)
     return points.T.contiguous()  # (dims, n) -> (n, dims)
 
 
@@ -80,19 +79,18 @@ def silhouettes(points: Tensor, config: MetricConfig, rng: np.random.Generator) 
         config: ``clusters``, ``n_init``, ``seed`` and ``silhouette_points`` are read.
         rng: drawn from for the subsamples, k after k.
     """
-    data = points.cpu().numpy()
     scores = {}
     for k in config.clusters:
-        if not 2 <= k <= len(data) // 2:
+        if not 2 <= k <= len(points) // 2:
             continue
-        labels = kmeans_labels(data, k, config.n_init, config.seed)
-        sizes = np.unique(labels, return_counts=True)[1]
+        labels = kmeans_labels(points, k, config.n_init, config.seed)
+        names = labels.cpu().numpy()
+        sizes = np.unique(names, return_counts=True)[1]
         if sizes.size < 2 or sizes.min() < 2:
             continue
-        sample = torch.from_numpy(silhouette_sample(labels, config.silhouette_points, rng))
-        scores[k] = mean_silhouette(
-            points[sample.to(points.device)], torch.from_numpy(labels).long()[sample].to(points.device)
-        )
+        sample = torch.from_numpy(silhouette_sample(names, config.silhouette_points, rng))
+        sample = sample.to(points.device)
+        scores[k] = mean_silhouette(points[sample], labels[sample])
     return scores
 
 

@@ -107,7 +107,9 @@ def centreline(gradient: Tensor, edges: Tensor) -> Tensor:
 
 def dilate(mask: Tensor, radius: int) -> Tensor:
     """Returns a mask dilated by a square of side 2 * radius + 1, ``(H, W)`` bool."""
-    return F.max_pool2d(mask[None, None].float(), 2 * radius + 1, stride=1, padding=radius)[0, 0] > 0
+    side = 2 * radius + 1
+    rows = F.max_pool2d(mask[None, None].float(), (side, 1), stride=1, padding=(radius, 0))
+    return F.max_pool2d(rows, (1, side), stride=1, padding=(0, radius))[0, 0] > 0
 
 
 def edge_regions(image: Tensor, size: tuple[int, int], config: MetricConfig) -> EdgeRegions | str:

@@ -1,23 +1,28 @@
-"""k-means with many restarts, seeded together (scikit-learn's Lloyd iterations)."""
+"""k-means with many restarts: scikit-learn's seeds and decisions, compiled iterations."""
 
 from __future__ import annotations
 
-import warnings
-from functools import cache
+from collections.abc import Sequence
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.exceptions import ConvergenceWarning
-from threadpoolctl import ThreadpoolController
+import torch
+from torch import Tensor
+
+from vfm_fusion.metrics.lloyd import lloyd
+from vfm_fusion.metrics.lloyd_batched import lloyd_batched
+
+MAX_ITERATIONS = 300
+TOLERANCE = 1e-4
+"""Of scikit-learn: iterations, and the squared shift of all centres relative to the mean variance."""
 
 
 def plus_plus_seeds(points: np.ndarray, k: int, restarts: int, rng: np.random.RandomState) -> np.ndarray:
     """Chooses greedy k-means++ seeds (Arthur & Vassilvitskii 2007) for all restarts at once.
 
     2 + floor(ln k) candidates per centre are drawn in proportion to the squared distance to the nearest
-    centre; the one that leaves the least total squared distance is kept. The draws, their order and the
-    precision of every step are scikit-learn's, so that restart i gets the seeds that
-    ``KMeans(k, n_init=restarts, random_state=rng)`` would choose for it.
+    centre; the one that leaves the least total squared distance is kept. The draws and their order are
+    scikit-learn's, so that restart i gets the seeds that ``KMeans(k, n_init=restarts, random_state=rng)``
+    would choose for it.
 
     Args:
         points: ``(n, dims)`` float32, centred.
@@ -37,12 +42,12 @@ def plus_plus_seeds(points: np.ndarray, k: int, restarts: int, rng: np.random.Ra
         draws[restart] = rng.uniform(size=(k - 1, trials))
     exact = points.astype(np.float64)
     squares = np.einsum("nd,nd->n", exact, exact)
+    ones = np.ones_like(squares)
+    left = np.column_stack([-2.0 * exact, squares, ones])
+    right = np.column_stack([exact, ones, squares]).T  # left @ right = |a|^2 + |b|^2 - 2 a.b
 
     def squared_distances(indices: np.ndarray) -> np.ndarray:
-        distances = exact[indices.ravel()] @ exact.T  # (indices, n)
-        distances *= -2.0
-        distances += squares[indices.ravel(), None]
-        distances += squares
+        distances = left[indices.ravel()] @ right  # (indices, n)
         return np.maximum(distances, 0.0, dtype=np.float32, casting="same_kind").reshape(*indices.shape, n)
 
     every = np.arange(restarts)
@@ -53,7 +58,8 @@ def plus_plus_seeds(points: np.ndarray, k: int, restarts: int, rng: np.random.Ra
         cumulative = np.cumsum(nearest, axis=1)
         candidates = np.stack([np.searchsorted(c, t) for c, t in zip(cumulative, targets, strict=True)])
         candidates = candidates.clip(max=n - 1)
-        updated = np.minimum(squared_distances(candidates), nearest[:, None])  # (restarts, trials, n)
+        updated = squared_distances(candidates)  # (restarts, trials, n)
+        np.minimum(updated, nearest[:, None], out=updated)
         potentials = updated.sum(axis=2)
         best = potentials.argmin(axis=1)
         seeds[:, centre] = candidates[every, best]
@@ -61,11 +67,11 @@ def plus_plus_seeds(points: np.ndarray, k: int, restarts: int, rng: np.random.Ra
     return seeds
 
 
-def kmeans_labels(points: np.ndarray, k: int, restarts: int, seed: int) -> np.ndarray:
+def kmeans_labels(points: Tensor, k: int, restarts: int, seed: int) -> Tensor:
     """Clusters points by Lloyd's k-means and keeps the restart with the least inertia.
 
-    Equal to ``KMeans(k, n_init=restarts, random_state=seed).fit(points).labels_``. It runs on one thread, so
-    the labels do not depend on the number of cores.
+    Equal to ``KMeans(k, n_init=restarts, random_state=seed).fit(points).labels_`` (but for points that
+    float32 puts at the same distance from two centres), on any number of threads.
 
     Args:
         points: ``(n, dims)`` float32.
@@ -74,17 +80,31 @@ def kmeans_labels(points: np.ndarray, k: int, restarts: int, seed: int) -> np.nd
         seed: seed of all restarts.
 
     Returns:
-        ``(n,)`` int32 in [0, k).
+        ``(n,)`` integer in [0, k), where the points are.
     """
-    points = points - points.mean(axis=0)
-    seeds = iter(plus_plus_seeds(points, k, restarts, np.random.RandomState(seed)))
-    lloyd = KMeans(k, init=lambda data, n_clusters, random_state: data[next(seeds)], n_init=restarts)
-    with _thread_pools().limit(limits=1), warnings.catch_warnings():
-        # Fewer distinct points than clusters: the labels say so.
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        return lloyd.fit(points).labels_
+    tolerance = TOLERANCE * float(points.var(dim=0, correction=0).mean())
+    points = (points - points.mean(dim=0)).contiguous()
+    host = points.cpu().numpy()
+    seeds = plus_plus_seeds(host, k, restarts, np.random.RandomState(seed))
+    if points.is_cpu:
+        runs = [lloyd(host, host[centres], MAX_ITERATIONS, tolerance) for centres in seeds]
+        labels, inertias = np.stack([run[0] for run in runs]), [run[1] for run in runs]
+        return torch.from_numpy(labels[_best(labels, inertias, k)])
+    seeded = points[torch.from_numpy(seeds).to(points.device)]  # (restarts, k, dims)
+    every, inertia = lloyd_batched(points, seeded, MAX_ITERATIONS, tolerance)
+    return every[_best(every.cpu().numpy(), inertia.tolist(), k)]
 
 
-@cache
-def _thread_pools() -> ThreadpoolController:
-    return ThreadpoolController()
+def _best(labels: np.ndarray, inertias: Sequence[float], k: int) -> int:
+    """The restart with the least inertia; of equal partitions the first (scikit-learn's rule)."""
+    best = 0
+    for restart in range(1, len(labels)):
+        if inertias[restart] < inertias[best] and not _same_clusters(labels[restart], labels[best], k):
+            best = restart
+    return best
+
+
+def _same_clusters(labels: np.ndarray, others: np.ndarray, k: int) -> bool:
+    """Whether two labellings are the same partition under other names."""
+    pairs = np.bincount(labels * k + others, minlength=k * k).reshape(k, k) > 0
+    return bool((pairs.sum(axis=0) <= 1).all() and (pairs.sum(axis=1) <= 1).all())

@@ -70,7 +70,7 @@ def leading_eigenvectors(matrix: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(values[order].copy()), torch.from_numpy(vectors[:, order].copy())
 
 
-def principal_scores(centred: Tensor, count: int, covariance: Tensor | None = None) -> Tensor:
+def principal_scores(centred: Tensor, count: int) -> Tensor:
     """Projects observations on their ``count`` leading principal axes, without whitening.
 
     Exact: an eigendecomposition of the covariance, or of the Gram matrix where that is smaller; never a
@@ -79,15 +79,14 @@ def principal_scores(centred: Tensor, count: int, covariance: Tensor | None = No
     Args:
         centred: ``(C, n)`` float32, one observation per column, each row of mean 0.
         count: components, at most min(C, n).
-        covariance: ``centred @ centred.T`` up to a factor, if it is known.
 
     Returns:
         ``(count, n)`` float32.
     """
     channels, observations = centred.shape
-    if covariance is None and observations < channels:
+    if observations < channels:
         gram = self_product(centred.T.contiguous())  # (n, n)
         values, vectors = leading_eigenvectors(gram, count)
         return (vectors * values.clamp_min(0).sqrt()).T.float().contiguous()
-    _, axes = leading_eigenvectors(self_product(centred) if covariance is None else covariance, count)
+    axes = leading_eigenvectors(self_product(centred), count)[1]
     return axes.T.float() @ centred  # (count, C) @ (C, n)

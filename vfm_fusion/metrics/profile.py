@@ -62,10 +62,10 @@ def profile_image(pyramid: Mapping[int, FeatureMap], image: Tensor, config: Prof
     missing = [stride for stride in config.strides if stride not in pyramid]
     if missing:
         raise ShapeError(f"the pyramid lacks output strides {missing}; it has {sorted(pyramid)}")
+    rgb = unit_range(image, pyramid[config.strides[0]].device)
     rows = []
     for stride in config.strides:
         features = pyramid[stride]
-        rgb = unit_range(image, features.device)
         for name, definition in config.definitions.items():
             scores = score_map(features, rgb, definition)
             rows += [(name, stride, score, *scores[score]) for score in SCORES if score in scores]

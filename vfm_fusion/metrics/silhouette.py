@@ -1,4 +1,4 @@
-"""Mean Euclidean silhouette (Rousseeuw 1987) without a full distance matrix."""
+"""Mean Euclidean silhouette (Rousseeuw 1987), one pair of clusters at a time."""
 
 from __future__ import annotations
 
@@ -6,38 +6,39 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-_BLOCK = 500
-"""Rows of a distance block; two blocks of this size stay in a core's cache."""
+_RESOLUTION = 4 * torch.finfo(torch.float32).eps
+"""Squared distances up to this share of the points' squared norms are rounding."""
 
 
-def cluster_distance_sums(points: Tensor, membership: Tensor) -> Tensor:
+def cluster_distance_sums(points: Tensor, sizes: list[int]) -> Tensor:
     """Sums each point's Euclidean distances to the members of every cluster.
 
-    Squared distances |a|^2 + |b|^2 - 2 a.b are formed in float64, their roots taken in float32; every pair of
-    blocks is visited once.
+    |a|^2 + |b|^2 - 2 a.b by one matrix product per pair of clusters, over centred points; what is below
+    float32's resolution of that sum is 0, so that equal points have distance 0.
 
     Args:
-        points: ``(n, dims)``.
-        membership: ``(n, k)`` one-hot float32.
+        points: ``(n, dims)`` floating point, cluster after cluster.
+        sizes: points of each of the k clusters.
 
     Returns:
         ``(n, k)`` float64.
     """
-    points = points.double()
-    squares = points.square().sum(dim=1)
-    sums = torch.zeros(membership.shape, dtype=torch.float64, device=points.device)
-    blocks = torch.arange(len(points)).split(_BLOCK)
-    spans = [slice(int(block[0]), int(block[-1]) + 1) for block in blocks]
-    for first, rows in enumerate(spans):
-        for columns in spans[first:]:
-            squared = torch.addmm(squares[columns], points[rows], points[columns].T, alpha=-2)
-            distance = squared.add_(squares[rows, None]).clamp_min_(0.0).float().sqrt_()  # (rows, columns)
-            if rows is columns:
-                distance.fill_diagonal_(0.0)
-            else:
-                sums[columns] += distance.T @ membership[rows]
-            sums[rows] += distance @ membership[columns]
-    return sums
+    points = points - points.mean(dim=0)
+    squares = points.square().sum(dim=1, keepdim=True)
+    ones = torch.ones_like(squares)
+    limits = [_RESOLUTION * float(cluster.max()) for cluster in squares.split(sizes)]
+    left = torch.cat([-2 * points, squares, ones], dim=1).split(sizes)
+    right = torch.cat([points, ones, squares], dim=1).split(sizes)
+    sums = points.new_empty(len(points), len(sizes))
+    blocks = sums.split(sizes)
+    for a in range(len(sizes)):
+        distances = F.threshold_(left[a] @ right[a].T, 2 * limits[a], 0.0).sqrt_()
+        blocks[a][:, a] = distances.fill_diagonal_(0.0).sum(dim=1)
+        for b in range(a):
+            distances = F.threshold_(left[a] @ right[b].T, limits[a] + limits[b], 0.0).sqrt_()
+            blocks[a][:, b] = distances.sum(dim=1)
+            blocks[b][:, a] = distances.sum(dim=0)
+    return sums.double()
 
 
 def mean_silhouette(points: Tensor, labels: Tensor) -> float:
@@ -49,19 +50,19 @@ def mean_silhouette(points: Tensor, labels: Tensor) -> float:
 
     Args:
         points: ``(n, dims)``.
-        labels: ``(n,)`` int64 in [0, k); at least two clusters have points.
+        labels: ``(n,)`` integer; at least two clusters have points.
 
     Returns:
         In [-1, 1].
     """
-    membership = F.one_hot(labels).float()  # (n, k)
-    membership = membership[:, membership.sum(dim=0) > 0]
-    sums = cluster_distance_sums(points, membership)
-    sizes = membership.sum(dim=0, dtype=torch.float64)
-    own = membership.bool()
-    within = sums[own] / (sizes - 1).clamp_min(1).expand_as(sums)[own]
+    labels, order = labels.sort(stable=True)
+    sizes = labels.unique_consecutive(return_counts=True)[1]
+    sums = cluster_distance_sums(points[order], sizes.tolist())
+    cluster = torch.arange(len(sizes), device=labels.device).repeat_interleave(sizes)
+    own = F.one_hot(cluster).bool()
+    others = (sizes[cluster] - 1).clamp_min(1)
+    within = sums[own] / others
     between = (sums / sizes).masked_fill(own, torch.inf).amin(dim=1)
     width = torch.maximum(within, between)
     silhouette = (between - within) / width
-    alone = sizes.expand_as(sums)[own] == 1
-    return float(silhouette.masked_fill(alone | (width == 0), 0.0).mean())
+    return float(silhouette.masked_fill((sizes[cluster] == 1) | (width == 0), 0.0).mean())

@@ -10,7 +10,13 @@ import torch
 from torch import Tensor
 
 from vfm_fusion.metrics import reasons
-from vfm_fusion.metrics.principal import SymmetricProduct, leading_eigenvectors, principal_scores
+from vfm_fusion.metrics.first_axis import first_component
+from vfm_fusion.metrics.principal import (
+    SymmetricProduct,
+    leading_eigenvectors,
+    principal_scores,
+    self_product,
+)
 
 CHANNEL_EPS = 1e-6
 """Added to a channel's standard deviation before dividing by it (released code)."""
@@ -21,11 +27,22 @@ CONSTANT_STD = 1e-12
 _BLOCK_ELEMENTS = 1 << 18
 """Elements of a block of channels (1 MiB of float32), which stays in a core's cache while it is scanned."""
 
+_COVARIANCE_LIMIT = 8e9
+"""Operations of a covariance from which on the first axis is sought without one."""
+
+_LARGE = 12 * _BLOCK_ELEMENTS
+"""Elements of a block of tokens that is read twice (12 MiB of float32)."""
+
+_START = 16
+"""Axes that the search starts from."""
+
+_STEADY = 100.0
+"""Means up to this many standard deviations leave float32 products enough digits."""
+
 
 class _Moments(NamedTuple):
     norms: Tensor
-    first: Tensor
-    offset: Tensor
+    mean: Tensor
     spread: Tensor
 
 
@@ -41,6 +58,7 @@ class Tokens:
         """Takes ``(C, n)`` of any floating-point type on any device; z-scored copies are never kept."""
         self.channels, self.count = features.shape
         self._features = features.detach().contiguous()
+        self._axes = torch.empty(self.channels, 0)
 
     @cached_property
     def reason(self) -> str | None:
@@ -67,19 +85,23 @@ class Tokens:
 
     def at(self, indices: Tensor) -> Tensor:
         """Returns the z-scored tokens at ``indices`` ``(m,)``, ``(C, m)`` float32."""
-        return self._zscore(self._features[:, indices], slice(None))
+        return self._zscore(self._features.index_select(1, indices), slice(None))
 
     @cached_property
     def covariance(self) -> Tensor:
         """Covariance of the z-scored channels over all tokens, ``(C, C)`` float32 (divided by n)."""
         product = SymmetricProduct(self.channels, self._features.device)
-        for block in self._token_blocks():
-            product.add(block)
+        for block in self._split():
+            product.add(self._zscore(block, slice(None)))
         return product.total().div_(self.count)
 
     @cached_property
     def first_component(self) -> Tensor:
         """Score of each token on the first principal axis, ``(n,)`` float32; see :meth:`components`."""
+        if self.count * self.channels**2 > _COVARIANCE_LIMIT and not self._axes.shape[1] and self._steady:
+            component = first_component(self._scores_and_product, *self._sampled_axes())
+            if component is not None:
+                return component
         return self.components(1)[0]
 
     def components(self, count: int) -> Tensor:
@@ -95,39 +117,75 @@ class Tokens:
         """
         if self.count < self.channels:
             return principal_scores(self._zscore(self._features, slice(None)), count)
-        axes = leading_eigenvectors(self.covariance, count)[1].T.float()  # (count, C)
-        return torch.cat([axes @ block for block in self._token_blocks()], dim=1)
+        axes = self.axes(count).T.float()  # (count, C)
+        return torch.cat([axes @ self._zscore(block, slice(None)) for block in self._split()], dim=1)
+
+    def axes(self, count: int) -> Tensor:
+        """Leading principal axes of the z-scored channels, ``(C, count)`` float64; needs n >= C tokens."""
+        if self._axes.shape[1] < count:
+            self._axes = leading_eigenvectors(self.covariance, count)[1]
+        return self._axes[:, :count]
 
     @cached_property
     def _moments(self) -> _Moments:
         """Norms ``(n,)`` and each channel's mean and standard deviation ``(C, 1)`` in one pass.
 
-        The mean is kept as the channel's first value and the offset from it, so that a constant channel becomes
-        exactly 0 and a large mean costs no digits.
+        A channel is shifted by its first value before its mean is taken, so that a constant channel becomes
+        exactly 0 and a large mean costs the deviation no digits.
         """
         device = self._features.device
         squares = torch.zeros(self.count, dtype=torch.float64, device=device)
-        first, offset, spread = torch.empty(3, self.channels, 1, device=device)
+        mean, spread = torch.empty(2, self.channels, 1, device=device)
         for rows in self._channel_slices():
             block = self._features[rows].float()  # (c, n)
             squares += block.square().sum(dim=0)
-            first[rows] = block[:, :1]
-            shifted = block - first[rows]
-            offset[rows] = shifted.mean(dim=1, keepdim=True)
-            shifted -= offset[rows]
+            shifted = block - block[:, :1]
+            offset = shifted.mean(dim=1, keepdim=True)
+            shifted -= offset
+            mean[rows] = block[:, :1] + offset
             spread[rows] = torch.linalg.vector_norm(shifted, dim=1, keepdim=True) / self.count**0.5
-        return _Moments(squares.sqrt_(), first, offset, spread)
+        return _Moments(squares.sqrt_(), mean, spread)
 
     def _zscore(self, block: Tensor, rows: slice) -> Tensor:
         moments = self._moments
-        shifted = (block.float() - moments.first[rows]).sub_(moments.offset[rows])
-        return shifted.div_(moments.spread[rows] + CHANNEL_EPS)
+        return (block.float() - moments.mean[rows]).div_(moments.spread[rows] + CHANNEL_EPS)
 
     def _channel_slices(self) -> Iterator[slice]:
         step = max(1, _BLOCK_ELEMENTS // self.count)
         return (slice(start, start + step) for start in range(0, self.channels, step))
 
-    def _token_blocks(self) -> Iterator[Tensor]:
-        """Yields the z-scored tokens a few at a time, ``(C, m)`` float32."""
-        for block in self._features.split(max(1, 4 * _BLOCK_ELEMENTS // self.channels), dim=1):
-            yield self._zscore(block, slice(None))
+    def _split(self, elements: int = 4 * _BLOCK_ELEMENTS) -> tuple[Tensor, ...]:
+        """The tokens as they are, some at a time, ``(C, m)``."""
+        return self._features.split(max(1, elements // self.channels), dim=1)
+
+    @property
+    def _mean(self) -> Tensor:
+        return self._moments.mean[:, 0]
+
+    @property
+    def _scale(self) -> Tensor:
+        return self._moments.spread[:, 0] + CHANNEL_EPS
+
+    @property
+    def _steady(self) -> bool:
+        """Whether no channel's mean is so large that float32 loses its deviations in products."""
+        return bool((self._mean.abs() <= _STEADY * self._scale).all())
+
+    def _scores_and_product(self, axis: Tensor) -> tuple[Tensor, Tensor]:
+        """Scores of the tokens on ``axis`` ``(C,)``, and their covariance times it: one pass, no z-scores."""
+        weights = axis / self._scale
+        offset = self._mean @ weights
+        total, scores = torch.zeros_like(axis), []
+        for tokens in self._split(_LARGE):
+            tokens = tokens.float()
+            scores.append(tokens.T @ weights - offset)  # (m,)
+            total += tokens @ scores[-1]
+        every = torch.cat(scores)
+        return every, (total - self._mean * every.sum()) / (self._scale * self.count)
+
+    def _sampled_axes(self) -> tuple[Tensor, Tensor]:
+        """Leading eigenvalues and axes ``(C, 16)`` of evenly spaced tokens, where the search starts."""
+        step = max(1, self.count // (4 * self.channels))
+        sample = self.at(torch.arange(0, self.count, step, device=self._features.device))
+        values, axes = leading_eigenvectors(self_product(sample), min(_START, self.channels))
+        return values / sample.shape[1], axes.float().contiguous()

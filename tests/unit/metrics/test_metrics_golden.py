@@ -176,7 +176,7 @@ def test_structured_feature_contrast_of_every_grid(case):
 
 
 def test_gated_gradient(case):
-    """The feature edges of the released code, and its purity ECR: the share of their energy on image edges."""
+    """The feature edges of the released code, and its purity ECR, the energy share on image edges."""
     features = FeatureMap(features_of(case)[0])
     size = features.height, features.width
     assert case["tie_free_feat"]
@@ -242,7 +242,7 @@ def test_highpass_displacement(case):
 def test_inertia(case):
     points = clustering_points(FeatureMap(features_of(case)[0]), CONFIG, np.random.default_rng(0)).numpy()
     for k, expected in zip(case["SCS_k"], case["SCS_inertia"], strict=True):
-        labels = kmeans_labels(points, int(k), CONFIG.n_init, CONFIG.seed)
+        labels = kmeans_labels(torch.from_numpy(points), int(k), CONFIG.n_init, CONFIG.seed).numpy()
         centres = np.stack([points[labels == c].mean(axis=0) for c in range(k)])
         np.testing.assert_allclose(np.square(points - centres[labels]).sum(), expected, rtol=1e-5)
 

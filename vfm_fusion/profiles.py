@@ -8,7 +8,8 @@ import torch
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.metrics.profile import profile_image
+from vfm_fusion.metrics.profile import profile_image, summarise
+from vfm_fusion.null_excess import with_excess
 from vfm_fusion.stored_maps import stored_maps
 
 
@@ -34,3 +35,16 @@ def profile_store(store: FeatureStore, dataset: Dataset, config: ProfileConfig) 
         table.insert(0, "image_id", dataset.ids[position])
         tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def summarise_profile(scores: pd.DataFrame, config: ProfileConfig) -> pd.DataFrame:
+    """Averages a profile over images, the excess of each score over its null floor included.
+
+    Args:
+        scores: see :func:`profile_store`.
+        config: ``bootstrap`` and ``seed`` are read.
+
+    Returns:
+        See :func:`vfm_fusion.metrics.profile.summarise`.
+    """
+    return summarise(with_excess(scores), bootstrap=config.bootstrap, seed=config.seed)

@@ -6,9 +6,7 @@ from pathlib import Path
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.datasets.open import open_indexed
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.metrics.profile import summarise
-from vfm_fusion.null_excess import with_excess
-from vfm_fusion.profiles import profile_store
+from vfm_fusion.profiles import profile_store, summarise_profile
 from vfm_fusion.rule_log import rule_log
 from vfm_fusion.tables import write_parquet
 
@@ -21,5 +19,5 @@ with rule_log(snakemake.log[0], snakemake.threads):
         settings,
     )
     write_parquet(Path(snakemake.output.scores), scores)
-    summary = summarise(with_excess(scores), bootstrap=settings.bootstrap, seed=settings.seed)
+    summary = summarise_profile(scores, settings)
     write_parquet(Path(snakemake.output.summary), summary)

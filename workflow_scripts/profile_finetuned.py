@@ -6,8 +6,7 @@ from pathlib import Path
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.datasets.open import open_indexed
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.metrics.profile import summarise
-from vfm_fusion.profiles import profile_store
+from vfm_fusion.profiles import profile_store, summarise_profile
 from vfm_fusion.rule_log import rule_log
 from vfm_fusion.tables import write_parquet
 
@@ -22,7 +21,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
         open_indexed(config["dataset"], Path(snakemake.input.index), Path(snakemake.params.generated)),
         settings,
     )
-    summary = summarise(scores, bootstrap=settings.bootstrap, seed=settings.seed)
+    summary = summarise_profile(scores, settings)
     for path, frame in ((snakemake.output.scores, scores), (snakemake.output.summary, summary)):
         frame.insert(0, "role", ROLE)
         frame.insert(1, "encoder", store.manifest.encoder)

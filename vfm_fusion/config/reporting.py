@@ -13,5 +13,6 @@ class ReportingConfig(Section):
     images: int = Field(3, ge=1, description="Images in the qualitative and PCA figures.")
     dpi: int = Field(200, ge=50, description="Resolution of PNG figures.")
     published: bool = Field(
-        True, description="Show the paper's published values (Tables 2 and 5) beneath the measured ones."
+        True,
+        description="Show the paper's published values (Tables 2, 5, 7 and 8) beneath the measured ones.",
     )

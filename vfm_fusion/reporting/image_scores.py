@@ -23,9 +23,13 @@ class Bootstrap(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A mean with its 95 % percentile bootstrap interval over images.
+    """A mean over images and strides with its 95 % percentile bootstrap interval over images.
 
-    All is NaN where no image is defined; one image gives no interval.
+    Attributes:
+        mean: NaN where some stride has no defined image.
+        low: lower end; NaN where some stride has fewer than two.
+        high: upper end; NaN where ``low`` is.
+        images: number of defined images of the stride that has fewest.
     """
 
     mean: float
@@ -70,9 +74,9 @@ def estimate(values: np.ndarray, bootstrap: Bootstrap) -> Estimate:
         bootstrap: resampling of the images, the same for equally many, so that intervals are comparable.
 
     Returns:
-        The mean, its interval, and the number of images that are defined at some stride.
+        The mean, its interval, and the number of images behind it.
     """
-    images = int((~np.isnan(values)).any(axis=1).sum())
+    images = int((~np.isnan(values)).sum(axis=0).min()) if values.size else 0
     if images == 0:
         return Estimate(np.nan, np.nan, np.nan, 0)
     mean = float(_level(values[None])[0])

@@ -180,7 +180,7 @@ def _what_note(frames: Frames, strides: tuple[int, ...], definition: str) -> str
     note += f"; mean over OS {', '.join(map(str, strides))}" if strides else ""
     if left_out:
         note += f" (at {', '.join(map(str, left_out))} some measure is undefined for some encoder)"
-    note += ". Where an image has no score at any stride, the cell says how many have"
+    note += ". Where a cell names n, only so many images have a score at the stride that has fewest"
     return note + ". Bold: best measured value of the column."
 
 

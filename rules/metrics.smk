@@ -55,3 +55,42 @@ rule score_supervised:
         "Score {wildcards.encoder} on {wildcards.dataset} against ground-truth regions"
     script:
         "../workflow_scripts/score_supervised.py"
+
+
+rule sweep_settings:
+    input:
+        manifest=rules.extract_features.output.manifest,
+        index=rules.extract_features.input.index,
+    output:
+        scores=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.sensitivity.parquet",
+    log:
+        f"{RESULTS}/logs/sweep_settings/{{dataset}}/{{encoder}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/sweep_settings/{{dataset}}/{{encoder}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=canonical(
+            {
+                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "maps": CONFIG.metrics.model_dump(
+                    mode="json", include={"strides", "interpolation"}
+                ),
+                "definition": CONFIG.metrics.definitions[
+                    CONFIG.selection.definition
+                ].model_dump(mode="json", exclude={"null_draws"}),
+                "sensitivity": {
+                    "images": CONFIG.sensitivity.images,
+                    "sweeps": list(CONFIG.sensitivity.sweeps.items()),
+                },
+            }
+        ),
+        code=fingerprint("sweep_settings.py"),
+    message:
+        "Sweep the metric settings on {wildcards.encoder}, {wildcards.dataset}"
+    script:
+        "../workflow_scripts/sweep_settings.py"

@@ -6,6 +6,9 @@ SUMMARIES = collect(
 PROFILES = collect(
     rules.profile_encoder.output.scores, encoder=CONFIG.encoders, dataset=DATASET
 )
+SWEEPS = collect(
+    rules.sweep_settings.output.scores, encoder=CONFIG.encoders, dataset=DATASET
+)
 SELECTION = collect(rules.select_pair.output.selection, dataset=DATASET)
 STABILITY = collect(rules.assess_stability.output.stability, dataset=DATASET)
 PUBLISHED = (
@@ -64,6 +67,36 @@ rule table_profiles:
         "Table: SC and EF per encoder and output stride"
     script:
         "../workflow_scripts/table_profiles.py"
+
+
+rule table_sensitivity:
+    input:
+        sweeps=SWEEPS,
+        selection=SELECTION,
+    output:
+        **table("sensitivity"),
+        html=reported(
+            f"{RESULTS}/tables/sensitivity.html",
+            "table_sensitivity",
+            "1. Profiles",
+            "Sensitivity to settings",
+        ),
+    log:
+        f"{RESULTS}/logs/table_sensitivity.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_sensitivity.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical(encoder_names()),
+        code=fingerprint("table_sensitivity.py"),
+    message:
+        "Table: SC and EF levels, ranks and choice under other metric settings"
+    script:
+        "../workflow_scripts/table_sensitivity.py"
 
 
 rule text_selection:
@@ -315,6 +348,9 @@ rule table_runtime:
         score_supervised=collect(
             rules.score_supervised.benchmark, encoder=CONFIG.encoders, dataset=DATASET
         ),
+        sweep_settings=collect(
+            rules.sweep_settings.benchmark, encoder=CONFIG.encoders, dataset=DATASET
+        ),
         select_pair=collect(rules.select_pair.benchmark, dataset=DATASET),
         assess_stability=collect(rules.assess_stability.benchmark, dataset=DATASET),
         train=collect(rules.train.benchmark, run=CONFIG.runs, seed=SEEDS),
@@ -378,6 +414,36 @@ rule figure_profiles:
         "Figure: SC and EF against output stride"
     script:
         "../workflow_scripts/figure_profiles.py"
+
+
+rule figure_sensitivity:
+    input:
+        sweeps=SWEEPS,
+        selection=SELECTION,
+    output:
+        pdf=figure("sensitivity"),
+        png=reported(
+            f"{RESULTS}/figures/sensitivity.png",
+            "figure_sensitivity",
+            "1. Profiles",
+            "Against metric settings",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_sensitivity.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_sensitivity.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical({**encoder_names(), "dpi": CONFIG.reporting.dpi}),
+        code=fingerprint("figure_sensitivity.py"),
+    message:
+        "Figure: SC and EF levels against metric settings"
+    script:
+        "../workflow_scripts/figure_sensitivity.py"
 
 
 rule figure_sc_ef_plane:
@@ -564,6 +630,7 @@ rule figure_training_curves:
 rule tables:
     input:
         rules.table_profiles.output,
+        rules.table_sensitivity.output,
         rules.text_selection.output,
         rules.table_stability.output,
         rules.table_main_results.output,
@@ -579,6 +646,7 @@ rule tables:
 rule figures:
     input:
         rules.figure_profiles.output,
+        rules.figure_sensitivity.output,
         rules.figure_sc_ef_plane.output,
         rules.figure_stability.output,
         rules.figure_feature_maps.output,

@@ -14,6 +14,7 @@ from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.progress import progress
+from vfm_fusion.subset import subset
 
 
 def map_pyramid(native: Mapping[int, Tensor], config: ProfileConfig) -> dict[int, FeatureMap]:
@@ -37,15 +38,16 @@ def map_pyramid(native: Mapping[int, Tensor], config: ProfileConfig) -> dict[int
 
 
 def stored_maps(
-    store: FeatureStore, dataset: Dataset, config: ProfileConfig, what: str
+    store: FeatureStore, dataset: Dataset, config: ProfileConfig, what: str, *, limit: int | None = None
 ) -> Iterator[tuple[int, dict[int, FeatureMap]]]:
-    """Yields every image of a store: its position in the data set and its maps at every stride.
+    """Yields the images of a store: position in the data set and maps at every stride.
 
     Args:
         store: native maps of one encoder.
         dataset: holds the images that the features were extracted from.
         config: strides, and how those that the encoder lacks are derived.
         what: what is done with the maps, for the progress line.
+        limit: only so many images, evenly spaced; None for all.
 
     Raises:
         FeatureStoreError: the store is damaged, or holds an image that the data set lacks.
@@ -58,6 +60,7 @@ def stored_maps(
             f"the features of {store.manifest.encoder} hold {len(absent)} images that the data set lacks "
             f"(first: {absent[0]}); extract them again"
         )
-    for index, image_id in enumerate(progress(ids, f"{what}: {store.manifest.encoder}", len(ids))):
+    wanted = subset(len(ids), limit)
+    for index in progress(wanted, f"{what}: {store.manifest.encoder}", len(wanted)):
         native = {stride: torch.from_numpy(array) for stride, array in store.read(index).items()}
-        yield positions[image_id], map_pyramid(native, config)
+        yield positions[ids[index]], map_pyramid(native, config)

@@ -69,6 +69,9 @@ def _entry(name: str, field: FieldInfo, depth: int, commented: bool) -> Iterator
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield f"{indent}{name}:"
         yield from _section(annotation, depth + 1, commented)
+    elif isinstance(default := field.get_default(call_default_factory=True), dict) and default:
+        yield f"{indent}{name}:"
+        yield from (f"{indent}  {key}: {_yaml(value)}" for key, value in default.items())
     else:
         yield f"{indent}{name}: {_default(field)}"
 

@@ -145,6 +145,14 @@ class MetricConfig(Section):
             return values
         return PRESETS.get(values.get("preset", "paper"), {}) | values
 
+    @model_validator(mode="after")
+    def _band_has_width(self) -> Self:
+        if self.r_in >= self.r_out:
+            raise ValueError(
+                f"r_in {self.r_in} is not below r_out {self.r_out}; there would be no near-edge band"
+            )
+        return self
+
     @classmethod
     def of(cls, preset: PresetName, **changes: Any) -> Self:
         """Returns a preset with some settings changed.

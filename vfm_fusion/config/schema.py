@@ -12,6 +12,7 @@ from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.config.reporting import ReportingConfig
 from vfm_fusion.config.selection import SelectionConfig
+from vfm_fusion.config.sensitivity import SensitivityConfig
 from vfm_fusion.config.training import ROLES, RunConfig, TrainingConfig
 
 
@@ -35,6 +36,9 @@ class Config(Section):
     metrics: ProfileConfig = Field(default_factory=ProfileConfig, description="Encoder profiles.")
     selection: SelectionConfig = Field(
         default_factory=SelectionConfig, description="Pair and stride selection."
+    )
+    sensitivity: SensitivityConfig = Field(
+        default_factory=SensitivityConfig, description="Sensitivity of the profiles to metric settings."
     )
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="The training recipe.")
     runs: dict[str, RunConfig] = Field(min_length=1, description="Training runs by name.")
@@ -86,4 +90,5 @@ class Config(Section):
                 f"selection.definition: {self.selection.definition!r} is not computed; "
                 f"metrics.definitions has: {', '.join(self.metrics.definitions)}"
             )
+        self.sensitivity.variants(self.metrics.definitions[self.selection.definition])
         return self

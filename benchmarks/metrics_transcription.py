@@ -1,4 +1,4 @@
-"""SC and EF (preset ``paper``) written down formula by formula in NumPy and scikit-learn, for comparison.
+"""SC and EF written down formula by formula in NumPy and scikit-learn, for comparison.
 
 No value is shared between scores and nothing is tuned; maps must be large enough for every EF score.
 """
@@ -20,14 +20,26 @@ from torch import Tensor
 Array = NDArray[np.floating]
 
 
-def transcribed_profile(maps: dict[int, Tensor], image: Tensor) -> pd.DataFrame:
-    """Returns stride, score and value; ``maps`` and ``image`` as ``profile_image`` takes them."""
+def transcribed_profile(maps: dict[int, Tensor], image: Tensor, preset: str = "paper") -> pd.DataFrame:
+    """Returns stride, score and value by preset ``paper`` or ``reference_training``.
+
+    Args:
+        maps: ``{stride: (1, C, H, W)}`` float32.
+        image: ``(1, 3, H0, W0)`` uint8.
+        preset: the definition.
+    """
     rows = []
     for stride, features in maps.items():
         array = features[0].numpy()
-        sfc, scs = structured_feature_contrast(array), structural_clustering(array)
-        ec, nc = concentration(array, image)
-        fc, sp = frequency_content(array), spatial_precision(array, image.shape[-2:])
+        if preset == "paper":
+            sfc = structured_feature_contrast(array, 8)
+            ec, nc = concentration(array, image)
+            fc, sp = frequency_content(array), spatial_precision(array, image.shape[-2:])
+        else:
+            sfc = structured_feature_contrast(array, 16)
+            ec, nc = gated_concentration(array, image)
+            fc, sp = component_frequency(array), highpass_precision(array)
+        scs = structural_clustering(array)
         scores = {"sfc": sfc, "scs": scs, "sc": math.sqrt(sfc * scs), "ec": ec, "nc": nc, "fc": fc, "sp": sp}
         scores["ef"] = 100 * ec * nc * fc * sp
         rows += [(stride, name, value) for name, value in scores.items()]
@@ -44,15 +56,15 @@ def normalised_pixels(features: Array) -> Array:
     return (pixels - pixels.mean(axis=0)) / (pixels.std(axis=0) + 1e-6)
 
 
-def structured_feature_contrast(features: Array) -> float:
+def structured_feature_contrast(features: Array, side: int) -> float:
     plane = norm_map(features)
-    height, width = plane.shape[0] // 8, plane.shape[1] // 8
+    height, width = plane.shape[0] // side, plane.shape[1] // side
     if height * width < 4:
         return math.nan
     cells = [
         plane[row * height : (row + 1) * height, column * width : (column + 1) * width]
-        for row in range(8)
-        for column in range(8)
+        for row in range(side)
+        for column in range(side)
     ]
     between = np.var([cell.mean() for cell in cells])
     return between / (between + np.mean([cell.var() for cell in cells]))
@@ -90,8 +102,7 @@ def sobel(plane: Array) -> Array:
     return np.sqrt(across**2 + down**2)
 
 
-def concentration(features: Array, image: Tensor) -> tuple[float, float]:
-    size = features.shape[1:]
+def edge_regions(size: tuple[int, int], image: Tensor) -> tuple[Array, Array, Array]:
     rgb = F.interpolate(image.float() / 255, size=size, mode="bilinear", align_corners=False)[0].numpy()
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     gradient = sobel(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2])
@@ -99,17 +110,37 @@ def concentration(features: Array, image: Tensor) -> tuple[float, float]:
     valid[1:-1, 1:-1] = True
     gradient = (gradient - gradient[valid].min()) / np.ptp(gradient[valid])
     gradient = gradient.clip(0, 1)
-    threshold = np.sort(gradient[valid])[-math.ceil(0.1 * valid.sum())]
-    edges = valid & (gradient >= threshold)
+    edges = strongest(gradient, valid)
     line = edges & (gradient >= ndimage.maximum_filter(gradient, 3, mode="nearest") - 1e-6)
     inner, outer = (
         ndimage.binary_dilation(line, np.ones((side, side), dtype=bool)) & valid
         for side in (2 * 2 + 1, 2 * 4 + 1)
     )
-    component = PCA(1, svd_solver="covariance_eigh").fit_transform(normalised_pixels(features)).reshape(size)
-    energy = sobel((component - component.min()) / np.ptp(component)).astype(np.float64)
+    return valid, inner, outer
+
+
+def strongest(gradient: Array, valid: Array) -> Array:
+    return valid & (gradient >= np.sort(gradient[valid])[-math.ceil(0.1 * valid.sum())])
+
+
+def first_component(features: Array) -> Array:
+    component = PCA(1, svd_solver="covariance_eigh").fit_transform(normalised_pixels(features))
+    return ((component - component.min()) / np.ptp(component)).reshape(features.shape[1:])
+
+
+def concentration(features: Array, image: Tensor) -> tuple[float, float]:
+    valid, inner, outer = edge_regions(features.shape[1:], image)
+    energy = sobel(first_component(features)).astype(np.float64)
     total, core = energy[valid].sum(), energy[inner].sum()
     return core / total, energy[outer & ~inner].sum() / (total - core)
+
+
+def gated_concentration(features: Array, image: Tensor) -> tuple[float, float]:
+    valid, inner, outer = edge_regions(features.shape[1:], image)
+    energy = sobel(first_component(features)).astype(np.float64)
+    energy = energy * strongest(energy, valid)
+    total = energy.sum()
+    return energy[outer].sum() / total, energy[outer & ~inner].sum() / total
 
 
 def frequency_content(features: Array) -> float:
@@ -120,12 +151,32 @@ def frequency_content(features: Array) -> float:
     return power[rho >= 0.15].sum() / power.sum()
 
 
+def component_frequency(features: Array) -> float:
+    plane = first_component(features)
+    plane = ((plane - plane.mean()) / plane.std(ddof=1)).clip(-8, 8)
+    height, width = plane.shape
+    power = np.abs(np.fft.fft2(plane * np.outer(np.hanning(height), np.hanning(width)))) ** 2
+    rho = np.hypot(np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width))
+    power = np.roll(power, (height // 2, width // 2), axis=(0, 1))
+    return power[rho / rho.max() >= 0.15].sum() / power.sum()
+
+
 def spatial_precision(features: Array, image_size: tuple[int, int]) -> float:
     plane = norm_map(features)
+    stride = (image_size[0] / plane.shape[0] + image_size[1] / plane.shape[1]) / 2
+    return 1 / (1 + decorrelation_radius(plane) * stride / 64)
+
+
+def highpass_precision(features: Array) -> float:
+    plane = np.sqrt((features.astype(np.float64) ** 2).sum(axis=0))
+    plane = plane - ndimage.uniform_filter(plane, 3, mode="constant")
+    return 1 / (1 + decorrelation_radius(plane) / 64)
+
+
+def decorrelation_radius(plane: Array) -> int:
     height, width = plane.shape
     largest = math.floor(0.6 * min(height, width))
     radii = np.unique(np.round(np.logspace(0, np.log10(largest), 16)).astype(int))
-    r_tau = radii[-1]
     for radius in radii:
         correlations = []
         for dy, dx in ((0, 1), (0, -1), (1, 0), (-1, 0), (1, 1), (-1, -1), (1, -1), (-1, 1)):
@@ -134,6 +185,5 @@ def spatial_precision(features: Array, image_size: tuple[int, int]) -> float:
             b = plane[max(0, -dy) : height + min(0, -dy), max(0, -dx) : width + min(0, -dx)]
             correlations.append(np.corrcoef(a.ravel(), b.ravel())[0, 1])
         if np.mean(correlations) < 0.5:
-            r_tau = radius
-            break
-    return 1 / (1 + r_tau * (image_size[0] / height + image_size[1] / width) / 2 / 64)
+            return int(radius)
+    return int(radii[-1])

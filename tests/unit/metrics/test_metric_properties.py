@@ -11,14 +11,21 @@ from vfm_fusion.errors import ShapeError
 from vfm_fusion.metrics import MetricConfig, edge_fidelity, structural_coherence
 from vfm_fusion.metrics.edge_fidelity import EF_SCORES, energy_shares
 from vfm_fusion.metrics.feature_map import FeatureMap
-from vfm_fusion.metrics.image_edges import edge_regions
+from vfm_fusion.metrics.image_edges import edge_mask, edge_regions, image_gradient, luma
 from vfm_fusion.metrics.inputs import unit_range
 from vfm_fusion.metrics.sobel import sobel_magnitude
 from vfm_fusion.metrics.structural_coherence import SC_SCORES
 
-FAST = MetricConfig(clusters=(2, 4), n_init=2)
+PRESETS = ("paper", "reference_table5", "reference_training", "calibrated")
+
+
+def fast(preset):
+    """A preset with a small grid and little clustering."""
+    return MetricConfig.of(preset, clusters=(2, 4), n_init=2)
+
+
+FAST = fast("paper")
 UPPER = {"ef": 100.0}
-CAREFUL = MetricConfig(clusters=(2, 4), n_init=10)
 CLUSTERED = {"scs", "sc"}
 """Scores behind which rounding may lead k-means to another local optimum."""
 
@@ -38,18 +45,20 @@ def make(seed, channels, size, image_size, batch=1):
 
 
 def assert_same_scores(features, others, images):
-    values, _ = all_scores(features, images, CAREFUL)
-    other_values, _ = all_scores(others, images, CAREFUL)
-    for name, value in values.items():
-        tolerance = 1e-2 if name in CLUSTERED else 1e-4
-        torch.testing.assert_close(
-            other_values[name],
-            value,
-            rtol=1e-3,
-            atol=tolerance,
-            equal_nan=True,
-            msg=lambda m, n=name: f"{n}: {m}",
-        )
+    for preset in PRESETS:
+        config = MetricConfig.of(preset, clusters=(2, 4), n_init=10)
+        values, _ = all_scores(features, images, config)
+        other_values, _ = all_scores(others, images, config)
+        for name, value in values.items():
+            tolerance = 1e-2 if name in CLUSTERED else 1e-4
+            torch.testing.assert_close(
+                other_values[name],
+                value,
+                rtol=1e-3,
+                atol=tolerance,
+                equal_nan=True,
+                msg=lambda m, n=f"{preset} {name}": f"{n}: {m}",
+            )
 
 
 seeds = st.integers(0, 2**32 - 1)
@@ -64,8 +73,11 @@ sides = st.integers(1, 24)
     stride=st.sampled_from([1, 2, 4, 37]),
     kind=st.sampled_from(["smooth", "noise", "two_level", "spike", "constant"]),
     dtype=st.sampled_from([torch.float16, torch.bfloat16, torch.float32, torch.float64]),
+    preset=st.sampled_from(PRESETS),
 )
-def test_every_score_is_in_range_or_undefined_with_a_reason(seed, channels, size, stride, kind, dtype):
+def test_every_score_is_in_range_or_undefined_with_a_reason(
+    seed, channels, size, stride, kind, dtype, preset
+):
     features, images = make(seed, channels, size, (size[0] * stride, size[1] * stride))
     if kind == "noise":
         features = torch.randn_like(features)
@@ -76,7 +88,7 @@ def test_every_score_is_in_range_or_undefined_with_a_reason(seed, channels, size
         features[..., -1, -1] = 1
     elif kind == "constant":
         features = features[..., :1, :1].expand_as(features)
-    values, reasons = all_scores(features.to(dtype), images)
+    values, reasons = all_scores(features.to(dtype), images, fast(preset))
     for name, value in values.items():
         assert value.shape == (1,)
         assert value.dtype == torch.float64
@@ -99,6 +111,18 @@ def test_channel_order_does_not_matter(seed, channels, height, width):
 def test_positive_scaling_does_not_matter(seed, exponent):
     features, images = make(seed, 5, (18, 20), (72, 80))
     assert_same_scores(features, features * 2.0**exponent, images)
+
+
+@settings(max_examples=15, deadline=None)
+@given(seed=seeds, exponent=st.integers(1, 4))
+def test_image_brightness_does_not_matter(seed, exponent):
+    """Edges are relative to the image's own gradient, so linear light may be scaled."""
+    _, images = make(seed, 1, (8, 8), (60, 72))
+    luminance = luma(unit_range(images), (30, 36))
+    bright, dim = (image_gradient(scale * luminance) for scale in (1.0, 2.0**-exponent))
+    torch.testing.assert_close(bright, dim, rtol=0, atol=1e-6)
+    for quantile in (0.1, 0.4):
+        assert torch.equal(edge_mask(bright, quantile), edge_mask(dim, quantile))
 
 
 @settings(max_examples=15, deadline=None)

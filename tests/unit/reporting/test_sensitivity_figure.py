@@ -58,7 +58,7 @@ def test_the_band_marks_the_baseline(figure: Figure) -> None:
         assert band.get_x() + band.get_width() / 2 == pytest.approx(position)
 
 
-def test_a_level_over_fewer_strides_is_hollow(figure: Figure) -> None:
+def test_a_level_over_other_strides_is_hollow(figure: Figure) -> None:
     grid, clip = figure.subfigs[0].axes
     assert [list(line.get_xdata()) for line in grid.lines[1::2]] == [[1]] * 3
     assert {line.get_markerfacecolor() for line in grid.lines[1::2]} == {"white"}
@@ -73,7 +73,7 @@ def test_the_legend_names_encoders_images_and_changes(figure: Figure) -> None:
         "SAM · untrained (seeded)",
         "SWIN · untrained (seeded)",
         "baseline",
-        "undefined at some strides",
+        "over other strides",
     ]
     title = legend.get_title().get_text().replace("\n", " ")
     assert "n = 2 images" in title

@@ -133,7 +133,7 @@ def _handles(
                 marker="o",
                 markerfacecolor="white",
                 markeredgecolor="black",
-                label="undefined at some strides",
+                label="over other strides",
             )
         )
     return handles

@@ -84,14 +84,12 @@ def kmeans_labels(points: Tensor, k: int, restarts: int, seed: int) -> Tensor:
     """
     tolerance = TOLERANCE * float(points.var(dim=0, correction=0).mean())
     points = (points - points.mean(dim=0)).contiguous()
-    host = points.cpu().numpy()
-    seeds = plus_plus_seeds(host, k, restarts, np.random.RandomState(seed))
+    seeds = plus_plus_seeds(points.cpu().numpy(), k, restarts, np.random.RandomState(seed))
+    centres = points[torch.from_numpy(seeds).to(points.device)]  # (restarts, k, dims)
     if points.is_cpu:
-        runs = [lloyd(host, host[centres], MAX_ITERATIONS, tolerance) for centres in seeds]
-        labels, inertias = np.stack([run[0] for run in runs]), [run[1] for run in runs]
+        labels, inertias = lloyd(points, centres, MAX_ITERATIONS, tolerance)
         return torch.from_numpy(labels[_best(labels, inertias, k)])
-    seeded = points[torch.from_numpy(seeds).to(points.device)]  # (restarts, k, dims)
-    every, inertia = lloyd_batched(points, seeded, MAX_ITERATIONS, tolerance)
+    every, inertia = lloyd_batched(points, centres, MAX_ITERATIONS, tolerance)
     return every[_best(every.cpu().numpy(), inertia.tolist(), k)]
 
 

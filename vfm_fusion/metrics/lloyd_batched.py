@@ -22,7 +22,7 @@ def lloyd_batched(
     Returns:
         Labels ``(R, n)`` int64 and inertias ``(R,)`` float64.
     """
-    restarts, k, _ = seeds.shape
+    restarts = len(seeds)
     centres = seeds.clone()
     labels = torch.full((restarts, len(points)), -1, device=points.device)
     moving = torch.arange(restarts, device=points.device)

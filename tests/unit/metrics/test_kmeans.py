@@ -35,16 +35,15 @@ def test_every_restart_ends_where_scikit_learn_ends(seed, n, dims, blobs, k):
     points = points_of(seed, n, dims, blobs)
     tolerance = 1e-4 * float(points.var(axis=0).mean())
     seeds = plus_plus_seeds(points, k, 3, np.random.RandomState(seed % 1000))
-    batched, inertias = lloyd_batched(
-        torch.from_numpy(points), torch.from_numpy(points[seeds]), 300, tolerance
-    )
-    for chosen, others, inertia in zip(seeds, batched.numpy(), inertias.tolist(), strict=True):
-        labels, compiled = lloyd(points, points[chosen], 300, tolerance)
+    start = torch.from_numpy(points[seeds])
+    compiled, compiled_inertias = lloyd(torch.from_numpy(points), start, 300, tolerance)
+    batched, inertias = lloyd_batched(torch.from_numpy(points), start, 300, tolerance)
+    for restart, chosen in enumerate(seeds):
         expected = KMeans(k, init=points[chosen], n_init=1).fit(points)
-        np.testing.assert_array_equal(labels, expected.labels_)
-        np.testing.assert_array_equal(others, expected.labels_)
-        assert compiled == pytest.approx(expected.inertia_, rel=1e-4)
-        assert inertia == pytest.approx(expected.inertia_, rel=1e-4)
+        np.testing.assert_array_equal(compiled[restart], expected.labels_)
+        np.testing.assert_array_equal(batched[restart].numpy(), expected.labels_)
+        assert compiled_inertias[restart] == pytest.approx(expected.inertia_, rel=1e-4)
+        assert inertias[restart].item() == pytest.approx(expected.inertia_, rel=1e-4)
 
 
 def test_seeds_are_those_of_scikit_learn():
@@ -59,14 +58,8 @@ def test_seeds_are_those_of_scikit_learn():
 @pytest.mark.parametrize("run", [lloyd, lloyd_batched])
 def test_an_empty_cluster_takes_the_farthest_point(run):
     """Two seeds at one place: the second gets no point, then the outlier."""
-    points = np.float32([[0, 0], [0.1, 0], [0, 0.1], [0.1, 0.1], [9, 9]])
-    seeds = np.float32([[0, 0], [0, 0]])
-    if run is lloyd:
-        labels = lloyd(points, seeds, 300, 0.0)[0]
-    else:
-        labels = lloyd_batched(torch.from_numpy(points), torch.from_numpy(seeds)[None], 300, 0.0)[0][
-            0
-        ].numpy()
+    points = torch.tensor([[0, 0], [0.1, 0], [0, 0.1], [0.1, 0.1], [9, 9]])
+    labels = run(points, torch.zeros(1, 2, 2), 300, 0.0)[0][0]
     assert labels.tolist() == [0, 0, 0, 0, 1]
 
 

@@ -85,6 +85,9 @@ def region_contrast(features: FeatureMap, regions: Tensor, config: MetricConfig)
     pixels: Var(mu_r) = sum_r w_r (mu_r - sum_q w_q mu_q)^2, Mean(sigma_r^2) = sum_r w_r sigma_r^2. For
     regions of equal size that is SFC itself; the two add up to the variance of the labelled pixels.
 
+    Labels that say nothing of the features do not give 0: k regions of n pixels in random order have an
+    expected contrast of (k - 1) / (n - 1), which counts where a coarse map leaves few pixels to a region.
+
     Args:
         features: the map of one image.
         regions: ``(H, W)`` int64; negative pixels and regions of a single pixel are left out.

@@ -13,6 +13,7 @@ from vfm_fusion.errors import WeightsError
 from vfm_fusion.features.extract import Source
 from vfm_fusion.segmentation.trained import MODEL_FILE, load_run
 
+
 def finetuned_encoder(
     folder: Path, encoders: Mapping[str, EncoderConfig], dataset_name: str
 ) -> tuple[Encoder, Source]:

@@ -30,7 +30,15 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "reference_training": _REFERENCE
     | {"grid": 16, "feature_quantile": 0.10, "fc_map": "pca1", "fc_clip": 8.0},
-    "calibrated": {},
+    "calibrated": {
+        "chance_deviations": 3.0,
+        "antialias": True,
+        "fc_map": "gradient",
+        "fc_band": "resolvable",
+        "sp_map": "gradient",
+        "yardstick": "image",
+        "ef_factors": ("ec", "fc", "sp"),
+    },
 }
 """Each preset as its differences from the defaults."""
 
@@ -88,6 +96,12 @@ class MetricConfig(Section):
     r_out: int = Field(
         4, ge=2, description="NC (Eq. 5): outer radius of the near-edge band, in feature pixels."
     )
+    chance_deviations: float | None = Field(
+        None,
+        ge=0,
+        description="SFC, EC: what a map without spatial order gets by chance is subtracted, and a share "
+        "within this many standard deviations of it counts as 0; null: the shares as they are.",
+    )
     gradient: Literal["pca1", "channels"] = Field(
         "pca1",
         description="EC, NC: gradient of the first principal component, or of all z-scored channels at once.",
@@ -104,8 +118,15 @@ class MetricConfig(Section):
     nc_norm: Literal["outside_core", "total"] = Field(
         "outside_core", description="NC: divide by the energy outside the core, or by the total energy."
     )
-    fc_map: Literal["l2", "pca1"] = Field(
-        "l2", description="FC (Eq. 6): spectrum of the L2 map, or of the first principal component."
+    fc_map: Literal["l2", "pca1", "gradient"] = Field(
+        "l2",
+        description="FC (Eq. 6): spectrum of the L2 map, of the first principal component, or of the "
+        "gradient that EC counts.",
+    )
+    fc_band: Literal["fixed", "resolvable"] = Field(
+        "fixed",
+        description="FC: frequencies from rho_low, or at least from 2 cycles per shorter side, which is as "
+        "low as the window resolves.",
     )
     fc_clip: float | None = Field(
         None, gt=0, description="FC: the z-scored map is clipped to plus/minus this many sample deviations."
@@ -118,8 +139,10 @@ class MetricConfig(Section):
     rho_low: float = Field(
         0.15, gt=0, lt=1, description="FC: normalised radial frequency above which energy counts."
     )
-    sp_map: Literal["l2", "l2_highpass"] = Field(
-        "l2", description="SP (Eq. 7): the L2 map, or the L2 map minus its zero-padded 3 x 3 mean."
+    sp_map: Literal["l2", "l2_highpass", "gradient"] = Field(
+        "l2",
+        description="SP (Eq. 7): the L2 map, the L2 map minus its zero-padded 3 x 3 mean, or the gradient "
+        "that EC counts.",
     )
     sp_stride: Literal["image", "one"] = Field(
         "image", description="SP: the displacement counts in image pixels, or in feature pixels."
@@ -130,6 +153,14 @@ class MetricConfig(Section):
     max_shift: float = Field(0.6, gt=0, lt=1, description="SP: largest shift as a share of the shorter side.")
     n_radii: int = Field(16, ge=2, description="SP: number of log-spaced shift radii.")
     gamma: float = Field(1 / 64, gt=0, description="SP: decay per pixel of displacement.")
+    yardstick: Literal["none", "image"] = Field(
+        "none",
+        description="FC, SP: as they are, or relative to the image's own gradient at the same stride, beyond "
+        "which nothing is gained.",
+    )
+    ef_factors: tuple[Literal["ec", "nc", "fc", "sp"], ...] = Field(
+        ("ec", "nc", "fc", "sp"), strict=False, min_length=1, description="EF (Eq. 8): its factors."
+    )
     scale: float = Field(100.0, gt=0, description="EF (Eq. 8): factor for readability.")
     null_draws: int = Field(
         5, ge=0, description="Random permutations of the pixels behind each null score; 0 leaves nulls out."

@@ -17,12 +17,21 @@ Factor = Literal["sfc", "scs", "concentration", "fc", "sp"]
 REGION_SETTINGS = ("edge_quantile", "antialias", "r_in", "r_out")
 """Settings that decide where an image has its edges."""
 
+GRADIENT_SETTINGS = ("gradient", "feature_quantile")
+"""Settings that decide what the gradient of a feature map is."""
+
 FACTOR_SETTINGS: dict[Factor, tuple[str, ...]] = {
-    "sfc": ("sfc_cells", "grid", "cell_pixels", "l2_clip"),
+    "sfc": ("sfc_cells", "grid", "cell_pixels", "l2_clip", "chance_deviations"),
     "scs": ("pca_dims", "clusters", "max_points", "silhouette_points", "n_init", "seed"),
-    "concentration": ("gradient", "feature_quantile", "ec_region", "nc_norm", *REGION_SETTINGS),
-    "fc": ("fc_map", "fc_clip", "fc_radius", "rho_low"),
-    "sp": ("sp_map", "sp_stride", "tau", "max_shift", "n_radii", "gamma"),
+    "concentration": (*GRADIENT_SETTINGS, "ec_region", "nc_norm", "chance_deviations", *REGION_SETTINGS),
+    "fc": (
+        *("fc_map", "fc_clip", "fc_radius", "fc_band", "rho_low"),
+        *("yardstick", "antialias", *GRADIENT_SETTINGS),
+    ),
+    "sp": (
+        *("sp_map", "sp_stride", "tau", "max_shift", "n_radii", "gamma"),
+        *("yardstick", "antialias", *GRADIENT_SETTINGS),
+    ),
 }
 """The settings that each factor of SC and EF depends on; ``concentration`` is EC and NC together."""
 
@@ -74,7 +83,7 @@ def settings_of(setting: str) -> set[str]:
     Raises:
         ValueError: no factor depends on one of the names.
     """
-    known = [name for settings in FACTOR_SETTINGS.values() for name in settings]
+    known = list(dict.fromkeys(name for settings in FACTOR_SETTINGS.values() for name in settings))
     names = setting.split(JOINT)
     for name in names:
         if name not in known:

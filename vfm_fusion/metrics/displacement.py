@@ -12,6 +12,8 @@ from torch import Tensor
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics import reasons
 from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.metrics.gradient import feature_gradient
+from vfm_fusion.metrics.image_edges import EdgeRegions
 from vfm_fusion.metrics.reasons import Score, undefined
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
@@ -78,30 +80,56 @@ def displacement_plane(features: FeatureMap, config: MetricConfig) -> Tensor | N
 
     ``l2``: the z-scored L2 map. ``l2_highpass``: the L2 map minus its zero-padded 3 x 3 mean, as the released
     code has it; the padding leaves most of the energy on the border, so that r_tau is nearly always 1.
+    ``gradient``: the gradient that EC counts.
     """
+    if config.sp_map == "gradient":
+        return feature_gradient(features, config).double()
     if config.sp_map == "l2" or features.l2 is None:
         return features.l2
     norms = features.norms
     return norms - F.avg_pool2d(norms[None], 3, stride=1, padding=1)[0]
 
 
-def spatial_precision(plane: Tensor, image_size: tuple[int, int], config: MetricConfig) -> Score:
-    """Computes SP = 1 / (1 + gamma * r_tau * s) (Eq. 7).
+def spatial_precision(
+    radius: int, map_size: tuple[int, int], image_size: tuple[int, int], config: MetricConfig
+) -> float:
+    """Returns SP = 1 / (1 + gamma * r_tau * s) (Eq. 7), in (0, 1); higher means sharper.
 
     s = (H0 / H + W0 / W) / 2 image pixels per feature pixel (1 with ``sp_stride="one"``); gamma = 1/64 per
     pixel in the released code.
 
     Args:
-        plane: ``(H, W)`` float64.
+        radius: r_tau in feature pixels.
+        map_size: (H, W) of the map.
         image_size: (H0, W0) of the image.
-        config: ``tau``, ``max_shift``, ``n_radii``, ``sp_stride`` and ``gamma`` are read.
-
-    Returns:
-        SP in (0, 1); higher means sharper.
+        config: ``sp_stride`` and ``gamma`` are read.
     """
-    height, width = plane.shape
+    stride = (image_size[0] / map_size[0] + image_size[1] / map_size[1]) / 2
+    return 1.0 / (1.0 + config.gamma * radius * (stride if config.sp_stride == "image" else 1.0))
+
+
+def precision(
+    features: FeatureMap, regions: EdgeRegions | str, image_size: tuple[int, int], config: MetricConfig
+) -> Score:
+    """Computes sp of one image.
+
+    r_tau is that of :func:`displacement_plane`. With ``yardstick="image"`` it is at least that of the image's
+    own gradient at the same size: features gain nothing by being less correlated than the image's edges are.
+
+    Args:
+        features: the map.
+        regions: the image's edges at the size of the map, or why it has none (read with the yardstick only).
+        image_size: (H0, W0) of the image.
+        config: the definition.
+    """
+    plane = displacement_plane(features, config)
+    if plane is None:
+        return undefined(reasons.CONSTANT_L2)
     radius = decorrelation_radius(plane, config) if min(plane.shape) >= 3 else None
     if radius is None:
         return undefined(reasons.TOO_FEW_PIXELS)
-    stride = (image_size[0] / height + image_size[1] / width) / 2 if config.sp_stride == "image" else 1.0
-    return Score(1.0 / (1.0 + config.gamma * radius * stride))
+    if config.yardstick == "image":
+        if isinstance(regions, str):
+            return undefined(regions)
+        radius = max(radius, decorrelation_radius(regions.gradient.double(), config) or radius)
+    return Score(spatial_precision(radius, (features.height, features.width), image_size, config))

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics import reasons
-from vfm_fusion.metrics.displacement import displacement_plane, spatial_precision
+from vfm_fusion.metrics.concentration import concentration
+from vfm_fusion.metrics.displacement import precision
 from vfm_fusion.metrics.feature_map import FeatureMap
-from vfm_fusion.metrics.image_edges import EdgeRegions, edge_mask, edge_regions, unit_gradient
+from vfm_fusion.metrics.image_edges import EdgeRegions, edge_regions
 from vfm_fusion.metrics.inputs import check_features, check_images, unit_range
 from vfm_fusion.metrics.reasons import Score, undefined
-from vfm_fusion.metrics.sobel import interior, sobel_magnitude
-from vfm_fusion.metrics.spectrum import frequency_content, spectrum_plane
+from vfm_fusion.metrics.spectrum import frequency
 
 EF_SCORES = ("ec", "nc", "fc", "sp", "ef")
 """The sub-scores of EF, then EF."""
-
-RESOLUTION = 1e-6
-"""A gradient of a [0, 1] map, or a share of its energy, up to this is float32 rounding."""
 
 
 @dataclass(frozen=True)
@@ -43,58 +40,6 @@ class EdgeFidelity:
     sp: Tensor
     ef: Tensor
     reasons: dict[str, tuple[str | None, ...]]
-
-
-@dataclass(frozen=True)
-class EnergyShares:
-    """Where the feature gradient lies; the three shares sum to 1.
-
-    Attributes:
-        core: sum over A_in of G / sum over the valid region of G.
-        near: the same for A_near.
-        far: the same for the rest.
-    """
-
-    core: float
-    near: float
-    far: float
-
-
-def energy_shares(gradient: Tensor, core: Tensor, near: Tensor) -> EnergyShares | None:
-    """Divides a gradient map's energy among the edge core, the band around it and the rest.
-
-    Args:
-        gradient: ``(H, W)`` non-negative gradient magnitude G; its border of one pixel does not count.
-        core: ``(H, W)`` bool, A_in.
-        near: ``(H, W)`` bool, A_near.
-
-    Returns:
-        The shares (float64 sums), or None when no gradient of the valid region exceeds 1e-6.
-    """
-    energy = interior(gradient).double()
-    inside, band = interior(core), interior(near)
-    if float(energy.max()) <= RESOLUTION:
-        return None
-    total = float(energy.sum())
-    sums = (float(energy[mask].sum()) for mask in (inside, band, ~(inside | band)))
-    return EnergyShares(*(part / total for part in sums))
-
-
-def feature_gradient(features: FeatureMap, config: MetricConfig) -> Tensor:
-    """Returns the gradient magnitude G of a feature map, ``(H, W)`` float32.
-
-    ``pca1``: Sobel magnitude of the first principal component map (paper, Sec. 3.2.2); ``channels``: of all
-    z-scored channels together (released profiling code). With ``feature_quantile``, G is 0 but for that share
-    of the valid pixels where it is strongest.
-    """
-    if config.gradient == "pca1":
-        gradient = sobel_magnitude(features.first_component)
-    else:
-        gradient = features.channel_gradient()
-    if config.feature_quantile is None:
-        return gradient
-    unit = unit_gradient(gradient)
-    return gradient * 0 if unit is None else gradient * edge_mask(unit, config.feature_quantile)
 
 
 def edge_fidelity(features: Tensor, images: Tensor, config: MetricConfig | None = None) -> EdgeFidelity:
@@ -152,48 +97,23 @@ def score_edges(
     """
     if features.reason is not None:
         return dict.fromkeys(EF_SCORES, undefined(features.reason))
-    ec, nc = _concentration(features, regions, config)
+    ec, nc = concentration(features, regions, config)
     scores = {
         "ec": ec,
         "nc": nc,
-        "fc": _frequency(features, config),
-        "sp": _precision(features, image_size, config),
+        "fc": frequency(features, regions, config),
+        "sp": precision(features, regions, image_size, config),
     }
-    return scores | {"ef": _product(list(scores.values()), config.scale)}
+    return scores | {"ef": fidelity(scores, config)}
 
 
-def _product(factors: Sequence[Score], scale: float) -> Score:
-    reason = reasons.first_reason(factors)
+def fidelity(factors: Mapping[str, Score], config: MetricConfig) -> Score:
+    """Computes EF (Eq. 8), ``scale`` times the product of ``ef_factors``; undefined if one of them is."""
+    chosen = [factors[name] for name in config.ef_factors]
+    reason = reasons.first_reason(chosen)
     if reason is not None:
         return undefined(reason)
-    for factor in factors:
-        scale *= factor.value
-    return Score(scale)
-
-
-def _frequency(features: FeatureMap, config: MetricConfig) -> Score:
-    plane = spectrum_plane(features, config)
-    if plane is None:
-        return undefined(reasons.CONSTANT_L2)
-    return frequency_content(plane, config.rho_low, config.fc_radius)
-
-
-def _precision(features: FeatureMap, image_size: tuple[int, int], config: MetricConfig) -> Score:
-    plane = displacement_plane(features, config)
-    if plane is None:
-        return undefined(reasons.CONSTANT_L2)
-    return spatial_precision(plane, image_size, config)
-
-
-def _concentration(
-    features: FeatureMap, regions: EdgeRegions | str, config: MetricConfig
-) -> tuple[Score, Score]:
-    if isinstance(regions, str):
-        return undefined(regions), undefined(regions)
-    shares = energy_shares(feature_gradient(features, config), regions.core, regions.near)
-    if shares is None:
-        return undefined(reasons.NO_FEATURE_GRADIENT), undefined(reasons.NO_FEATURE_GRADIENT)
-    ec = Score(shares.core if config.ec_region == "core" else shares.core + shares.near)
-    outside = shares.near + shares.far if config.nc_norm == "outside_core" else 1.0
-    nc = Score(shares.near / outside) if outside > RESOLUTION else undefined(reasons.NO_ENERGY_OUTSIDE_CORE)
-    return ec, nc
+    value = config.scale
+    for factor in chosen:
+        value *= factor.value
+    return Score(value)

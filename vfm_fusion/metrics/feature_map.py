@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
 from functools import cached_property
 
 import torch
@@ -49,14 +50,22 @@ class FeatureMap:
         return other
 
     def permuted(self, order: Tensor) -> FeatureMap:
-        """Returns the same map with its pixels in another order; it shares the tokens and what they yield.
+        """Returns the map with its pixels in another order; what order leaves as it is stays shared.
+
+        Repeated pixels stay together: the pixels of the map that was repeated change places.
 
         Args:
-            order: ``(H*W,)`` int64 permutation.
+            order: int64 permutation of the pixels, ``(H*W / times^2,)`` for a repeated map.
         """
         other = self._variant()
         other._order = order
         return other
+
+    def permutations(self, draws: int, seed: int) -> Iterator[FeatureMap]:
+        """Yields the map in random orders, which depend on the seed and the number of pixels only."""
+        generator = torch.Generator().manual_seed(seed)
+        for _ in range(draws):
+            yield self.permuted(torch.randperm(self.tokens.count, generator=generator).to(self.device))
 
     def _variant(self) -> FeatureMap:
         other = copy.copy(self)
@@ -128,11 +137,12 @@ class FeatureMap:
 
     def arrange(self, values: Tensor) -> Tensor:
         """Lays values of tokens ``(..., h*w)`` out on the map, ``(..., H, W)``."""
+        if self._order is not None:
+            values = values[..., self._order]
         plane = values.view(*values.shape[:-1], *self._grid)
-        if self._repeat > 1:
-            plane = F.interpolate(
-                plane.reshape(1, -1, *self._grid), scale_factor=self._repeat, mode="nearest-exact"
-            ).view(*values.shape[:-1], self.height, self.width)
-        if self._order is None:
+        if self._repeat == 1:
             return plane
-        return plane.flatten(-2)[..., self._order].view(*values.shape[:-1], self.height, self.width)
+        grown = F.interpolate(
+            plane.reshape(1, -1, *self._grid), scale_factor=self._repeat, mode="nearest-exact"
+        )
+        return grown.view(*values.shape[:-1], self.height, self.width)

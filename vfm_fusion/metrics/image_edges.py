@@ -19,15 +19,17 @@ GRADIENT_TOLERANCE = 1e-6
 
 @dataclass(frozen=True)
 class EdgeRegions:
-    """Edges of one image at feature resolution; every mask is ``(H, W)`` bool.
+    """Gradient and edges of one image at feature resolution; every mask is ``(H, W)`` bool.
 
     Attributes:
+        gradient: the image's gradient, ``(H, W)`` float32 in [0, 1].
         edges: the pixels with the strongest image gradient.
         centreline: the edge pixels that are local maxima.
         core: A_in, the centreline dilated by r_in, valid pixels only.
         near: A_near, the band between the dilations by r_in and r_out, valid pixels only.
     """
 
+    gradient: Tensor
     edges: Tensor
     centreline: Tensor
     core: Tensor
@@ -134,4 +136,10 @@ def edge_regions(image: Tensor, size: tuple[int, int], config: MetricConfig) -> 
     interior(valid).fill_(True)
     inner = dilate(line, config.r_in)
     outer = dilate(line, config.r_out)
-    return EdgeRegions(edges=edges, centreline=line, core=inner & valid, near=outer & ~inner & valid)
+    return EdgeRegions(
+        gradient=gradient,
+        edges=edges,
+        centreline=line,
+        core=inner & valid,
+        near=outer & ~inner & valid,
+    )

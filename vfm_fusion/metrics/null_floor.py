@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig
@@ -40,6 +39,8 @@ class NullFloor:
 def null_floor(features: Tensor, images: Tensor, config: MetricConfig | None = None) -> NullFloor:
     """Scores the same features with their pixel positions permuted, averaged over ``null_draws`` draws.
 
+    The draws depend on ``seed`` and the number of pixels only.
+
     SFC, EC, NC, FC and SP see the permuted maps; SCS does not look at positions and stays. An encoder whose
     EF does not exceed its null has no more of the image's edges than its own pixels in random order would.
 
@@ -66,17 +67,6 @@ def null_floor(features: Tensor, images: Tensor, config: MetricConfig | None = N
     )
 
 
-def permutations(features: FeatureMap, config: MetricConfig) -> Iterator[FeatureMap]:
-    """Yields the map with its pixel positions permuted, ``config.null_draws`` times.
-
-    The permutations depend on ``config.seed`` and the number of pixels only, so a null is the same for any
-    batch, and paired between maps of one size.
-    """
-    generator = torch.Generator().manual_seed(config.seed)
-    for _ in range(config.null_draws):
-        yield features.permuted(torch.randperm(features.pixels, generator=generator).to(features.device))
-
-
 def null_scores(
     features: FeatureMap,
     scs: Score,
@@ -99,7 +89,7 @@ def null_scores(
     if features.reason is not None:
         return dict.fromkeys(NULL_SCORES, undefined(features.reason))
     structure, edges = [], []
-    for permuted in permutations(features, config):
+    for permuted in features.permutations(config.null_draws, config.seed):
         structure.append(coherence(score_contrast(permuted, config), scs))
         edges.append(score_edges(permuted, regions, image_size, config)["ef"])
     return dict(zip(NULL_SCORES, (_mean(structure), _mean(edges)), strict=True))

@@ -10,15 +10,13 @@ from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.errors import ShapeError
-from vfm_fusion.metrics.edge_fidelity import EF_SCORES, score_edges
 from vfm_fusion.metrics.feature_map import FeatureMap
-from vfm_fusion.metrics.image_edges import edge_regions
 from vfm_fusion.metrics.inputs import check_images, unit_range
-from vfm_fusion.metrics.null_floor import NULL_SCORES, null_scores
+from vfm_fusion.metrics.map_scores import SWEPT_SCORES, MapScores
+from vfm_fusion.metrics.null_floor import NULL_SCORES
 from vfm_fusion.metrics.reasons import Score
-from vfm_fusion.metrics.structural_coherence import SC_SCORES, score_structure
 
-SCORES = SC_SCORES + EF_SCORES + NULL_SCORES
+SCORES = SWEPT_SCORES + NULL_SCORES
 """Every score of a profile."""
 
 _INTERVAL = (2.5, 97.5)
@@ -32,12 +30,12 @@ def score_map(features: FeatureMap, image: Tensor, config: MetricConfig) -> dict
         image: ``(1, 3, H0, W0)`` float32 in [0, 1] on the map's device.
         config: the definition; without ``null_draws`` there are no null scores.
     """
-    regions = edge_regions(image, (features.height, features.width), config)
-    size = (image.shape[-2], image.shape[-1])
-    scores = score_structure(features, config) | score_edges(features, regions, size, config)
-    if config.null_draws:
-        scores |= null_scores(features, scores["scs"], regions, size, config)
-    return scores
+    return every_score(MapScores(features, image), config)
+
+
+def every_score(scorer: MapScores, config: MetricConfig) -> dict[str, Score]:
+    """Computes every score of one definition; see :func:`score_map`."""
+    return scorer.scores(config) | (scorer.nulls(config) if config.null_draws else {})
 
 
 def profile_image(pyramid: Mapping[int, FeatureMap], image: Tensor, config: ProfileConfig) -> pd.DataFrame:
@@ -65,9 +63,9 @@ def profile_image(pyramid: Mapping[int, FeatureMap], image: Tensor, config: Prof
     rgb = unit_range(image, pyramid[config.strides[0]].device)
     rows = []
     for stride in config.strides:
-        features = pyramid[stride]
+        scorer = MapScores(pyramid[stride], rgb)
         for name, definition in config.definitions.items():
-            scores = score_map(features, rgb, definition)
+            scores = every_score(scorer, definition)
             rows += [(name, stride, score, *scores[score]) for score in SCORES if score in scores]
     frame = pd.DataFrame(rows, columns=["definition", "stride", "score", "value", "reason"])
     return frame.astype(

@@ -10,6 +10,8 @@ from torch import Tensor
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics import reasons
 from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.metrics.gradient import feature_gradient
+from vfm_fusion.metrics.image_edges import EdgeRegions
 from vfm_fusion.metrics.reasons import Score, undefined
 
 
@@ -43,19 +45,59 @@ def radial_frequency(height: int, width: int, kind: str = "fft") -> Tensor:
     return (rho / rho.max()).roll((-(height // 2), -(width // 2)), dims=(0, 1))
 
 
-def spectrum_plane(features: FeatureMap, config: MetricConfig) -> Tensor | None:
-    """Returns the plane whose spectrum FC looks at, ``(H, W)`` float64, z-scored; None if it is constant.
+def lowest_frequency(height: int, width: int, config: MetricConfig) -> float:
+    """Returns the rho from which on FC counts energy.
 
-    ``fc_map`` names it; ``fc_clip`` limits it to so many sample standard deviations.
+    ``fixed``: rho_low. ``resolvable``: at least 2 cycles per shorter side, 2 sqrt(2) / min(H, W); what is
+    lower lies in the main lobe of the window and cannot be told from a mean.
+    """
+    if config.fc_band == "fixed":
+        return config.rho_low
+    return max(config.rho_low, 2 * math.sqrt(2) / min(height, width))
+
+
+def frequency(features: FeatureMap, regions: EdgeRegions | str, config: MetricConfig) -> Score:
+    """Computes fc of one image.
+
+    With ``yardstick="image"``, FC is divided by that of the image's own gradient at the same size, and at
+    most 1: features cannot be expected to be sharper than the image, and gain nothing by it.
+
+    Args:
+        features: the map.
+        regions: the image's edges at the size of the map, or why it has none (read with the yardstick only).
+        config: the definition.
+    """
+    plane = spectrum_plane(features, config)
+    if plane is None:
+        return undefined(reasons.CONSTANT_L2)
+    rho = lowest_frequency(features.height, features.width, config)
+    score = frequency_content(plane, rho, config.fc_radius)
+    if config.yardstick == "none" or score.reason is not None:
+        return score
+    if isinstance(regions, str):
+        return undefined(regions)
+    image = frequency_content(regions.gradient - regions.gradient.mean(), rho, config.fc_radius)
+    if image.reason is not None or image.value == 0.0:
+        return undefined(image.reason or reasons.NO_SPECTRUM)
+    return Score(min(1.0, score.value / image.value))
+
+
+def spectrum_plane(features: FeatureMap, config: MetricConfig) -> Tensor | None:
+    """Returns the plane whose spectrum FC looks at, ``(H, W)`` of mean 0; None if the L2 norm is constant.
+
+    ``fc_map`` names it; ``fc_clip`` limits it to so many sample standard deviations of the z-scored plane.
     """
     if config.fc_map == "l2":
         plane = features.l2
+    elif config.fc_map == "gradient":
+        gradient = feature_gradient(features, config).double()
+        plane = gradient - gradient.mean()
     else:
         component = features.first_component.double()
         plane = (component - component.mean()) / component.std(correction=0)
     if plane is None or config.fc_clip is None:
         return plane
-    return clip_deviations(plane, config.fc_clip)
+    return clip_deviations(plane / plane.std(correction=0), config.fc_clip)
 
 
 def clip_deviations(plane: Tensor, limit: float) -> Tensor:
@@ -68,7 +110,7 @@ def frequency_content(plane: Tensor, rho_low: float, radius: str = "fft") -> Sco
     """Computes FC = sum P[rho >= rho_low] / sum P (Eq. 6).
 
     Args:
-        plane: ``(H, W)`` z-scored map.
+        plane: ``(H, W)`` of mean 0.
         rho_low: threshold on the normalised radial frequency (.15 in the released code).
         radius: kind of :func:`radial_frequency`.
 

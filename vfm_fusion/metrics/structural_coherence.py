@@ -9,6 +9,7 @@ from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics import reasons
+from vfm_fusion.metrics.chance import above_chance
 from vfm_fusion.metrics.clustering import clustering_score
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.inputs import check_features
@@ -82,15 +83,17 @@ def cell_moments(plane: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
     return cells.mean(dim=(1, 3)), cells.var(dim=(1, 3), correction=0)
 
 
-def feature_contrast(plane: Tensor, config: MetricConfig) -> Score:
+def feature_contrast(plane: Tensor, config: MetricConfig, independent: float = 1.0) -> Score:
     """Computes SFC = Var(mu_p) / (Var(mu_p) + Mean(sigma_p^2)) (Eq. 1).
 
     mu_p and sigma_p^2 are the mean and population variance of the map in cell p; Var is the population
-    variance over cells.
+    variance over cells. SFC is the eta squared of an analysis of variance, so n pixels in random order have
+    SFC = (P - 1) / (n - 1) on average over P cells; ``chance_deviations`` puts that at 0.
 
     Args:
         plane: ``(H, W)`` z-scored L2 map.
-        config: ``sfc_cells``, ``grid``, ``cell_pixels`` and ``l2_clip`` are read.
+        config: ``sfc_cells``, ``grid``, ``cell_pixels``, ``l2_clip`` and ``chance_deviations`` are read.
+        independent: share of the pixels that are not repetitions of others.
 
     Returns:
         SFC in [0, 1]: 1 when cells are uniform and differ, near 0 when the map varies only within cells.
@@ -106,7 +109,16 @@ def feature_contrast(plane: Tensor, config: MetricConfig) -> Score:
     between, within = float(means.var(correction=0)), float(variances.mean())
     if between + within == 0.0:
         return undefined(reasons.CONSTANT_L2)
-    return Score(between / (between + within))
+    share = between / (between + within)
+    if config.chance_deviations is None:
+        return Score(share)
+    cells = grid.rows * grid.columns
+    count = cells * grid.cell_height * grid.cell_width * independent
+    if count <= cells:
+        return undefined(reasons.GRID_TOO_FINE)
+    chance = (cells - 1) / (count - 1)
+    deviation = math.sqrt(2 * chance * (1 - chance) / (count + 1))  # of the beta distribution of eta squared
+    return Score(above_chance(share, chance, deviation, config.chance_deviations))
 
 
 def structural_coherence(features: Tensor, config: MetricConfig | None = None) -> StructuralCoherence:
@@ -148,7 +160,7 @@ def score_contrast(features: FeatureMap, config: MetricConfig) -> Score:
     """Computes sfc of one image."""
     if features.l2 is None:
         return undefined(reasons.CONSTANT_L2)
-    return feature_contrast(features.l2, config)
+    return feature_contrast(features.l2, config, features.tokens.count / features.pixels)
 
 
 def coherence(sfc: Score, scs: Score) -> Score:

@@ -55,11 +55,12 @@ def test_settings_joined_by_a_plus_change_together() -> None:
     ]
 
 
-def test_every_setting_that_a_score_may_depend_on_belongs_to_one_factor() -> None:
+def test_every_setting_that_a_factor_may_depend_on_belongs_to_one() -> None:
     """A new setting must be given to a factor here, or sweeps would miss it."""
-    named = [name for settings in FACTOR_SETTINGS.values() for name in settings]
-    assert len(named) == len(set(named))
-    assert set(MetricConfig.model_fields) - set(named) == {"preset", "scale", "null_draws"}
+    for settings in FACTOR_SETTINGS.values():
+        assert len(settings) == len(set(settings))
+    named = {name for settings in FACTOR_SETTINGS.values() for name in settings}
+    assert set(MetricConfig.model_fields) - named == {"preset", "scale", "null_draws", "ef_factors"}
 
 
 def test_the_scores_behind_a_setting() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from vfm_fusion.metrics import MetricConfig, edge_fidelity
+from vfm_fusion.metrics.concentration import energy_shares
 from vfm_fusion.metrics.displacement import (
     correlation_curve,
     decorrelation_radius,
@@ -16,7 +17,6 @@ from vfm_fusion.metrics.displacement import (
     shifted_correlation,
     spatial_precision,
 )
-from vfm_fusion.metrics.edge_fidelity import energy_shares
 from vfm_fusion.metrics.image_edges import centreline, dilate, edge_mask, edge_regions, image_gradient, luma
 from vfm_fusion.metrics.sobel import sobel_magnitude
 from vfm_fusion.metrics.spectrum import frequency_content, power_spectrum, radial_frequency
@@ -193,8 +193,10 @@ def test_shift_radii():
 def test_sp_by_hand():
     """White noise decorrelates at the first radius, 1: SP = 1 / (1 + s / 64), s = (8 + 4) / 2."""
     plane = torch.randn(32, 32, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    assert decorrelation_radius(plane, CONFIG) == 1
-    assert spatial_precision(plane, (256, 128), CONFIG).value == pytest.approx(1 / (1 + 6 / 64))
+    radius = decorrelation_radius(plane, CONFIG)
+    assert radius == 1
+    sp = spatial_precision(radius, (32, 32), (256, 128), CONFIG)
+    assert sp == pytest.approx(1 / (1 + 6 / 64))
 
 
 def test_r_tau_is_the_first_radius_below_tau():

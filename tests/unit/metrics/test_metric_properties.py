@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.metrics import MetricConfig, edge_fidelity, structural_coherence
-from vfm_fusion.metrics.edge_fidelity import EF_SCORES, energy_shares
+from vfm_fusion.metrics.concentration import energy_shares
+from vfm_fusion.metrics.edge_fidelity import EF_SCORES
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.image_edges import edge_mask, edge_regions, image_gradient, luma
 from vfm_fusion.metrics.inputs import unit_range

@@ -8,14 +8,15 @@ import torch
 
 from vfm_fusion.metrics import MetricConfig, edge_fidelity, structural_coherence
 from vfm_fusion.metrics.clustering import clustering_points, silhouettes
+from vfm_fusion.metrics.concentration import energy_shares
 from vfm_fusion.metrics.displacement import (
     correlation_curve,
     decorrelation_radius,
     displacement_plane,
     shift_radii,
 )
-from vfm_fusion.metrics.edge_fidelity import energy_shares, feature_gradient
 from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.metrics.gradient import feature_gradient
 from vfm_fusion.metrics.image_edges import edge_regions, image_gradient, luma
 from vfm_fusion.metrics.inputs import unit_range
 from vfm_fusion.metrics.kmeans import kmeans_labels

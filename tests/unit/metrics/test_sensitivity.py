@@ -18,12 +18,13 @@ from vfm_fusion.config.sensitivity import FACTOR_SETTINGS, SensitivityConfig
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.features.extract import extract
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.metrics import sensitivity
+from vfm_fusion.metrics import map_scores
 from vfm_fusion.metrics.edge_fidelity import score_edges
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.image_edges import edge_regions
 from vfm_fusion.metrics.inputs import unit_range
-from vfm_fusion.metrics.sensitivity import SWEPT_SCORES, MapScores, sweep_image
+from vfm_fusion.metrics.map_scores import SWEPT_SCORES, MapScores
+from vfm_fusion.metrics.sensitivity import sweep_image
 from vfm_fusion.metrics.structural_coherence import score_structure
 from vfm_fusion.selection_stability import image_scores
 from vfm_fusion.sweeps import sweep_store, tables_of_seeds
@@ -35,6 +36,7 @@ OTHER = {
     "grid": 4,
     "cell_pixels": 5,
     "l2_clip": 1.0,
+    "chance_deviations": 0.0,
     "pca_dims": 2,
     "clusters": (4,),
     "max_points": 100,
@@ -52,6 +54,8 @@ OTHER = {
     "fc_map": "pca1",
     "fc_clip": 1.0,
     "fc_radius": "linspace",
+    "fc_band": "resolvable",
+    "yardstick": "image",
     "rho_low": 0.4,
     "sp_map": "l2_highpass",
     "sp_stride": "one",
@@ -65,6 +69,11 @@ BASES = (
     MetricConfig(**SMALL),
     MetricConfig(**SMALL, sfc_cells="pixels", tau=0.1),
     MetricConfig(**{**SMALL, "clusters": (9,)}, tau=0.05),
+    MetricConfig.of("calibrated", **SMALL),
+    MetricConfig.of("calibrated", **SMALL, tau=0.1),
+    MetricConfig(**SMALL, yardstick="image", tau=0.05),
+    MetricConfig(**SMALL, yardstick="image", tau=0.3),
+    MetricConfig(**SMALL, rho_low=0.01),
 )
 Case = tuple[FeatureMap, Tensor]
 
@@ -93,7 +102,13 @@ def cases(scene: Callable[..., tuple[Tensor, Tensor]]) -> list[Case]:
         made.append((FeatureMap(features[0]), unit_range(images)))
     ramp = torch.linspace(0, 3, 32).expand(6, 24, 32) * torch.arange(1.0, 7.0)[:, None, None]
     smooth = ramp + 0.01 * torch.randn(6, 24, 32, generator=torch.Generator().manual_seed(2))
-    return [*made, (FeatureMap(smooth), made[0][1])]
+    soft = torch.nn.functional.interpolate(made[0][1][..., ::16, ::16], size=(96, 128), mode="bicubic").clamp(
+        0, 1
+    )
+    grain = torch.randn(soft.shape, generator=torch.Generator().manual_seed(4))
+    grainy = (soft + 0.3 * grain).clamp(0, 1)
+    noise = FeatureMap(torch.randn(6, 24, 32, generator=torch.Generator().manual_seed(3)))
+    return [*made, (FeatureMap(smooth), made[0][1]), (noise, soft), (noise, grainy)]
 
 
 @pytest.mark.parametrize("setting", OTHER)
@@ -130,15 +145,15 @@ def test_a_factor_is_computed_once_for_what_it_depends_on(
     calls: list[str] = []
 
     def count(name: str) -> None:
-        compute = getattr(sensitivity, name)
+        compute = getattr(map_scores, name)
 
         def counted(*arguments: object) -> object:
             calls.append(name)
             return compute(*arguments)
 
-        monkeypatch.setattr(sensitivity, name, counted)
+        monkeypatch.setattr(map_scores, name, counted)
 
-    for name in ("clustering_score", "score_contrast", "edge_regions", "_frequency", "_precision"):
+    for name in ("clustering_score", "score_contrast", "edge_regions", "frequency", "precision"):
         count(name)
     scorer = MapScores(*cases[0])
     sweeps = {"rho_low": [0.3, 0.4], "tau": [0.2], "nc_norm": ["total"], "clusters": [[2]], "grid": [4]}
@@ -148,8 +163,8 @@ def test_a_factor_is_computed_once_for_what_it_depends_on(
         "clustering_score": 2,
         "score_contrast": 2,
         "edge_regions": 1,
-        "_frequency": 3,
-        "_precision": 2,
+        "frequency": 3,
+        "precision": 2,
     }
 
 

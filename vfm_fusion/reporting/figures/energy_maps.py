@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vfm_fusion.config.metrics import MetricConfig
-from vfm_fusion.metrics.edge_fidelity import feature_gradient
 from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.metrics.gradient import feature_gradient
 from vfm_fusion.metrics.image_edges import edge_regions
 from vfm_fusion.metrics.inputs import unit_range
 from vfm_fusion.reporting.figures.feature_grid import ProfiledImage, feature_grid, say_undefined

@@ -125,8 +125,8 @@ class MetricConfig(Section):
     )
     fc_band: Literal["fixed", "resolvable"] = Field(
         "fixed",
-        description="FC: frequencies from rho_low, or at least from 2 cycles per shorter side, which is as "
-        "low as the window resolves.",
+        description="FC: frequencies from rho_low on, or only those that the window (2 cycles per shorter "
+        "side) and repeated pixels (their Nyquist frequency) can resolve.",
     )
     fc_clip: float | None = Field(
         None, gt=0, description="FC: the z-scored map is clipped to plus/minus this many sample deviations."

@@ -59,20 +59,24 @@ def energy_shares(gradient: Tensor, core: Tensor, near: Tensor) -> EnergyShares 
 
 
 def concentration(
-    features: FeatureMap, regions: EdgeRegions | str, config: MetricConfig
+    features: FeatureMap,
+    regions: EdgeRegions | str,
+    config: MetricConfig,
+    deviation: float | None = None,
 ) -> tuple[Score, Score]:
     """Computes ec and nc of one image.
 
     EC is the share of the gradient energy in the edge core (or in core and band, ``ec_region``), NC that in
-    the band, of what lies outside the core (or of all, ``nc_norm``). With ``chance_deviations``, EC becomes
-    (EC - a) / (1 - a) with a the region's share of the valid pixels, which is EC's mean over all places that
-    the region could have, and 0 unless EC exceeds a by so many standard deviations of the EC that the same
-    pixels in random order have at a random place.
+    the band, of what lies outside the core (or of all, ``nc_norm``). With ``chance_deviations`` = k, EC
+    becomes (EC - a) / (1 - a) with a the region's share of the valid pixels, which is EC's mean over all
+    places that the region could have, and 0 unless EC exceeds a + k sigma; see :func:`chance_deviation`.
+    Where even an EC of 1 would not, there is no EC.
 
     Args:
         features: the map.
         regions: the image's edges at the size of the map, or why it has none.
         config: the definition.
+        deviation: sigma, if it is known.
     """
     if isinstance(regions, str):
         return undefined(regions), undefined(regions)
@@ -81,24 +85,35 @@ def concentration(
         return undefined(reasons.NO_FEATURE_GRADIENT), undefined(reasons.NO_FEATURE_GRADIENT)
     ec = Score(shares.core if config.ec_region == "core" else shares.core + shares.near)
     if config.chance_deviations is not None:
-        ec = _beyond_chance(ec.value, features, regions, config, config.chance_deviations)
+        sigma = chance_deviation(features, regions, config) if deviation is None else deviation
+        ec = _beyond_chance(ec.value, _region(regions, config), config.chance_deviations, sigma)
     outside = shares.near + shares.far if config.nc_norm == "outside_core" else 1.0
     nc = Score(shares.near / outside) if outside > RESOLUTION else undefined(reasons.NO_ENERGY_OUTSIDE_CORE)
     return ec, nc
 
 
-def _beyond_chance(
-    share: float, features: FeatureMap, regions: EdgeRegions, config: MetricConfig, deviations: float
-) -> Score:
-    mask = regions.core if config.ec_region == "core" else regions.core | regions.near
-    region = interior(mask)
-    chance = float(region.double().mean())
-    if chance == 1.0:
-        return undefined(reasons.EDGES_EVERYWHERE)
+def chance_deviation(features: FeatureMap, regions: EdgeRegions, config: MetricConfig) -> float:
+    """Returns sigma, the standard deviation of the EC that the map's pixels in random order have.
+
+    From 5 random orders, each at all circular displacements of the region at once
+    (:func:`~vfm_fusion.metrics.chance.displaced_deviation`). It is the same for every order of the pixels.
+    """
+    region = _region(regions, config)
     gradients = (
         interior(feature_gradient(permuted, config)).double()
         for permuted in features.permutations(CHANCE_DRAWS, seed=0)
     )
     squares = [displaced_deviation(energy, region) ** 2 for energy in gradients if float(energy.sum()) > 0]
-    deviation = math.sqrt(sum(squares) / max(1, len(squares)))
-    return Score(above_chance(share, chance, deviation, deviations))
+    return math.sqrt(sum(squares) / max(1, len(squares)))
+
+
+def _region(regions: EdgeRegions, config: MetricConfig) -> Tensor:
+    """Where EC counts energy, in the valid region."""
+    return interior(regions.core if config.ec_region == "core" else regions.core | regions.near)
+
+
+def _beyond_chance(share: float, region: Tensor, deviations: float, sigma: float) -> Score:
+    chance = float(region.double().mean())
+    if chance + deviations * sigma >= 1.0:
+        return undefined(reasons.EDGES_EVERYWHERE)
+    return Score(above_chance(share, chance, sigma, deviations))

@@ -114,7 +114,8 @@ def precision(
     """Computes sp of one image.
 
     r_tau is that of :func:`displacement_plane`. With ``yardstick="image"`` it is at least that of the image's
-    own gradient at the same size: features gain nothing by being less correlated than the image's edges are.
+    own gradient at the same size, and that of a repeated pixel: features gain nothing by being less
+    correlated than the image's edges are, and are no more precise than their own grid.
 
     Args:
         features: the map.
@@ -131,5 +132,6 @@ def precision(
     if config.yardstick == "image":
         if isinstance(regions, str):
             return undefined(regions)
-        radius = max(radius, decorrelation_radius(regions.gradient.double(), config) or radius)
+        own = decorrelation_radius(regions.gradient.double(), config) or 1
+        radius = max(radius, own, features.repeat)
     return Score(spatial_precision(radius, (features.height, features.width), image_size, config))

@@ -85,7 +85,11 @@ def edge_fidelity(features: Tensor, images: Tensor, config: MetricConfig | None 
 
 
 def score_edges(
-    features: FeatureMap, regions: EdgeRegions | str, image_size: tuple[int, int], config: MetricConfig
+    features: FeatureMap,
+    regions: EdgeRegions | str,
+    image_size: tuple[int, int],
+    config: MetricConfig,
+    deviation: float | None = None,
 ) -> dict[str, Score]:
     """Computes ec, nc, fc, sp and ef of one image.
 
@@ -94,10 +98,11 @@ def score_edges(
         regions: the image's edges at the size of the map, or why it has none.
         image_size: (H0, W0) of the image.
         config: the definition.
+        deviation: EC's standard deviation by chance, if it is known.
     """
     if features.reason is not None:
         return dict.fromkeys(EF_SCORES, undefined(features.reason))
-    ec, nc = concentration(features, regions, config)
+    ec, nc = concentration(features, regions, config, deviation)
     scores = {
         "ec": ec,
         "nc": nc,

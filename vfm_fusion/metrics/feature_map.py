@@ -38,6 +38,11 @@ class FeatureMap:
         self._grid, self._repeat = (self.height, self.width), 1
         self._order: Tensor | None = None
 
+    @property
+    def repeat(self) -> int:
+        """How often each pixel is repeated along a side."""
+        return self._repeat
+
     def repeated(self, times: int) -> FeatureMap:
         """Returns the map upsampled by repeating every pixel ``times`` x ``times``.
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.metrics import reasons
+from vfm_fusion.metrics.concentration import chance_deviation
 from vfm_fusion.metrics.edge_fidelity import score_edges
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.image_edges import EdgeRegions, edge_regions
@@ -88,10 +89,13 @@ def null_scores(
     """
     if features.reason is not None:
         return dict.fromkeys(NULL_SCORES, undefined(features.reason))
+    deviation = None
+    if config.chance_deviations is not None and not isinstance(regions, str):
+        deviation = chance_deviation(features, regions, config)
     structure, edges = [], []
     for permuted in features.permutations(config.null_draws, config.seed):
         structure.append(coherence(score_contrast(permuted, config), scs))
-        edges.append(score_edges(permuted, regions, image_size, config)["ef"])
+        edges.append(score_edges(permuted, regions, image_size, config, deviation)["ef"])
     return dict(zip(NULL_SCORES, (_mean(structure), _mean(edges)), strict=True))
 
 

@@ -59,8 +59,10 @@ def lowest_frequency(height: int, width: int, config: MetricConfig) -> float:
 def frequency(features: FeatureMap, regions: EdgeRegions | str, config: MetricConfig) -> Score:
     """Computes fc of one image.
 
-    With ``yardstick="image"``, FC is divided by that of the image's own gradient at the same size, and at
-    most 1: features cannot be expected to be sharper than the image, and gain nothing by it.
+    With ``fc_band="resolvable"``, a repeated map has no energy beyond the Nyquist frequency of what was
+    repeated: the block borders are there, but no feature put them. With ``yardstick="image"``, FC is divided
+    by that of the image's own gradient at the same size, and at most 1: features cannot be expected to be
+    sharper than the image, and gain nothing by it.
 
     Args:
         features: the map.
@@ -71,7 +73,8 @@ def frequency(features: FeatureMap, regions: EdgeRegions | str, config: MetricCo
     if plane is None:
         return undefined(reasons.CONSTANT_L2)
     rho = lowest_frequency(features.height, features.width, config)
-    score = frequency_content(plane, rho, config.fc_radius)
+    highest = 0.5 / features.repeat if config.fc_band == "resolvable" else 0.5
+    score = frequency_content(plane, rho, config.fc_radius, highest)
     if config.yardstick == "none" or score.reason is not None:
         return score
     if isinstance(regions, str):
@@ -106,13 +109,14 @@ def clip_deviations(plane: Tensor, limit: float) -> Tensor:
     return plane.clamp(-bound, bound)
 
 
-def frequency_content(plane: Tensor, rho_low: float, radius: str = "fft") -> Score:
+def frequency_content(plane: Tensor, rho_low: float, radius: str = "fft", highest: float = 0.5) -> Score:
     """Computes FC = sum P[rho >= rho_low] / sum P (Eq. 6).
 
     Args:
         plane: ``(H, W)`` of mean 0.
         rho_low: threshold on the normalised radial frequency (.15 in the released code).
         radius: kind of :func:`radial_frequency`.
+        highest: |f_y| and |f_x| up to which energy counts, in cycles per pixel; .5 is all of it.
 
     Returns:
         FC in [0, 1]; higher means more mid and high frequencies.
@@ -123,5 +127,7 @@ def frequency_content(plane: Tensor, rho_low: float, radius: str = "fft") -> Sco
     total = float(power.sum())
     if total == 0.0:
         return undefined(reasons.NO_SPECTRUM)
-    high = radial_frequency(*plane.shape, kind=radius).to(plane.device) >= rho_low
-    return Score(float(power[high].sum()) / total)
+    counted = radial_frequency(*plane.shape, kind=radius) >= rho_low
+    y, x = (torch.fft.fftfreq(side, dtype=torch.float64).abs() <= highest for side in plane.shape)
+    counted &= y[:, None] & x[None, :]
+    return Score(float(power[counted.to(plane.device)].sum()) / total)

@@ -109,17 +109,23 @@ def test_the_band_starts_where_the_window_resolves() -> None:
     assert lowest_frequency(8, 16, MetricConfig()) == 0.15
 
 
-def test_repeating_pixels_earns_nothing() -> None:
-    """Tokens at OS=16 repeated to OS=4 score below the map at its own stride, not above."""
+def test_repeating_pixels_is_no_finer_map() -> None:
+    """Pixels at OS=16 repeated to OS=8 and 4 score below maps that have these strides."""
     patches = torch.rand(1, 3, 5, 7, generator=torch.Generator().manual_seed(3))
     image = F.interpolate(patches, size=(384, 512), mode="nearest")
-    tokens = FeatureMap(F.interpolate(image, size=(24, 32), mode="bilinear", antialias=True)[0])
-    scores = {}
-    for times in (1, 2, 4):
-        features = tokens.repeated(times)
+
+    def steps(stride: int) -> FeatureMap:
+        size = (384 // stride, 512 // stride)
+        return FeatureMap(F.interpolate(image, size=size, mode="bilinear", antialias=True)[0])
+
+    def fidelity(features: FeatureMap) -> float:
         regions = edge_regions(image, (features.height, features.width), CALIBRATED)
-        scores[times] = score_edges(features, regions, (384, 512), CALIBRATED)["ef"].value
-    assert scores[1] > scores[2] > scores[4]
+        return score_edges(features, regions, (384, 512), CALIBRATED)["ef"].value
+
+    coarse = fidelity(steps(16))
+    for times in (2, 4):
+        assert fidelity(steps(16).repeated(times)) < 0.6 * fidelity(steps(16 // times))
+    assert fidelity(steps(16).repeated(4)) < 0.5 * coarse
 
 
 def mean_scores(images: list[Tensor], config: MetricConfig) -> dict[int, dict[str, float]]:

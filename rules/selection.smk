@@ -40,6 +40,11 @@ rule assess_stability:
             encoder=CONFIG.encoders,
             allow_missing=True,
         ),
+        sweeps=collect(
+            rules.sweep_settings.output.scores,
+            encoder=CONFIG.encoders,
+            allow_missing=True,
+        ),
         selection=rules.select_pair.output.selection,
     output:
         stability=f"{RESULTS}/selection/{{dataset}}/stability.json",
@@ -58,6 +63,9 @@ rule assess_stability:
                 "encoders": list(CONFIG.encoders),
                 "draws": CONFIG.metrics.bootstrap,
                 "seed": CONFIG.metrics.seed,
+                "metric_seed": CONFIG.metrics.definitions[
+                    CONFIG.selection.definition
+                ].seed,
             }
         ),
         code=fingerprint("assess_stability.py"),

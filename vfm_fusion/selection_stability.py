@@ -122,15 +122,17 @@ def assess_stability(
     draws: int,
     seed: int,
     tables_of_seeds: Mapping[int, Mapping[str, pd.DataFrame]] | None = None,
+    metric_seed: int = 0,
 ) -> dict[str, Any]:
     """Repeats a selection on other draws of the same images, and on scores of other metric seeds.
 
-    Three kinds of repetition, each compared with the choice on all images:
+    Three kinds of repetition, the first two compared with the choice on all images:
 
     - ``resamples``: as many images as there are, drawn with replacement (bootstrap);
     - ``subsets``: 2, 4, 8, ... different images. Large subsets overlap, so that agreement near the full
       number is high by construction;
-    - ``seeds``: all images, scored with other seeds of the metric (subsampling and k-means of SCS).
+    - ``seeds``: some images, scored with other seeds of the metric (subsampling and k-means of SCS), compared
+      with the choice that the metric's own seed makes on them.
 
     All encoders see the same images in every repetition.
 
@@ -139,15 +141,16 @@ def assess_stability(
         selection: the choice, as :func:`vfm_fusion.selection.select` returns it.
         draws: repetitions behind each share of the first two kinds.
         seed: seed of these draws.
-        tables_of_seeds: metric seed -> ``tables`` of that seed, one or more.
+        tables_of_seeds: metric seed -> ``tables`` of that seed, the metric's own among them.
+        metric_seed: the metric's own seed.
 
     Returns:
         Plain data for ``stability.json``: ``dataset, definition, task, stride_by, master, auxiliary, stride``
         (the choice), ``images`` (count), ``repetitions``. A repetition has ``kind``, ``images`` (per draw),
-        ``draws``, ``agreement`` (``master, auxiliary, pair, stride, pair_and_stride``: shares in [0, 1], None
-        where unknown), ``outcomes`` (``master, auxiliary, stride, share`` of every outcome, the most frequent
-        first; the three are None where nothing could be chosen) and ``reason`` (why agreement is unknown,
-        else None).
+        ``draws``, ``reference`` (the ``master, auxiliary, stride`` it is compared with), ``agreement``
+        (``master, auxiliary, pair, stride, pair_and_stride``: shares in [0, 1], None where unknown),
+        ``outcomes`` (``master, auxiliary, stride, share`` of every outcome, the most frequent first; the three
+        are None where nothing could be chosen) and ``reason`` (why agreement is unknown, else None).
 
     Raises:
         SelectionError: see :func:`image_scores`.
@@ -159,13 +162,16 @@ def assess_stability(
     for size in subset_sizes(count):
         weights = subset_weights(count, size, draws, np.random.default_rng([seed, size]))
         repetitions.append(_repetition("subsets", size, _outcomes(scores, weights, selection), selection))
-    if tables_of_seeds:
-        chosen = [
-            outcome
-            for by_encoder in tables_of_seeds.values()
-            for outcome in _outcomes_of_all(image_scores(by_encoder, selection["definition"]), selection)
-        ]
-        repetitions.append(_repetition("seeds", count, chosen, selection))
+    by_seed = {
+        number: image_scores(by_encoder, selection["definition"])
+        for number, by_encoder in (tables_of_seeds or {}).items()
+    }
+    if len(by_seed) > 1:
+        own = _outcomes_of_all(by_seed.pop(metric_seed), selection)[0]
+        reference = dict(zip(PARTS["pair_and_stride"], own, strict=True))
+        chosen = [_outcomes_of_all(table, selection)[0] for table in by_seed.values()]
+        images = len(next(iter(by_seed.values())).images)
+        repetitions.append(_repetition("seeds", images, chosen, reference))
     kept = ("dataset", "definition", "task", "stride_by", "master", "auxiliary", "stride")
     return {key: selection[key] for key in kept} | {"images": count, "repetitions": repetitions}
 
@@ -223,7 +229,7 @@ def _named(choices: Choices, scores: ImageScores) -> list[Outcome]:
 
 
 def _repetition(
-    kind: str, images: int, outcomes: list[Outcome], selection: Mapping[str, Any]
+    kind: str, images: int, outcomes: list[Outcome], reference: Mapping[str, Any]
 ) -> dict[str, Any]:
     counted = Counter(outcomes).most_common()
     listed = [
@@ -231,17 +237,18 @@ def _repetition(
         for outcome, count in counted
     ]
     reason = ONE_IMAGE if kind == "resamples" and images == 1 else None
-    agreement = {part: None if reason else _agreement(listed, part, selection) for part in PARTS}
+    agreement = {part: None if reason else _agreement(listed, part, reference) for part in PARTS}
     return {
         "kind": kind,
         "images": images,
         "draws": len(outcomes),
+        "reference": {key: reference[key] for key in PARTS["pair_and_stride"]},
         "agreement": agreement,
         "outcomes": listed,
         "reason": reason,
     }
 
 
-def _agreement(outcomes: list[dict[str, Any]], part: str, selection: Mapping[str, Any]) -> float:
-    chosen = tuple(selection[key] for key in PARTS[part])
+def _agreement(outcomes: list[dict[str, Any]], part: str, reference: Mapping[str, Any]) -> float:
+    chosen = tuple(reference[key] for key in PARTS[part])
     return shares(outcomes, part).get(chosen, 0.0)

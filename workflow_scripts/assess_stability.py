@@ -1,4 +1,4 @@
-"""Repeats the selection on resampled and on fewer images."""
+"""Repeats the selection on resampled and on fewer images, and with other seeds of the metric."""
 
 import json
 from pathlib import Path
@@ -8,6 +8,7 @@ import pandas as pd
 from vfm_fusion.atomic import write_json
 from vfm_fusion.rule_log import rule_log
 from vfm_fusion.selection_stability import assess_stability
+from vfm_fusion.sweeps import tables_of_seeds
 
 with rule_log(snakemake.log[0], snakemake.threads) as log:
     config = json.loads(snakemake.params.config)
@@ -16,7 +17,18 @@ with rule_log(snakemake.log[0], snakemake.threads) as log:
         for encoder, path in zip(config["encoders"], snakemake.input.scores, strict=True)
     }
     selection = json.loads(Path(snakemake.input.selection).read_text(encoding="utf-8"))
-    stability = assess_stability(scores, selection, draws=config["draws"], seed=config["seed"])
+    sweeps = {
+        encoder: pd.read_parquet(path)
+        for encoder, path in zip(config["encoders"], snakemake.input.sweeps, strict=True)
+    }
+    stability = assess_stability(
+        scores,
+        selection,
+        draws=config["draws"],
+        seed=config["seed"],
+        tables_of_seeds=tables_of_seeds(sweeps, selection["definition"]),
+        metric_seed=config["metric_seed"],
+    )
     for repetition in stability["repetitions"]:
         log.info("%s of %d images: %s", repetition["kind"], repetition["images"], repetition["agreement"])
     write_json(Path(snakemake.output.stability), stability)

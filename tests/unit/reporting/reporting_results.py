@@ -106,6 +106,7 @@ def stability(images: int = 80) -> dict[str, Any]:
             "kind": kind,
             "images": size,
             "draws": 1000,
+            "reference": {"master": "mini_dino", "auxiliary": "mini_sam", "stride": 16},
             "agreement": agreement if known else dict.fromkeys(agreement),
             "outcomes": outcomes,
             "reason": None if known else "there is one image",

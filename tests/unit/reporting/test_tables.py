@@ -166,7 +166,7 @@ class TestStability:
         data = stability_table(results.stability(), results.LABELS).data
         for _, group in data.groupby(["kind", "images", "part"]):
             assert group["share"].sum() == pytest.approx(1)
-            assert group["as_on_all_images"].sum() == 1
+            assert group["as_chosen"].sum() == 1
         resampled = data[(data["kind"] == "resamples") & (data["part"] == "pair_and_stride")]
         assert dict(zip(resampled["outcome"], resampled["share"], strict=True)) == {
             "mini_dino + mini_sam + 16": 0.93,
@@ -196,7 +196,7 @@ class TestStability:
         stability["repetitions"].append(seeds)
         table = stability_table(stability, results.LABELS)
         assert [cell.text for cell in lay_out(table).sections[0][1][-1]][:3] == [
-            *("All images, other metric seeds", "80", "5")
+            *("Other metric seeds, same images", "80", "5")
         ]
         assert not any("seed was not varied" in note for note in table.notes)
 

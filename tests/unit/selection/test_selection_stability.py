@@ -142,14 +142,19 @@ def test_subsets_in_which_nothing_is_defined_count_as_disagreement() -> None:
     assert undecided == pytest.approx(1 - repetition["agreement"]["pair_and_stride"])
 
 
-def test_seeds_are_compared_on_all_images() -> None:
+def test_seeds_are_compared_with_the_metrics_own_on_the_same_images() -> None:
     base = {"a": constant(0.9, (1, 2), 4), "b": constant(0.2, (9, 8), 4)}
     other = base | {"b": constant(0.2, (7, 8), 4)}
     seeds = {0: base, 1: base, 2: other, 3: base}
     (repetition,) = of_kind(assessed(base, tables_of_seeds=seeds), "seeds")
-    assert (repetition["draws"], repetition["images"]) == (4, 4)
-    assert repetition["agreement"] == dict.fromkeys(PARTS, 1.0) | {"stride": 0.75, "pair_and_stride": 0.75}
-    assert shares(repetition["outcomes"], "stride") == {(4,): 0.75, (8,): 0.25}
+    assert (repetition["draws"], repetition["images"]) == (3, 4)
+    share = pytest.approx(2 / 3)
+    assert repetition["agreement"] == dict.fromkeys(PARTS, 1.0) | {"stride": share, "pair_and_stride": share}
+    assert shares(repetition["outcomes"], "stride") == {(4,): share, (8,): pytest.approx(1 / 3)}
+    (repetition,) = of_kind(assessed(base, tables_of_seeds=seeds, metric_seed=2), "seeds")
+    assert repetition["reference"] == {"master": "a", "auxiliary": "b", "stride": 8}
+    assert repetition["agreement"]["stride"] == 0.0
+    assert of_kind(assessed(base, tables_of_seeds={0: base}), "seeds") == []
 
 
 def test_different_images_and_a_missing_definition_are_refused() -> None:
@@ -184,7 +189,7 @@ def test_all_images_give_the_selection_itself(profiles: dict) -> None:
         selection = selected(tables)
     except SelectionError:
         return
-    stability = assess_stability(tables, selection, draws=10, seed=0, tables_of_seeds={0: tables})
+    stability = assess_stability(tables, selection, draws=10, seed=0, tables_of_seeds={0: tables, 1: tables})
     (repetition,) = of_kind(stability, "seeds")
     assert repetition["agreement"] == dict.fromkeys(PARTS, 1.0)
     for other in stability["repetitions"]:

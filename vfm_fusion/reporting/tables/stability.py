@@ -23,7 +23,7 @@ TITLES = {
 KINDS = {
     "resamples": "Resampled, with replacement",
     "subsets": "Subset, without replacement",
-    "seeds": "All images, other metric seeds",
+    "seeds": "Other metric seeds, same images",
 }
 
 
@@ -38,7 +38,7 @@ def stability_table(stability: Mapping[str, Any], labels: EncoderLabels) -> Tabl
         ReportingError: a chosen encoder has no label.
     """
     repetitions = stability["repetitions"]
-    sections = [Section("Agreement with the choice on all images (%)", _agreement_rows(repetitions))]
+    sections = [Section("Agreement with the choice (%)", _agreement_rows(repetitions))]
     resamples = next(r for r in repetitions if r["kind"] == "resamples")
     if resamples["reason"] is None:
         title = "What the resamples choose (%)"
@@ -111,8 +111,15 @@ def _notes(stability: Mapping[str, Any], labels: EncoderLabels) -> tuple[str, ..
         "All encoders see the same images in every draw. Large subsets share most of their images, so their "
         "agreement is high by construction.",
     ]
-    if all(repetition["kind"] != "seeds" for repetition in stability["repetitions"]):
+    seeds = next((r for r in stability["repetitions"] if r["kind"] == "seeds"), None)
+    if seeds is None:
         notes.append("The metric's own seed was not varied.")
+    else:
+        notes.append(
+            f"Other seeds of the metric are compared with its own on the same {seeds['images']} images, "
+            f"where that chooses {full_label(labels, seeds['reference']['master'])} and "
+            f"{full_label(labels, seeds['reference']['auxiliary'])} at OS {seeds['reference']['stride']}."
+        )
     return tuple(notes)
 
 
@@ -121,7 +128,7 @@ def _tidy(stability: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for repetition in stability["repetitions"]:
         for part, keys in PARTS.items():
-            agreed = tuple(stability[key] for key in keys)
+            agreed = tuple(repetition["reference"][key] for key in keys)
             for outcome, share in shares(repetition["outcomes"], part).items():
                 rows.append(
                     {
@@ -130,7 +137,7 @@ def _tidy(stability: Mapping[str, Any]) -> pd.DataFrame:
                         "draws": repetition["draws"],
                         "part": part,
                         "outcome": " + ".join("none" if value is None else str(value) for value in outcome),
-                        "as_on_all_images": outcome == agreed,
+                        "as_chosen": outcome == agreed,
                         "share": None if repetition["reason"] else share,
                         "reason": repetition["reason"] or "",
                     }

@@ -149,8 +149,8 @@ def assess_stability(
         (the choice), ``images`` (count), ``repetitions``. A repetition has ``kind``, ``images`` (per draw),
         ``draws``, ``reference`` (the ``master, auxiliary, stride`` it is compared with), ``agreement``
         (``master, auxiliary, pair, stride, pair_and_stride``: shares in [0, 1], None where unknown),
-        ``outcomes`` (``master, auxiliary, stride, share`` of every outcome, the most frequent first; the three
-        are None where nothing could be chosen) and ``reason`` (why agreement is unknown, else None).
+        ``outcomes`` (``master, auxiliary, stride, share`` of every outcome, the most frequent first; the
+        three are None where nothing could be chosen) and ``reason`` (why agreement is unknown, else None).
 
     Raises:
         SelectionError: see :func:`image_scores`.

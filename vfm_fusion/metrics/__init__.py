@@ -18,7 +18,7 @@ A_in holds the pixels within 2 of the image's edge centrelines, A_near the band 
 :class:`~vfm_fusion.config.metrics.MetricConfig`, and the presets are sets of them: ``reference_table5`` and
 ``reference_training`` are what the authors' released code computes, ``calibrated`` is this project's::
 
-    EC  = (E - a) / (1 - a), 0 unless E > a + 3 sigma         E: EC above; a: A_in's share of the valid pixels;
+    EC  = (E - a) / (1 - a), 0 unless E > a + 3 sigma         E: EC above; a: A_in's share of the pixels;
                                                               sigma: deviation of E for pixels in random order
     FC  = min(1, F(G) / F(g))                                 F: FC above, of G and of the image's gradient g,
                                                               over frequencies that map and window resolve
@@ -30,10 +30,11 @@ random order, and its EC and NC grow with the area that A_in and A_near cover. T
 (:mod:`~vfm_fusion.metrics.controls`: maps with a known answer) show it; ``calibrated`` ranks them right.
 
 To recompute a score by hand, follow the functions, one idea a file: ``tokens`` and ``feature_map`` (moments,
-z-scores, principal components), ``structural_coherence`` (SFC, SC), ``clustering``, ``kmeans``, ``silhouette``
-(SCS), ``image_edges`` (luminance, edges, A_in, A_near), ``gradient`` (G), ``concentration`` (EC, NC),
-``spectrum`` (FC), ``displacement`` (SP), ``edge_fidelity`` (EF), ``chance`` (a, sigma), ``null_floor`` (the same
-scores of the same pixels in random order). Where nothing can be said, a score is NaN with one of ``reasons``.
+z-scores, principal components), ``structural_coherence`` (SFC, SC), ``clustering``, ``kmeans`` and
+``silhouette`` (SCS), ``image_edges`` (luminance, edges, A_in, A_near), ``gradient`` (G), ``concentration`` (EC,
+NC), ``spectrum`` (FC), ``displacement`` (SP), ``edge_fidelity`` (EF), ``chance`` (a, sigma), ``null_floor``
+(the scores of the same pixels in random order). Where nothing can be said, a score is NaN with one of
+``reasons``.
 
 >>> import torch
 >>> features, image = torch.rand(1, 8, 32, 64), torch.rand(1, 3, 256, 512)

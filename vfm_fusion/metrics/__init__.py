@@ -31,10 +31,10 @@ random order, and its EC and NC grow with the area that A_in and A_near cover. T
 
 To recompute a score by hand, follow the functions, one idea a file: ``tokens`` and ``feature_map`` (moments,
 z-scores, principal components), ``structural_coherence`` (SFC, SC), ``clustering``, ``kmeans`` and
-``silhouette`` (SCS), ``image_edges`` (luminance, edges, A_in, A_near), ``gradient`` (G), ``concentration`` (EC,
-NC), ``spectrum`` (FC), ``displacement`` (SP), ``edge_fidelity`` (EF), ``chance`` (a, sigma), ``null_floor``
-(the scores of the same pixels in random order). Where nothing can be said, a score is NaN with one of
-``reasons``.
+``silhouette`` (SCS), ``image_edges`` (luminance, edges, A_in, A_near), ``gradient`` (G), ``concentration``
+(EC, NC), ``spectrum`` (FC), ``displacement`` (SP), ``edge_fidelity`` (EF), ``chance`` (a, sigma),
+``null_floor`` (the scores of the same pixels in random order). Where nothing can be said, a score is NaN with
+one of ``reasons``.
 
 >>> import torch
 >>> features, image = torch.rand(1, 8, 32, 64), torch.rand(1, 3, 256, 512)

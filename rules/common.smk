@@ -10,6 +10,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from vfm_fusion import fingerprint as fingerprints
+from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.resolve import canonical, deep_merge, from_command_line, resolve
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.encoders.describe import describe_pretraining
@@ -105,6 +106,24 @@ def supervised_config():
             "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
             "definition": definition,
             "metrics": {**metrics, "definitions": {definition: settings}},
+        }
+    )
+
+
+def controls_config():
+    """What the scores of the controls depend on."""
+    definitions = controlled_definitions(
+        CONFIG.metrics.definitions, CONFIG.selection.definition
+    )
+    return canonical(
+        {
+            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "images": CONFIG.controls.images,
+            "strides": CONFIG.metrics.strides,
+            "definitions": [
+                (name, definition.model_dump(mode="json"))
+                for name, definition in definitions.items()
+            ],
         }
     )
 

@@ -94,3 +94,27 @@ rule sweep_settings:
         "Sweep the metric settings on {wildcards.encoder}, {wildcards.dataset}"
     script:
         "../workflow_scripts/sweep_settings.py"
+
+
+rule score_controls:
+    input:
+        index=f"{RESULTS}/datasets/{{dataset}}/{CONFIG.features.split}.parquet",
+    output:
+        scores=f"{RESULTS}/metrics/{{dataset}}/controls.parquet",
+    log:
+        f"{RESULTS}/logs/score_controls/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/score_controls/{{dataset}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(60),
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=controls_config(),
+        code=fingerprint("score_controls.py"),
+    message:
+        "Score maps with a known answer on {wildcards.dataset} by every metric definition"
+    script:
+        "../workflow_scripts/score_controls.py"

@@ -9,6 +9,7 @@ PROFILES = collect(
 SWEEPS = collect(
     rules.sweep_settings.output.scores, encoder=CONFIG.encoders, dataset=DATASET
 )
+CONTROLS = collect(rules.score_controls.output.scores, dataset=DATASET)
 SELECTION = collect(rules.select_pair.output.selection, dataset=DATASET)
 STABILITY = collect(rules.assess_stability.output.stability, dataset=DATASET)
 PUBLISHED = (
@@ -67,6 +68,35 @@ rule table_profiles:
         "Table: SC and EF per encoder and output stride"
     script:
         "../workflow_scripts/table_profiles.py"
+
+
+rule table_controls:
+    input:
+        controls=CONTROLS,
+    output:
+        **table("controls"),
+        html=reported(
+            f"{RESULTS}/tables/controls.html",
+            "table_controls",
+            "1. Profiles",
+            "Controls",
+        ),
+    log:
+        f"{RESULTS}/logs/table_controls.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_controls.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical({"dataset": DATASET}),
+        code=fingerprint("table_controls.py"),
+    message:
+        "Table: what every metric definition makes of maps with a known answer"
+    script:
+        "../workflow_scripts/table_controls.py"
 
 
 rule table_sensitivity:
@@ -351,6 +381,7 @@ rule table_runtime:
         sweep_settings=collect(
             rules.sweep_settings.benchmark, encoder=CONFIG.encoders, dataset=DATASET
         ),
+        score_controls=collect(rules.score_controls.benchmark, dataset=DATASET),
         select_pair=collect(rules.select_pair.benchmark, dataset=DATASET),
         assess_stability=collect(rules.assess_stability.benchmark, dataset=DATASET),
         train=collect(rules.train.benchmark, run=CONFIG.runs, seed=SEEDS),
@@ -414,6 +445,42 @@ rule figure_profiles:
         "Figure: SC and EF against output stride"
     script:
         "../workflow_scripts/figure_profiles.py"
+
+
+rule figure_controls:
+    input:
+        controls=CONTROLS,
+        index=f"{RESULTS}/datasets/{DATASET}/{CONFIG.features.split}.parquet",
+    output:
+        pdf=figure("controls"),
+        png=reported(
+            f"{RESULTS}/figures/controls.png",
+            "figure_controls",
+            "1. Profiles",
+            "Controls against stride",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_controls.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_controls.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=canonical(
+            {
+                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "dpi": CONFIG.reporting.dpi,
+            }
+        ),
+        code=fingerprint("figure_controls.py"),
+    message:
+        "Figure: SC and EF of maps with a known answer"
+    script:
+        "../workflow_scripts/figure_controls.py"
 
 
 rule figure_sensitivity:
@@ -630,6 +697,7 @@ rule figure_training_curves:
 rule tables:
     input:
         rules.table_profiles.output,
+        rules.table_controls.output,
         rules.table_sensitivity.output,
         rules.text_selection.output,
         rules.table_stability.output,
@@ -646,6 +714,7 @@ rule tables:
 rule figures:
     input:
         rules.figure_profiles.output,
+        rules.figure_controls.output,
         rules.figure_sensitivity.output,
         rules.figure_sc_ef_plane.output,
         rules.figure_stability.output,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import STRIDES, Section
+from vfm_fusion.config.controls import ControlsConfig
 from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
@@ -34,6 +35,9 @@ class Config(Section):
     encoders: dict[str, EncoderConfig] = Field(min_length=2, description="Encoders by name.")
     features: FeaturesConfig = Field(default_factory=FeaturesConfig, description="Feature extraction.")
     metrics: ProfileConfig = Field(default_factory=ProfileConfig, description="Encoder profiles.")
+    controls: ControlsConfig = Field(
+        default_factory=ControlsConfig, description="Check of the metric definitions on known maps."
+    )
     selection: SelectionConfig = Field(
         default_factory=SelectionConfig, description="Pair and stride selection."
     )
@@ -68,6 +72,11 @@ class Config(Section):
                 raise ValueError(
                     f"encoders.{role}: that is the name of a role; call the encoder something else"
                 )
+        if "controls" in self.encoders:
+            raise ValueError(
+                "encoders.controls: that is what the scores of the controls are called; "
+                "call the encoder something else"
+            )
         known = [*ROLES, *self.encoders]
         for name, run in self.runs.items():
             for key, value in (("master", run.master), ("auxiliary", run.auxiliary)):

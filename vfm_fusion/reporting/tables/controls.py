@@ -1,0 +1,104 @@
+"""SC and EF of maps with a known answer, and whether each definition ranks them right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from vfm_fusion.control_order import SCORES
+from vfm_fusion.metrics.controls import CONTROLS
+from vfm_fusion.reporting.controls import Controls
+from vfm_fusion.reporting.controls_text import (
+    DIGITS,
+    best_sentence,
+    definition_sentence,
+    rule_sentence,
+    verdict,
+)
+from vfm_fusion.reporting.table import MISSING, Column, Section, Table
+
+BLOCKS = {"ef": "EF", "sc": "SC"}
+"""Order of the scores."""
+
+
+def controls_table(controls: Controls, dataset: str) -> Table:
+    """Builds the table: per score and definition, one row a stride with the mean of every control.
+
+    Args:
+        controls: see :func:`vfm_fusion.reporting.controls.read_controls`.
+        dataset: name of the data set.
+    """
+    sections = [
+        Section(f"{BLOCKS[score]} by the definition '{definition}'", _rows(controls, definition, score))
+        for score in SCORES
+        for definition in controls.definitions
+    ]
+    return Table(
+        name="controls",
+        caption=(
+            "Edge Fidelity (EF, 0 to 100) and Structural Coherence (SC, 0 to 1) of feature maps with a known "
+            f"answer, made from images of {dataset}: mean over images per metric definition and output "
+            "stride (OS), and whether their order is right."
+        ),
+        data=_tidy(controls),
+        columns=_columns(),
+        sections=tuple(sections),
+        notes=(
+            rule_sentence(controls),
+            *(definition_sentence(controls, definition) for definition in controls.definitions),
+            best_sentence(controls),
+            "Bold: highest value of the row. Agreeing: images on which each comparison holds by itself, in "
+            "the order above; 'of' names how many have both values, where some lack one.",
+        ),
+        best_in="row",
+    )
+
+
+def _columns() -> tuple[Column, ...]:
+    return (
+        Column("stride", "OS", digits=0),
+        *(
+            Column(name, name.capitalize(), "Control", DIGITS, best="max", reason=f"{name}_reason")
+            for name in CONTROLS
+        ),
+        Column("verdict", "Order"),
+        Column("agreeing", "Agreeing"),
+    )
+
+
+def _rows(controls: Controls, definition: str, score: str) -> pd.DataFrame:
+    rows = []
+    for stride in controls.strides:
+        checks = controls.checks_of(definition, score, stride)
+        row: dict[str, Any] = {
+            "stride": stride,
+            "verdict": verdict(checks),
+            "agreeing": _agreeing(checks, len(controls.images)),
+        }
+        for name in CONTROLS:
+            found = controls.mean(definition, score, stride, name)
+            row[name] = found["mean"]
+            row[f"{name}_reason"] = found["reason"].replace("_", " ") if found["undefined"] else ""
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _agreeing(checks: pd.DataFrame, images: int) -> str:
+    compared = checks[checks["relation"] != "undefined"]
+    return ", ".join(
+        MISSING
+        if check.images == 0
+        else f"{check.agreeing}" + (f" of {check.images}" if check.images < images else "")
+        for check in compared.itertuples()
+    )
+
+
+def _tidy(controls: Controls) -> pd.DataFrame:
+    """Means and comparisons, one a row; what does not apply to one of them is empty."""
+    means = controls.means.rename(columns={"mean": "value"}).assign(statistic="mean")
+    checks = controls.checks.rename(columns={"difference": "value"}).assign(statistic="difference")
+    columns = [*("definition", "score", "stride", "statistic", "control", "relation", "other", "value")]
+    columns += [*("standard_error", "images", "undefined", "agreeing", "holds", "reason")]
+    tidy = pd.concat([means, checks], ignore_index=True).reindex(columns=columns)
+    return tidy.astype({"undefined": "Int64", "agreeing": "Int64"})

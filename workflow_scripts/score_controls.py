@@ -1,0 +1,20 @@
+"""Scores the controls of a data set's images: maps with a known answer, by every metric definition."""
+
+import json
+from pathlib import Path
+
+from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.control_scores import score_controls
+from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.rule_log import rule_log
+from vfm_fusion.tables import write_parquet
+
+with rule_log(snakemake.log[0], snakemake.threads):
+    config = json.loads(snakemake.params.config)
+    profile = {"strides": config["strides"], "definitions": dict(config["definitions"])}
+    scores = score_controls(
+        open_indexed(config["dataset"], Path(snakemake.input.index), Path(snakemake.params.generated)),
+        ProfileConfig.model_validate_json(json.dumps(profile)),
+        config["images"],
+    )
+    write_parquet(Path(snakemake.output.scores), scores)

@@ -9,23 +9,45 @@ from working_copy import Workflow
 
 pytestmark = [pytest.mark.timeout(1200)]
 
-ENCODERS, RUNS = 3, 4
+ENCODERS, RUNS, TUNED = 3, 4, 3
+"""Runs, and those of them that train their encoder."""
+
 AFTER_SELECTION = {
     "train": RUNS,
     "evaluate": RUNS,
+    "extract_finetuned": TUNED,
+    "profile_finetuned": TUNED,
+    "table_finetuned": 1,
     "table_main_results": 1,
     "table_per_class": 1,
     "table_runtime": 1,
+    "table_stride_gain": 1,
     "figure_qualitative": 1,
     "figure_training_curves": 1,
 }
 AFTER_PROFILES = {
     "select_pair": 1,
-    "table_profiles": 1,
+    "assess_stability": 1,
     "text_selection": 1,
+    "table_profiles": 1,
+    "table_sensitivity": 1,
+    "table_stability": 1,
     "figure_profiles": 1,
     "figure_sc_ef_plane": 1,
+    "figure_sensitivity": 1,
+    "figure_stability": 1,
     **AFTER_SELECTION,
+}
+AFTER_METRICS = {
+    "profile_encoder": ENCODERS,
+    "score_supervised": ENCODERS,
+    "sweep_settings": ENCODERS,
+    "score_controls": 1,
+    "table_controls": 1,
+    "table_supervised": 1,
+    "figure_controls": 1,
+    "figure_feature_maps": 1,
+    **AFTER_PROFILES,
 }
 
 
@@ -40,7 +62,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "vfm_fusion/metrics/edge_fidelity.py",
             "def score_edges(",
             "CHANGED = 1\n\n\ndef score_edges(",
-            {"profile_encoder": ENCODERS, "figure_feature_maps": 1, **AFTER_PROFILES},
+            AFTER_METRICS,
             id="metric function",
         ),
         pytest.param(
@@ -98,8 +120,10 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "    label: Both\n",
             {
                 "resolved_config": 1,
+                "table_finetuned": 1,
                 "table_main_results": 1,
                 "table_per_class": 1,
+                "table_stride_gain": 1,
                 "figure_qualitative": 1,
                 "figure_training_curves": 1,
             },

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import torch
 from numba import njit
 from torch import Tensor
 
-_compiled = njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
+
+def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compiles a function on its first call, and keeps the result for other processes where that can be."""
+    options = {"nogil": True, "fastmath": {"reassoc", "contract"}}
+    try:
+        return njit(function, cache=True, **options)
+    except RuntimeError:  # numba: neither the package nor the user's cache folder can be written
+        return njit(function, **options)
 
 
 def lloyd(

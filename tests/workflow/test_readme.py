@@ -52,7 +52,7 @@ def test_the_python_example_runs(repository: Path) -> None:
         [sys.executable, "-c", example], cwd=repository, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.count("dtype=torch.float64") == 2
+    assert done.stdout.count("dtype=torch.float64") == 4
 
 
 def test_the_configuration_examples_are_valid(

@@ -84,9 +84,10 @@ def test_a_second_run_from_scratch_is_identical(fresh: Workflow, finished: Workf
 def assert_same_results(found: Path, expected: Path) -> None:
     """Compares stores digest by digest, weights bit by bit, and tables byte by byte."""
     names = [path.relative_to(expected) for path in expected.glob("features/*/*.manifest.json")]
+    names += [path.relative_to(expected) for path in expected.glob("features/*/finetuned/*.manifest.json")]
     names += [path.relative_to(expected) for path in expected.glob("runs/*/*/evaluation.json")]
     names += [path.relative_to(expected) for path in expected.glob("selection/*/*.json")]
-    assert len(names) == 3 + 4 + 1
+    assert len(names) == 3 + 3 + 4 + 2
     for name in names:
         assert json.loads((found / name).read_text()) == json.loads((expected / name).read_text()), name
     for path in expected.glob("runs/*/*/model.safetensors"):

@@ -102,6 +102,7 @@ class PartialStore:
         shutil.rmtree(old, ignore_errors=True)
 
     def _create(self, stride: int, array: np.ndarray) -> zarr.Array:
+        """Creates the array of a stride that no journalled image has; a killed job may have left one."""
         return zarr.create_array(
             self.path / f"os{stride}",
             shape=(len(self.image_ids), *array.shape),
@@ -111,6 +112,7 @@ class PartialStore:
             serializer=BytesCodec(),
             compressors=Crc32cCodec(),
             dimension_names=("image", "channel", "y", "x"),
+            overwrite=True,
             config={"write_empty_chunks": True},
         )
 

@@ -107,6 +107,25 @@ def test_a_killed_extraction_resumes_with_the_missing_images_only(
     assert Manifest.read(manifest).digests == Manifest.read(whole).digests
 
 
+def test_an_extraction_killed_before_its_first_image_resumes(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Arrays are there, but the journal has no image yet."""
+
+    def killed(self: partial.PartialStore, line: dict[str, object]) -> None:
+        if "image" in line:
+            raise Killed
+        append(self, line)
+
+    append = partial.PartialStore._append
+    with monkeypatch.context() as patch:
+        patch.setattr(partial.PartialStore, "_append", killed)
+        with pytest.raises(Killed):
+            run(tmp_path)
+    assert list(tmp_path.rglob("os4/zarr.json"))
+    assert Manifest.read(run(tmp_path)).digests == Manifest.read(whole).digests
+
+
 def test_changed_settings_start_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     counted(monkeypatch, die_after=3)
     with pytest.raises(Killed):

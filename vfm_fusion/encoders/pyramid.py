@@ -46,10 +46,19 @@ def derive_pyramid(
         if source != stride:
             size = tuple(side * source // stride for side in feature.shape[-2:])
             if interpolation == "nearest":
-                feature = F.interpolate(feature, size=size, mode="nearest-exact")
+                feature = _nearest(feature, size)
             else:
                 feature = F.interpolate(
                     feature, size=size, mode="bilinear", align_corners=False, antialias=stride > source
                 )
         pyramid[stride] = feature  # (B, C, H/stride, W/stride)
     return pyramid
+
+
+def _nearest(feature: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Resizes by nearest neighbour (half-pixel centres); by slicing where that takes every n-th pixel."""
+    steps = [side // shrunk for side, shrunk in zip(feature.shape[-2:], size, strict=True)]
+    if [shrunk * step for shrunk, step in zip(size, steps, strict=True)] != list(feature.shape[-2:]):
+        return F.interpolate(feature, size=size, mode="nearest-exact")
+    down, across = steps
+    return feature[..., down // 2 :: down, across // 2 :: across]

@@ -27,7 +27,7 @@ CONSTANT_STD = 1e-12
 _BLOCK_ELEMENTS = 1 << 18
 """Elements of a block of channels (1 MiB of float32), which stays in a core's cache while it is scanned."""
 
-_COVARIANCE_LIMIT = 8e9
+_COVARIANCE_LIMIT = 3e9
 """Operations of a covariance from which on the first axis is sought without one."""
 
 _LARGE = 12 * _BLOCK_ELEMENTS

@@ -23,7 +23,8 @@ prepare_environment(ROOT)
 try:
     typed = from_command_line(workflow.config_settings.config)
     CONFIG = resolve(deep_merge(config, typed), ROOT / "experiments")
-    data_root(CONFIG.datasets[CONFIG.dataset], Path(), CONFIG.dataset)
+    for name in (CONFIG.dataset, *CONFIG.also_profiled):
+        data_root(CONFIG.datasets[name], Path(), name)
     WEIGHT_FILES = {name: weight_file(name, e) for name, e in CONFIG.encoders.items()}
 except VfmFusionError as error:
     raise WorkflowError(f"{type(error).__name__}: {error}") from None
@@ -31,7 +32,7 @@ except VfmFusionError as error:
 RESULTS = CONFIG.paths.results
 DATASET = CONFIG.dataset
 SEEDS = CONFIG.training.seeds
-GENERATED = CONFIG.datasets[DATASET].kind == "miniscapes"
+PROFILED = [DATASET, *CONFIG.also_profiled]
 
 
 wildcard_constraints:
@@ -66,9 +67,24 @@ def weights(wildcards):
     return WEIGHT_FILES[wildcards.encoder] or []
 
 
+def dataset_settings(wildcards):
+    return canonical(CONFIG.datasets[wildcards.dataset])
+
+
+def is_generated(dataset):
+    return CONFIG.datasets[dataset].kind == "miniscapes"
+
+
 def data_manifest(wildcards):
     """The manifest of a generated data set; nothing for one that the user owns."""
-    return rules.generate_dataset.output.manifest if GENERATED else []
+    generated = is_generated(wildcards.dataset)
+    return rules.generate_dataset.output.manifest if generated else []
+
+
+def profiled_index(wildcards):
+    """The index of the images that a data set is profiled on."""
+    split = CONFIG.features_of(wildcards.dataset).split
+    return f"{RESULTS}/datasets/{wildcards.dataset}/{split}.parquet"
 
 
 def encoders_of(run):
@@ -89,12 +105,38 @@ def features_config(wildcards):
         {
             "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
             "encoder": encoder_settings(wildcards.encoder),
-            "features": CONFIG.features.model_dump(mode="json"),
+            "features": CONFIG.features_of(wildcards.dataset).model_dump(mode="json"),
         }
     )
 
 
-def supervised_config():
+def profile_config(wildcards):
+    return canonical(
+        {
+            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
+            "metrics": CONFIG.metrics.model_dump(mode="json"),
+        }
+    )
+
+
+def sweep_config(wildcards):
+    """What a sweep depends on: the definition that is varied, the maps, and the settings tried."""
+    definition = CONFIG.metrics.definitions[CONFIG.selection.definition]
+    maps = CONFIG.metrics.model_dump(mode="json", include={"strides", "interpolation"})
+    return canonical(
+        {
+            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
+            "maps": maps,
+            "definition": definition.model_dump(mode="json", exclude={"null_draws"}),
+            "sensitivity": {
+                "images": CONFIG.sensitivity.images,
+                "sweeps": list(CONFIG.sensitivity.sweeps.items()),
+            },
+        }
+    )
+
+
+def supervised_config(wildcards):
     """What SC_GT depends on: the definition that pairs encoders, and the maps it looks at."""
     definition = CONFIG.selection.definition
     metrics = CONFIG.metrics.model_dump(
@@ -103,21 +145,21 @@ def supervised_config():
     settings = CONFIG.metrics.definitions[definition].model_dump(mode="json")
     return canonical(
         {
-            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
             "definition": definition,
             "metrics": {**metrics, "definitions": {definition: settings}},
         }
     )
 
 
-def controls_config():
+def controls_config(wildcards):
     """What the scores of the controls depend on."""
     definitions = controlled_definitions(
         CONFIG.metrics.definitions, CONFIG.selection.definition
     )
     return canonical(
         {
-            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
             "images": CONFIG.controls.images,
             "strides": CONFIG.metrics.strides,
             "definitions": [

@@ -3,11 +3,11 @@
 
 rule generate_dataset:
     output:
-        manifest=f"{RESULTS}/data/{DATASET}.manifest.json",
+        manifest=f"{RESULTS}/data/{{dataset}}.manifest.json",
     log:
-        f"{RESULTS}/logs/generate_dataset/{DATASET}.log",
+        f"{RESULTS}/logs/generate_dataset/{{dataset}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/generate_dataset/{DATASET}.jsonl"
+        f"{RESULTS}/benchmarks/generate_dataset/{{dataset}}.jsonl"
     conda:
         "../envs/workflow.yaml"
     threads: 2
@@ -15,10 +15,10 @@ rule generate_dataset:
         mem_mb=growing(2000),
         runtime=growing(30),
     params:
-        config=canonical(CONFIG.datasets[DATASET]),
+        config=dataset_settings,
         code=fingerprint("generate_dataset.py"),
     message:
-        "Generate the street scenes of {DATASET}"
+        "Generate the street scenes of {wildcards.dataset}"
     script:
         "../workflow_scripts/generate_dataset.py"
 
@@ -27,23 +27,44 @@ rule index_dataset:
     input:
         data_manifest,
     output:
-        train=f"{RESULTS}/datasets/{DATASET}/train.parquet",
-        val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
-        categories=f"{RESULTS}/datasets/{DATASET}/categories.json",
+        index=f"{RESULTS}/datasets/{{dataset}}/{{split}}.parquet",
+        summary=f"{RESULTS}/datasets/{{dataset}}/{{split}}.json",
     log:
-        f"{RESULTS}/logs/index_dataset/{DATASET}.log",
+        f"{RESULTS}/logs/index_dataset/{{dataset}}.{{split}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/index_dataset/{DATASET}.jsonl"
+        f"{RESULTS}/benchmarks/index_dataset/{{dataset}}.{{split}}.jsonl"
     conda:
         "../envs/workflow.yaml"
+    threads: 2
     resources:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=canonical(CONFIG.datasets[DATASET]),
+        generated=f"{RESULTS}/data/{{dataset}}",
+        config=dataset_settings,
         code=fingerprint("index_dataset.py"),
     message:
-        "Check the layout of {DATASET} and index its images"
+        "Check the {wildcards.split} images and labels of {wildcards.dataset} and index them"
     script:
         "../workflow_scripts/index_dataset.py"
+
+
+rule list_categories:
+    output:
+        categories=f"{RESULTS}/datasets/{{dataset}}/categories.json",
+    log:
+        f"{RESULTS}/logs/list_categories/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/list_categories/{{dataset}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(500),
+        runtime=growing(5),
+    params:
+        config=dataset_settings,
+        code=fingerprint("list_categories.py"),
+    message:
+        "List the classes of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/list_categories.py"

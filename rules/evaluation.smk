@@ -5,7 +5,7 @@ rule evaluate:
     input:
         model=rules.train.output.model,
         run=rules.train.output.run,
-        val=rules.index_dataset.output.val,
+        val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
         weights=weights_of_run,
     output:
         evaluation=f"{RESULTS}/runs/{{run}}/seed{{seed}}/evaluation.json",

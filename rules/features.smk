@@ -3,7 +3,7 @@
 
 rule extract_features:
     input:
-        index=f"{RESULTS}/datasets/{{dataset}}/{CONFIG.features.split}.parquet",
+        index=profiled_index,
         weights=weights,
     output:
         manifest=f"{RESULTS}/features/{{dataset}}/{{encoder}}.zarr.manifest.json",
@@ -18,7 +18,7 @@ rule extract_features:
         runtime=growing(240),
     params:
         state=f"{RESULTS}/state/features/{{dataset}}/{{encoder}}",
-        generated=f"{RESULTS}/data/{DATASET}",
+        generated=f"{RESULTS}/data/{{dataset}}",
         config=features_config,
         code=fingerprint("extract_features.py"),
     message:

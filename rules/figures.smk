@@ -214,7 +214,7 @@ rule figure_qualitative:
         evaluations=collect(
             rules.evaluate.output.evaluation, run=CONFIG.runs, seed=SEEDS[:1]
         ),
-        val=rules.index_dataset.output.val,
+        val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
     output:
         pdf=figure("qualitative"),
         png=reported(

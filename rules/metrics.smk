@@ -4,7 +4,7 @@
 rule profile_encoder:
     input:
         manifest=rules.extract_features.output.manifest,
-        index=rules.extract_features.input.index,
+        index=profiled_index,
     output:
         scores=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.parquet",
         summary=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.summary.parquet",
@@ -18,13 +18,8 @@ rule profile_encoder:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=canonical(
-            {
-                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
-                "metrics": CONFIG.metrics.model_dump(mode="json"),
-            }
-        ),
+        generated=f"{RESULTS}/data/{{dataset}}",
+        config=profile_config,
         code=fingerprint("profile_encoder.py"),
     message:
         "Profile {wildcards.encoder} on {wildcards.dataset}: SC and EF per output stride"
@@ -35,7 +30,7 @@ rule profile_encoder:
 rule score_supervised:
     input:
         manifest=rules.extract_features.output.manifest,
-        index=rules.extract_features.input.index,
+        index=profiled_index,
     output:
         scores=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.supervised.parquet",
     log:
@@ -48,8 +43,8 @@ rule score_supervised:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=supervised_config(),
+        generated=f"{RESULTS}/data/{{dataset}}",
+        config=supervised_config,
         code=fingerprint("score_supervised.py"),
     message:
         "Score {wildcards.encoder} on {wildcards.dataset} against ground-truth regions"
@@ -60,7 +55,7 @@ rule score_supervised:
 rule sweep_settings:
     input:
         manifest=rules.extract_features.output.manifest,
-        index=rules.extract_features.input.index,
+        index=profiled_index,
     output:
         scores=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.sensitivity.parquet",
     log:
@@ -73,22 +68,8 @@ rule sweep_settings:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=canonical(
-            {
-                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
-                "maps": CONFIG.metrics.model_dump(
-                    mode="json", include={"strides", "interpolation"}
-                ),
-                "definition": CONFIG.metrics.definitions[
-                    CONFIG.selection.definition
-                ].model_dump(mode="json", exclude={"null_draws"}),
-                "sensitivity": {
-                    "images": CONFIG.sensitivity.images,
-                    "sweeps": list(CONFIG.sensitivity.sweeps.items()),
-                },
-            }
-        ),
+        generated=f"{RESULTS}/data/{{dataset}}",
+        config=sweep_config,
         code=fingerprint("sweep_settings.py"),
     message:
         "Sweep the metric settings on {wildcards.encoder}, {wildcards.dataset}"
@@ -98,7 +79,7 @@ rule sweep_settings:
 
 rule score_controls:
     input:
-        index=f"{RESULTS}/datasets/{{dataset}}/{CONFIG.features.split}.parquet",
+        index=profiled_index,
     output:
         scores=f"{RESULTS}/metrics/{{dataset}}/controls.parquet",
     log:
@@ -111,8 +92,8 @@ rule score_controls:
         mem_mb=growing(2000),
         runtime=growing(60),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=controls_config(),
+        generated=f"{RESULTS}/data/{{dataset}}",
+        config=controls_config,
         code=fingerprint("score_controls.py"),
     message:
         "Score maps with a known answer on {wildcards.dataset} by every metric definition"

@@ -183,7 +183,7 @@ rule table_main_results:
 rule table_per_class:
     input:
         evaluations=EVALUATIONS,
-        val=rules.index_dataset.output.val,
+        val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
     output:
         **table("per_class"),
         html=reported(
@@ -329,8 +329,13 @@ rule table_finetuned:
 
 rule table_runtime:
     input:
-        generate_dataset=(rules.generate_dataset.benchmark if GENERATED else []),
-        index_dataset=rules.index_dataset.benchmark,
+        generate_dataset=collect(
+            rules.generate_dataset.benchmark,
+            dataset=[DATASET] if is_generated(DATASET) else [],
+        ),
+        index_dataset=collect(
+            rules.index_dataset.benchmark, split=("train", "val"), dataset=DATASET
+        ),
         extract_features=collect(
             rules.extract_features.benchmark, encoder=CONFIG.encoders, dataset=DATASET
         ),

@@ -3,8 +3,8 @@
 
 rule train:
     input:
-        train=rules.index_dataset.output.train,
-        categories=rules.index_dataset.output.categories,
+        train=f"{RESULTS}/datasets/{DATASET}/train.parquet",
+        categories=f"{RESULTS}/datasets/{DATASET}/categories.json",
         selection=f"{RESULTS}/selection/{DATASET}/selection.json",
         weights=weights_of_run,
     output:

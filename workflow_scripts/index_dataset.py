@@ -1,20 +1,21 @@
-"""Checks the layout of a data set and writes one index per split and the categories."""
+"""Checks the layout of one split of a data set, indexes its images and counts what it holds."""
 
 import json
 from pathlib import Path
 
-from vfm_fusion.datasets.categories import write_categories
+from vfm_fusion.atomic import write_json
 from vfm_fusion.datasets.index import write_index
 from vfm_fusion.datasets.open import dataset_config
-from vfm_fusion.datasets.registry import categories, index_split
+from vfm_fusion.datasets.registry import index_split
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads) as log:
     config = dataset_config(json.loads(snakemake.params.config))
-    root = data_root(config, Path(snakemake.params.generated))
-    for split in ("train", "val"):
-        index = index_split(config, root, split)
-        log.info("%s: %d images", split, len(index))
-        write_index(index, Path(snakemake.output[split]))
-    write_categories(categories(config), Path(snakemake.output.categories))
+    root = data_root(config, Path(snakemake.params.generated), snakemake.wildcards.dataset)
+    index = index_split(config, root, snakemake.wildcards.split, workers=snakemake.threads)
+    for entry in index.skipped:
+        log.warning("skipped %s: %s", entry.image_id, entry.reason)
+    log.info("%d images", len(index.frame))
+    write_index(index.frame, Path(snakemake.output.index))
+    write_json(Path(snakemake.output.summary), {"kind": config.kind, **index.summary()})

@@ -10,6 +10,29 @@ from vfm_fusion.config.base import Section
 
 Style = Literal["synthetic", "real"]
 
+Kind = Literal[
+    "acdc",
+    "ade20k",
+    "bdd100k",
+    "berkeley",
+    "camvid",
+    "cityscapes",
+    "coco_instance",
+    "coco_mval",
+    "coco_panoptic",
+    "coco_stuff",
+    "davis",
+    "grabcut",
+    "gta5",
+    "kitti360",
+    "mapillary",
+    "sbd",
+    "synscapes",
+    "synthia",
+    "urbansyn",
+]
+"""The data sets whose official layout can be read (``vfm_fusion.datasets.registry``)."""
+
 
 class MiniscapesConfig(Section):
     """Generated street scenes, written in the official Cityscapes layout."""
@@ -25,24 +48,23 @@ class MiniscapesConfig(Section):
     seed: int = Field(0, ge=0, description="Seed of the scenes; train and val use disjoint streams.")
 
 
-class CityscapesConfig(Section):
-    """Cityscapes in its official layout (``leftImg8bit/`` and ``gtFine/``)."""
+class FolderConfig(Section):
+    """A data set that you have, in its official layout (`docs/datasets.md` shows each)."""
 
-    kind: Literal["cityscapes"] = Field(description="The official Cityscapes folders.")
-    root: str = Field(
-        description="Folder that holds leftImg8bit/ and gtFine/; environment variables such as "
-        "$VFM_REALDATA are expanded."
+    kind: Kind = Field(
+        description="Which layout: acdc, ade20k, bdd100k, berkeley, camvid, cityscapes, coco_instance, "
+        "coco_mval, coco_panoptic, coco_stuff, davis, grabcut, gta5, kitti360, mapillary, sbd, synscapes, "
+        "synthia or urbansyn."
     )
-
-
-class CamvidConfig(Section):
-    """CamVid in the SegNet tutorial's layout (``train/``, ``trainannot/``, ``val/``, ``valannot/``)."""
-
-    kind: Literal["camvid"] = Field(description="The SegNet CamVid folders; semantic labels only.")
     root: str = Field(
-        description="Folder that holds train/, trainannot/, val/ and valannot/; environment variables are "
+        description="Folder that the layout starts from; environment variables such as $VFM_REALDATA are "
         "expanded."
     )
+    damaged: Literal["refuse", "skip"] = Field(
+        "refuse",
+        description="What to do about images that cannot be decoded or whose labels are damaged: `refuse` "
+        "the data set, or `skip` them; tables then say how many.",
+    )
 
 
-DatasetConfig = Annotated[MiniscapesConfig | CityscapesConfig | CamvidConfig, Field(discriminator="kind")]
+DatasetConfig = Annotated[MiniscapesConfig | FolderConfig, Field(discriminator="kind")]

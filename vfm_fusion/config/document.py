@@ -15,8 +15,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from vfm_fusion.atomic import write_text
-from vfm_fusion.config.datasets import CamvidConfig, CityscapesConfig, MiniscapesConfig
+from vfm_fusion.config.datasets import FolderConfig, MiniscapesConfig
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.config.features import ProfiledConfig
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.config.schema import Config
 from vfm_fusion.config.training import RunConfig
@@ -29,7 +30,8 @@ _HEAD = """\
 # Write the keys you want to change into config.yaml, or pass them with --config.
 """
 _ENTRIES: dict[str, tuple[type[BaseModel], ...]] = {
-    "datasets": (MiniscapesConfig, CityscapesConfig, CamvidConfig),
+    "datasets": (MiniscapesConfig, FolderConfig),
+    "also_profiled": (ProfiledConfig,),
     "encoders": (EncoderConfig,),
     "definitions": (MetricConfig,),
     "runs": (RunConfig,),

@@ -29,3 +29,15 @@ class FeaturesConfig(Section):
         "float16", description="Element type of the stored features."
     )
     batch_size: int = Field(4, ge=1, description="Images per encoder call; bounds the memory.")
+
+
+class ProfiledConfig(Section):
+    """What differs from `features` on a data set that is profiled besides the main one."""
+
+    split: Literal["train", "val"] = Field("val", description="Split whose images are profiled.")
+    max_images: int | None = Field(None, ge=1, description="Profile an evenly spaced subset of this many.")
+    image_size: tuple[int, int] | None = Field(
+        None,
+        strict=False,
+        description="[height, width] that every image is resized to; null keeps their own.",
+    )

@@ -9,7 +9,7 @@ from vfm_fusion.config.controls import ControlsConfig
 from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
-from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.config.features import FeaturesConfig, ProfiledConfig
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.config.reporting import ReportingConfig
 from vfm_fusion.config.selection import SelectionConfig
@@ -32,6 +32,11 @@ class Config(Section):
     paths: PathsConfig = Field(default_factory=PathsConfig, description="Where results go.")
     datasets: dict[str, DatasetConfig] = Field(min_length=1, description="Data sets by name.")
     dataset: str = Field(description="The data set that is profiled, trained and evaluated on.")
+    also_profiled: dict[str, ProfiledConfig] = Field(
+        default_factory=dict,
+        description="Data sets that the encoders are profiled on besides `dataset`: SC and EF only, with "
+        "what differs from `features`.",
+    )
     encoders: dict[str, EncoderConfig] = Field(min_length=2, description="Encoders by name.")
     features: FeaturesConfig = Field(default_factory=FeaturesConfig, description="Feature extraction.")
     metrics: ProfileConfig = Field(default_factory=ProfileConfig, description="Encoder profiles.")
@@ -51,12 +56,24 @@ class Config(Section):
     )
     reporting: ReportingConfig = Field(default_factory=ReportingConfig, description="Tables and figures.")
 
+    def features_of(self, dataset: str) -> FeaturesConfig:
+        """How features of a data set are extracted: ``features``, but for what ``also_profiled`` changes."""
+        if dataset not in self.also_profiled:
+            return self.features
+        return self.features.model_copy(update=self.also_profiled[dataset].model_dump(exclude_unset=True))
+
     @model_validator(mode="after")
     def _names(self) -> Config:
         if self.dataset not in self.datasets:
             raise ValueError(
                 f"dataset: {self.dataset!r} is not defined; datasets has: {', '.join(self.datasets)}"
             )
+        for name in self.also_profiled:
+            if name not in self.datasets or name == self.dataset:
+                raise ValueError(
+                    f"also_profiled.{name}: choose from the other data sets that datasets defines: "
+                    f"{', '.join(set(self.datasets) - {self.dataset}) or 'none'}"
+                )
         for name in [*self.datasets, *self.encoders, *self.runs]:
             if not name or not all(c.isalnum() or c in "-_" for c in name):
                 raise ValueError(f"name {name!r}: use letters, digits, '-' and '_' (it becomes a file name)")

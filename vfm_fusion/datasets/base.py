@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from vfm_fusion.datasets.images import read_image
-from vfm_fusion.errors import CorruptImageError
+from vfm_fusion.errors import CorruptImageError, LabelError
 
 VOID = 255
 """Train id of pixels that belong to no evaluated class."""
@@ -38,18 +38,28 @@ class Instances:
     """The annotated objects of one image; thing classes only.
 
     Attributes:
-        ids: ``(H, W)`` int32; 0 = no object, object k is k + 1.
+        ids: ``(H, W)`` int32; 0 = no object, object k is k + 1. Where objects overlap, the front one.
         categories: ``(n,)`` int64 train ids.
         crowd: ``(n,)`` bool; a region of things that were not annotated one by one (a Cityscapes group). It
             is ignored in AP.
+        covered: ``(L, H, W)`` int32, numbered like ``ids``: what front objects cover of others, in as many
+            layers as needed. None where the data set's objects never overlap.
     """
 
     ids: np.ndarray
     categories: np.ndarray
     crowd: np.ndarray
+    covered: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.categories)
+
+    def mask(self, position: int) -> np.ndarray:
+        """The whole annotated mask of object ``position``, ``(H, W)`` bool, whatever covers it."""
+        mask = self.ids == position + 1
+        if self.covered is not None:
+            mask |= (self.covered == position + 1).any(axis=0)
+        return mask
 
 
 @dataclass(frozen=True)
@@ -88,12 +98,14 @@ class Dataset(ABC):
         """The evaluated classes, in the order of their ids."""
 
     @abstractmethod
-    def _read_semantic(self, path: Path) -> np.ndarray:
-        """Reads a label file: ``(H, W)`` uint8 train ids."""
+    def labels(self, position: int) -> tuple[np.ndarray | None, Instances | None]:
+        """Decodes only the labels: ``(H, W)`` uint8 train ids, and the objects; None where there are none.
 
-    @abstractmethod
-    def _read_instances(self, path: Path) -> Instances:
-        """Reads an instance file."""
+        Raises:
+            CorruptImageError: a file cannot be decoded.
+            LabelError: a file holds an id that the data set does not define.
+            DatasetLayoutError: a file is missing.
+        """
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -116,19 +128,37 @@ class Dataset(ABC):
             DatasetLayoutError: a file is missing.
         """
         image = self.image(position)
-        semantic_path = self._label_path("semantic", position)
-        instance_path = self._label_path("instance", position)
-        semantic = self._read_semantic(semantic_path) if semantic_path else None
-        instances = self._read_instances(instance_path) if instance_path else None
+        semantic, instances = self.labels(position)
         if semantic is not None:
-            _check_size(semantic_path, semantic, image)
+            _check_size(self.path("semantic", position), semantic, image)
         if instances is not None:
-            _check_size(instance_path, instances.ids, image)
+            _check_size(self.path("instance", position), instances.ids, image)
         return Sample(self.ids[position], image, semantic, instances)
 
-    def _label_path(self, column: str, position: int) -> Path | None:
+    def path(self, column: str, position: int) -> Path | None:
+        """The file of an image in a column of the index (``image``, ``semantic``, ``instance``), or None."""
         relative = self._index[column].iloc[position]
         return None if pd.isna(relative) else self._root / relative
+
+
+class RasterDataset(Dataset):
+    """A split whose labels are rasters beside the images: one of classes, perhaps one of objects."""
+
+    def labels(self, position: int) -> tuple[np.ndarray | None, Instances | None]:
+        """See :meth:`Dataset.labels`."""
+        semantic, instance = self.path("semantic", position), self.path("instance", position)
+        return (
+            self._read_semantic(semantic) if semantic else None,
+            self._read_instances(instance) if instance else None,
+        )
+
+    @abstractmethod
+    def _read_semantic(self, path: Path) -> np.ndarray:
+        """Reads a label file: ``(H, W)`` uint8 train ids."""
+
+    def _read_instances(self, path: Path) -> Instances:
+        """Reads an instance file; a data set without objects has none."""
+        raise LabelError(f"{path}: this data set has no instance labels; its index must leave them null.")
 
 
 def _check_size(path: Path | None, labels: np.ndarray, image: np.ndarray) -> None:

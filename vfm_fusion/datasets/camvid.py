@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
+from vfm_fusion.datasets.base import VOID, Category, RasterDataset
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.layout import pair, require_folder
@@ -40,7 +40,7 @@ CATEGORIES = tuple(
 _FILE_VOID = len(CATEGORIES)
 
 
-class Camvid(Dataset):
+class Camvid(RasterDataset):
     """A split of CamVid."""
 
     @property
@@ -50,9 +50,6 @@ class Camvid(Dataset):
 
     def _read_semantic(self, path: Path) -> np.ndarray:
         return semantic_from_annotation(read_labels(path, np.uint8), path)
-
-    def _read_instances(self, path: Path) -> Instances:
-        raise LabelError(f"{path}: CamVid has no instance labels; its index must leave them null.")
 
 
 def list_files(root: Path, split: str) -> list[Files]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
+from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
 from vfm_fusion.datasets.cityscapes_labels import (
     EVALUATED,
     IMAGE_SUFFIX,
@@ -33,7 +33,7 @@ _TRAIN_ID = np.full(LAST_LABEL_ID + 1, VOID, np.uint8)
 _TRAIN_ID[list(LABEL_IDS.values())] = np.arange(len(CATEGORIES))
 
 
-class Cityscapes(Dataset):
+class Cityscapes(RasterDataset):
     """A split of Cityscapes, or of a data set that is written in its layout."""
 
     @property

@@ -17,6 +17,15 @@ from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 _COLOR_MODES = frozenset({"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr"})
 _GREY16_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _LABEL_MODES = _GREY16_MODES | {"1", "L", "P", "I"}
+_CONVERTED = {
+    **dict.fromkeys(("1", "L", *_GREY16_MODES), "grey"),
+    **dict.fromkeys(("LA", "La"), "grey"),
+    **dict.fromkeys(("P", "PA"), "palette"),
+    **dict.fromkeys(("RGBA", "RGBa", "RGBX"), "alpha"),
+    "CMYK": "CMYK",
+    "YCbCr": "YCbCr",
+}
+_ORIENTATION = 0x0112  # EXIF tag
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
@@ -44,6 +53,29 @@ def read_image(path: Path) -> np.ndarray:
             return np.ascontiguousarray(upright.convert("RGB"))
         mode = upright.mode
     raise CorruptImageError(f"{path}: pixel type {mode!r} is not supported. Convert the file to 8-bit RGB.")
+
+
+def conversions(path: Path) -> tuple[str, ...]:
+    """Names what :func:`read_image` does to a file beyond decoding 8-bit RGB; reads the header only.
+
+    Returns:
+        Any of ``EXIF orientation``, ``16 bit``, ``grey``, ``CMYK``, ``palette``, ``alpha``, ``YCbCr``.
+
+    Raises:
+        CorruptImageError: the file is no image.
+        DatasetLayoutError: the file does not exist.
+    """
+    _check_file(path)
+    try:
+        with Image.open(path) as file:
+            turned = file.getexif().get(_ORIENTATION, 1) not in (0, 1)
+            deep = file.mode in _GREY16_MODES or _png_bits(path) == 16
+            named = _CONVERTED.get(file.mode, "")
+    except _DECODER_ERRORS as error:
+        raise CorruptImageError(
+            f"{path}: cannot be decoded ({error}). Restore it from the data set's archive."
+        ) from error
+    return tuple(filter(None, ("EXIF orientation" if turned else "", "16 bit" if deep else "", named)))
 
 
 def read_labels(path: Path, dtype: DTypeLike) -> np.ndarray:
@@ -78,13 +110,24 @@ def read_labels(path: Path, dtype: DTypeLike) -> np.ndarray:
     return ids.astype(dtype)
 
 
-@contextmanager
-def _decoding(path: Path) -> Iterator[Image.Image]:
-    """Yields the decoded file; whatever the decoder dislikes becomes one error that names the path."""
+def _check_file(path: Path) -> None:
     if not path.is_file():
         raise DatasetLayoutError(f"{path}: no such file. Restore it from the data set's archive.")
     if path.stat().st_size == 0:
         raise CorruptImageError(f"{path}: the file is empty. Restore it from the data set's archive.")
+
+
+def _png_bits(path: Path) -> int | None:
+    """Bits per sample of a PNG (Pillow hides 16-bit colour), None for other files."""
+    with path.open("rb") as file:
+        head = file.read(25)
+    return head[24] if head.startswith(b"\x89PNG") and len(head) == 25 else None
+
+
+@contextmanager
+def _decoding(path: Path) -> Iterator[Image.Image]:
+    """Yields the decoded file; whatever the decoder dislikes becomes one error that names the path."""
+    _check_file(path)
     try:
         with Image.open(path) as file:
             file.verify()  # the checksums of a PNG, which loading ignores

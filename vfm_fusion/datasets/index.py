@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from vfm_fusion.atomic import atomic_path
 from vfm_fusion.checksums import file_sha256
 from vfm_fusion.datasets.base import Dataset
-from vfm_fusion.errors import DatasetLayoutError
+from vfm_fusion.datasets.images import conversions
+from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
+from vfm_fusion.progress import progress
 
 COLUMNS = {
     "image_id": "str",
@@ -23,8 +28,10 @@ COLUMNS = {
     "height": "int64",
     "width": "int64",
     "sha256": "str",
+    "converted": "str",
 }
-"""Columns of an index and their types. ``semantic`` and ``instance`` are null where there is none."""
+"""Columns of an index and their types. ``semantic`` and ``instance`` are null where there is none.
+``converted`` names what decoding the image did beyond reading 8-bit RGB, separated by commas."""
 
 _PATH_COLUMNS = ("image", "semantic", "instance")
 
@@ -54,23 +61,93 @@ def files_frame(files: Sequence[Files], split: str) -> pd.DataFrame:
                 f"image id {first.image_id!r} of split {split!r} occurs twice: {first.image} and "
                 f"{second.image}. Remove or rename one of them, with its labels."
             )
-    frame = pd.DataFrame([vars(row) for row in rows]).assign(split=split, height=0, width=0, sha256="")
+    frame = pd.DataFrame([vars(row) for row in rows]).assign(
+        split=split, height=0, width=0, sha256="", converted=""
+    )
     return frame[list(COLUMNS)].astype(COLUMNS)
 
 
-def complete(frame: pd.DataFrame, dataset: Dataset, root: Path) -> pd.DataFrame:
-    """Decodes every image with its labels and fills in size and digest.
+@dataclass(frozen=True)
+class Skipped:
+    """An image that was left out, and why."""
+
+    image_id: str
+    reason: str
+
+
+class SplitIndex(NamedTuple):
+    """The index of a split (columns :data:`COLUMNS`), and what it leaves out."""
+
+    frame: pd.DataFrame
+    skipped: tuple[Skipped, ...]
+
+    def summary(self) -> dict[str, Any]:
+        """Counts images, labels, sizes and conversions as plain data, and lists every skipped image."""
+        names = Counter(name for entry in self.frame["converted"] for name in entry.split(", ") if name)
+        sides = self.frame[["height", "width"]]
+        return {
+            "images": len(self.frame),
+            "with_semantic_labels": int(self.frame["semantic"].notna().sum()),
+            "with_instance_labels": int(self.frame["instance"].notna().sum()),
+            "smallest_sides": sides.min().tolist(),
+            "largest_sides": sides.max().tolist(),
+            "converted": dict(sorted(names.items())),
+            "skipped": [vars(entry) for entry in self.skipped],
+        }
+
+
+class _Facts(NamedTuple):
+    height: int
+    width: int
+    sha256: str
+    converted: str
+
+
+def complete(
+    frame: pd.DataFrame, dataset: Dataset, root: Path, *, skip_damaged: bool = False, workers: int = 1
+) -> SplitIndex:
+    """Decodes every image with its labels and fills in size, digest and conversions.
+
+    Args:
+        frame: index from :func:`files_frame`.
+        dataset: opened on it.
+        root: folder of the data set.
+        skip_damaged: leave out images that are damaged, or whose labels are, instead of raising.
+        workers: threads that decode.
+
+    Returns:
+        The completed index, and what it leaves out.
 
     Raises:
-        CorruptImageError: see :meth:`vfm_fusion.datasets.base.Dataset.__getitem__`.
+        CorruptImageError: see :meth:`vfm_fusion.datasets.base.Dataset.__getitem__`; also when every image is
+            damaged.
         LabelError: as above.
+        DatasetLayoutError: a file is missing.
     """
-    sizes = [dataset[position].image.shape[:2] for position in range(len(dataset))]
-    return frame.assign(
-        height=[height for height, _ in sizes],
-        width=[width for _, width in sizes],
-        sha256=[file_sha256(root / image) for image in frame["image"]],
-    ).astype(COLUMNS)
+
+    def examine(position: int) -> _Facts | Skipped:
+        try:
+            return _facts(dataset, position)
+        except (CorruptImageError, LabelError) as error:
+            if not skip_damaged:
+                raise
+            return Skipped(dataset.ids[position], str(error).replace(f"{root}/", ""))
+
+    with ThreadPoolExecutor(workers) as pool:
+        found = list(progress(pool.map(examine, range(len(dataset))), "index", len(dataset)))
+    skipped = tuple(entry for entry in found if isinstance(entry, Skipped))
+    if len(skipped) == len(found):
+        raise CorruptImageError(f"every image is damaged; the first: {skipped[0].reason}")
+    kept = [position for position, entry in enumerate(found) if isinstance(entry, _Facts)]
+    facts = pd.DataFrame([found[position] for position in kept])
+    frame = frame.iloc[kept].reset_index(drop=True).assign(**{name: facts[name] for name in facts})
+    return SplitIndex(frame.astype(COLUMNS), skipped)
+
+
+def _facts(dataset: Dataset, position: int) -> _Facts:
+    height, width = dataset[position].image.shape[:2]
+    path = dataset.path("image", position)
+    return _Facts(height, width, file_sha256(path), ", ".join(conversions(path)))
 
 
 def write_index(frame: pd.DataFrame, path: Path) -> None:

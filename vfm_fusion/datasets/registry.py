@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from vfm_fusion.config.datasets import DatasetConfig
+from vfm_fusion.config.datasets import DatasetConfig, FolderConfig
 from vfm_fusion.datasets import camvid, cityscapes
 from vfm_fusion.datasets.base import Category, Dataset
-from vfm_fusion.datasets.index import Files, complete, files_frame
+from vfm_fusion.datasets.index import Files, SplitIndex, complete, files_frame
 
 
 @dataclass(frozen=True)
@@ -55,16 +55,17 @@ def open_dataset(config: DatasetConfig, root: Path, index: pd.DataFrame) -> Data
     return READERS[config.kind].dataset(root, index)
 
 
-def index_split(config: DatasetConfig, root: Path, split: str) -> pd.DataFrame:
+def index_split(config: DatasetConfig, root: Path, split: str, *, workers: int = 1) -> SplitIndex:
     """Checks a split's folders and every file in them, and makes its index, sorted by image id.
 
     Args:
         config: the data set's settings.
         root: folder of the data set.
         split: ``train`` or ``val``.
+        workers: threads that decode.
 
     Returns:
-        A table with the columns :data:`vfm_fusion.datasets.index.COLUMNS`.
+        The index, and the damaged images that it leaves out (``damaged: skip``).
 
     Raises:
         DatasetLayoutError: a folder or file of the official layout is missing, or an id occurs twice.
@@ -73,4 +74,6 @@ def index_split(config: DatasetConfig, root: Path, split: str) -> pd.DataFrame:
     """
     reader = READERS[config.kind]
     frame = files_frame(reader.list_files(root, split), split)
-    return complete(frame, reader.dataset(root, frame), root)
+    skip_damaged = isinstance(config, FolderConfig) and config.damaged == "skip"
+    dataset = reader.dataset(root, frame)
+    return complete(frame, dataset, root, skip_damaged=skip_damaged, workers=workers)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_layouts import HEIGHT, WIDTH, save, write_frame
 
-from vfm_fusion.config.datasets import CamvidConfig, CityscapesConfig
+from vfm_fusion.config.datasets import FolderConfig
 
 
 @pytest.fixture
@@ -20,8 +20,8 @@ def cityscapes_root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def cityscapes_config(cityscapes_root: Path) -> CityscapesConfig:
-    return CityscapesConfig(kind="cityscapes", root=str(cityscapes_root))
+def cityscapes_config(cityscapes_root: Path) -> FolderConfig:
+    return FolderConfig(kind="cityscapes", root=str(cityscapes_root))
 
 
 @pytest.fixture
@@ -36,5 +36,5 @@ def camvid_root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def camvid_config(camvid_root: Path) -> CamvidConfig:
-    return CamvidConfig(kind="camvid", root=str(camvid_root))
+def camvid_config(camvid_root: Path) -> FolderConfig:
+    return FolderConfig(kind="camvid", root=str(camvid_root))

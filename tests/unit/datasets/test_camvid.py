@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_layouts import HEIGHT, WIDTH, save
 
-from vfm_fusion.config.datasets import CamvidConfig
+from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.camvid import CATEGORIES, semantic_from_annotation
 from vfm_fusion.datasets.registry import categories, index_split, open_dataset
 from vfm_fusion.errors import DatasetLayoutError, LabelError
@@ -25,8 +25,8 @@ def test_an_unknown_id_is_named(unknown: int) -> None:
         semantic_from_annotation(np.array([[0, unknown]], np.uint8), Path("a.png"))
 
 
-def test_a_split(camvid_root: Path, camvid_config: CamvidConfig) -> None:
-    frame = index_split(camvid_config, camvid_root, "train")
+def test_a_split(camvid_root: Path, camvid_config: FolderConfig) -> None:
+    frame = index_split(camvid_config, camvid_root, "train").frame
     assert frame["image_id"].tolist() == ["frame 0", "frame 1", "frame 2"]
     assert frame["semantic"].iloc[2] == "trainannot/frame 2.png"
     assert frame["instance"].isna().all()
@@ -39,7 +39,7 @@ def test_a_split(camvid_root: Path, camvid_config: CamvidConfig) -> None:
     assert dataset.categories == categories(camvid_config) == CATEGORIES
 
 
-def test_missing_annotations(camvid_root: Path, camvid_config: CamvidConfig) -> None:
+def test_missing_annotations(camvid_root: Path, camvid_config: FolderConfig) -> None:
     (camvid_root / "trainannot/frame 1.png").unlink()
     with pytest.raises(DatasetLayoutError, match=r"trainannot/frame 1\.png: is missing"):
         index_split(camvid_config, camvid_root, "train")
@@ -47,7 +47,7 @@ def test_missing_annotations(camvid_root: Path, camvid_config: CamvidConfig) -> 
         index_split(camvid_config, camvid_root, "val")
 
 
-def test_annotations_of_the_full_palette(camvid_root: Path, camvid_config: CamvidConfig) -> None:
+def test_annotations_of_the_full_palette(camvid_root: Path, camvid_config: FolderConfig) -> None:
     save(camvid_root / "trainannot/frame 0.png", np.full((HEIGHT, WIDTH), 31, np.uint8))
     with pytest.raises(LabelError, match=r"frame 0\.png: id 31"):
         index_split(camvid_config, camvid_root, "train")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tiny_layouts import HEIGHT, WIDTH, save, write_frame
 
-from vfm_fusion.config.datasets import CityscapesConfig
+from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.cityscapes import (
     CATEGORIES,
     instances_from_instance_ids,
@@ -70,18 +70,18 @@ def test_an_unknown_instance_id_is_named(unknown: int) -> None:
         instances_from_instance_ids(np.array([[7, unknown]], np.int32), FILE)
 
 
-def test_index_is_sorted_and_relative(cityscapes_root: Path, cityscapes_config: CityscapesConfig) -> None:
-    frame = index_split(cityscapes_config, cityscapes_root, "train")
+def test_index_is_sorted_and_relative(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
+    frame = index_split(cityscapes_config, cityscapes_root, "train").frame
     assert frame["image_id"].tolist() == ["aachen_000000_000019", "zürich_000001_000019"]
     assert frame["image"].iloc[0] == "leftImg8bit/train/aachen/aachen_000000_000019_leftImg8bit.png"
     assert frame["instance"].iloc[1] == "gtFine/train/zürich/zürich_000001_000019_gtFine_instanceIds.png"
     assert set(zip(frame["height"], frame["width"], strict=True)) == {(HEIGHT, WIDTH)}
     assert frame["sha256"].str.len().tolist() == [64, 64]
-    assert frame.equals(index_split(cityscapes_config, cityscapes_root, "train"))
+    assert frame.equals(index_split(cityscapes_config, cityscapes_root, "train").frame)
 
 
-def test_samples(cityscapes_root: Path, cityscapes_config: CityscapesConfig) -> None:
-    frame = index_split(cityscapes_config, cityscapes_root, "train")
+def test_samples(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
+    frame = index_split(cityscapes_config, cityscapes_root, "train").frame
     dataset = open_dataset(cityscapes_config, cityscapes_root, frame)
     sample = dataset[1]
     assert len(dataset) == 2
@@ -97,55 +97,51 @@ def _labels(root: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["labelIds", "instanceIds"])
-def test_an_image_without_label(
-    cityscapes_root: Path, cityscapes_config: CityscapesConfig, kind: str
-) -> None:
+def test_an_image_without_label(cityscapes_root: Path, cityscapes_config: FolderConfig, kind: str) -> None:
     _labels(cityscapes_root, kind).unlink()
     with pytest.raises(DatasetLayoutError, match=f"aachen_000000_000019_gtFine_{kind}.png: is missing"):
         index_split(cityscapes_config, cityscapes_root, "train")
 
 
-def test_a_label_without_image(cityscapes_root: Path, cityscapes_config: CityscapesConfig) -> None:
+def test_a_label_without_image(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
     next(cityscapes_root.glob("leftImg8bit/train/aachen/*")).unlink()
     with pytest.raises(DatasetLayoutError, match=r"aachen_000000_000019_gtFine_labelIds\.png: has no image"):
         index_split(cityscapes_config, cityscapes_root, "train")
 
 
-def test_a_missing_split(cityscapes_root: Path, cityscapes_config: CityscapesConfig) -> None:
+def test_a_missing_split(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
     with pytest.raises(DatasetLayoutError, match="leftImg8bit/val: no such folder"):
         index_split(cityscapes_config, cityscapes_root, "val")
 
 
-def test_an_empty_split(cityscapes_root: Path, cityscapes_config: CityscapesConfig) -> None:
+def test_an_empty_split(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
     for part in ("leftImg8bit", "gtFine"):
         (cityscapes_root / part / "val").mkdir()
     with pytest.raises(DatasetLayoutError, match="'val' holds no image"):
         index_split(cityscapes_config, cityscapes_root, "val")
 
 
-def test_an_id_in_two_cities(cityscapes_root: Path, cityscapes_config: CityscapesConfig) -> None:
+def test_an_id_in_two_cities(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
     write_frame(cityscapes_root, "train", "bonn", "aachen_000000_000019")
     with pytest.raises(DatasetLayoutError, match=r"'aachen_000000_000019'.*occurs twice.*aachen/.*bonn/"):
         index_split(cityscapes_config, cityscapes_root, "train")
 
 
 @pytest.mark.parametrize("kind", ["labelIds", "instanceIds"])
-def test_a_label_of_another_size(
-    cityscapes_root: Path, cityscapes_config: CityscapesConfig, kind: str
-) -> None:
+def test_a_label_of_another_size(cityscapes_root: Path, cityscapes_config: FolderConfig, kind: str) -> None:
     save(_labels(cityscapes_root, kind), np.full((3, 4), 7, np.uint8))
     with pytest.raises(CorruptImageError, match=rf"{kind}.png: the labels are 3 x 4 .*6 x 8"):
         index_split(cityscapes_config, cityscapes_root, "train")
 
 
-def test_a_truncated_label(cityscapes_root: Path, cityscapes_config: CityscapesConfig) -> None:
+def test_a_truncated_label(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
     path = _labels(cityscapes_root, "labelIds")
     path.write_bytes(path.read_bytes()[:-25])
     with pytest.raises(CorruptImageError, match=r"aachen_000000_000019_gtFine_labelIds\.png"):
         index_split(cityscapes_config, cityscapes_root, "train")
 
 
-def test_train_ids_in_place_of_label_ids(cityscapes_root: Path, cityscapes_config: CityscapesConfig) -> None:
+def test_train_ids_in_place_of_label_ids(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
     save(_labels(cityscapes_root, "labelIds"), np.full((HEIGHT, WIDTH), 77, np.uint8))
     with pytest.raises(LabelError, match="label id 77"):
         index_split(cityscapes_config, cityscapes_root, "train")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vfm_fusion.config.datasets import CamvidConfig, CityscapesConfig, MiniscapesConfig
+from vfm_fusion.config.datasets import FolderConfig, MiniscapesConfig
 from vfm_fusion.datasets.categories import read_categories, write_categories
 from vfm_fusion.datasets.index import read_index, write_index
 from vfm_fusion.datasets.registry import READERS, categories, index_split, open_dataset
@@ -17,8 +17,8 @@ from vfm_fusion.errors import DatasetLayoutError
 
 
 @pytest.fixture
-def frame(camvid_root: Path, camvid_config: CamvidConfig) -> pd.DataFrame:
-    return index_split(camvid_config, camvid_root, "train")
+def frame(camvid_root: Path, camvid_config: FolderConfig) -> pd.DataFrame:
+    return index_split(camvid_config, camvid_root, "train").frame
 
 
 def test_round_trip(frame: pd.DataFrame, tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_damaged_index(frame: pd.DataFrame, tmp_path: Path) -> None:
         read_index(path)
 
 
-def test_an_image_without_labels(frame: pd.DataFrame, camvid_root: Path, camvid_config: CamvidConfig) -> None:
+def test_an_image_without_labels(frame: pd.DataFrame, camvid_root: Path, camvid_config: FolderConfig) -> None:
     frame["semantic"] = pd.array([None] * len(frame), dtype="str")
     sample = open_dataset(camvid_config, camvid_root, frame)[0]
     assert sample.semantic is None
@@ -87,7 +87,7 @@ def test_damaged_categories(tmp_path: Path) -> None:
 
 
 def test_miniscapes_is_read_as_cityscapes() -> None:
-    mini, full = MiniscapesConfig(kind="miniscapes"), CityscapesConfig(kind="cityscapes", root=".")
+    mini, full = MiniscapesConfig(kind="miniscapes"), FolderConfig(kind="cityscapes", root=".")
     assert categories(mini) == categories(full)
 
 
@@ -99,17 +99,17 @@ def test_environment_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     (tmp_path / "images/camvid").mkdir(parents=True)
     monkeypatch.setenv("SOME_DATA", str(tmp_path))
     for root in ("$SOME_DATA/images/camvid", "${SOME_DATA}/images/camvid"):
-        assert data_root(CamvidConfig(kind="camvid", root=root), tmp_path) == tmp_path / "images/camvid"
+        assert data_root(FolderConfig(kind="camvid", root=root), tmp_path) == tmp_path / "images/camvid"
 
 
 @pytest.mark.parametrize("root", ["$UNSET_DATA/x", "${UNSET_DATA}/x"])
 def test_an_unset_variable_is_named(root: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("UNSET_DATA", raising=False)
     with pytest.raises(DatasetLayoutError, match=r"datasets\.street\.root.*UNSET_DATA.*export UNSET_DATA="):
-        data_root(CamvidConfig(kind="camvid", root=root), tmp_path, "street")
+        data_root(FolderConfig(kind="camvid", root=root), tmp_path, "street")
 
 
 def test_a_missing_root_is_named(tmp_path: Path) -> None:
-    config = CityscapesConfig(kind="cityscapes", root=str(tmp_path / "nirgends"))
+    config = FolderConfig(kind="cityscapes", root=str(tmp_path / "nirgends"))
     with pytest.raises(DatasetLayoutError, match=r"datasets\.street\.root.*nirgends"):
         data_root(config, tmp_path, "street")

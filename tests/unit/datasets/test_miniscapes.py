@@ -75,7 +75,7 @@ def test_seed_and_split_change_every_image(generated: Path) -> None:
     for i, first in enumerate(images):
         for second in images[i + 1 :]:
             assert np.abs(first.astype(int) - second).mean() > 10
-    ids = [set(index_split(_config(), generated, split)["image_id"]) for split in ("train", "val")]
+    ids = [set(index_split(_config(), generated, split).frame["image_id"]) for split in ("train", "val")]
     assert not ids[0] & ids[1]
 
 
@@ -91,7 +91,7 @@ def test_streams_are_disjoint() -> None:
 
 
 def test_the_cityscapes_reader_reads_it(generated: Path) -> None:
-    frame = index_split(_config(), generated, "val")
+    frame = index_split(_config(), generated, "val").frame
     dataset = open_dataset(_config(), generated, frame)
     assert dataset.ids == ("minival_000000_000019", "minival_000001_000019")
     sample = dataset[0]

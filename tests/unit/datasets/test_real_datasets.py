@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from vfm_fusion.config.datasets import CamvidConfig, CityscapesConfig, DatasetConfig
+from vfm_fusion.config.datasets import DatasetConfig, FolderConfig
 from vfm_fusion.datasets.base import VOID, Instances
 from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.registry import index_split, open_dataset
@@ -25,12 +25,12 @@ def _root(realdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _open(config: DatasetConfig, split: str) -> tuple[Path, pd.DataFrame]:
     root = data_root(config, Path("unused"))
-    return root, index_split(config, root, split)
+    return root, index_split(config, root, split).frame
 
 
 @pytest.mark.parametrize(("split", "count"), [("train", 184), ("val", 51)])
 def test_every_camvid_image(split: str, count: int) -> None:
-    config = CamvidConfig(kind="camvid", root="$VFM_REALDATA/images/camvid")
+    config = FolderConfig(kind="camvid", root="$VFM_REALDATA/images/camvid")
     root, frame = _open(config, split)
     assert len(frame) == count
     assert set(zip(frame["height"], frame["width"], strict=True)) == {(360, 480)}
@@ -46,7 +46,7 @@ def test_every_camvid_image(split: str, count: int) -> None:
 
 @pytest.mark.parametrize(("split", "count"), [("train", 4), ("val", 1)])
 def test_every_cityscapes_frame(split: str, count: int) -> None:
-    config = CityscapesConfig(kind="cityscapes", root="$VFM_REALDATA/images/cityscapes")
+    config = FolderConfig(kind="cityscapes", root="$VFM_REALDATA/images/cityscapes")
     root, frame = _open(config, split)
     dataset = open_dataset(config, root, frame)
     assert len(dataset) == count
@@ -69,7 +69,7 @@ def _check_objects(instances: Instances, path: Path) -> None:
 
 
 def test_cityscapes_objects_lie_on_their_class() -> None:
-    config = CityscapesConfig(kind="cityscapes", root="$VFM_REALDATA/images/cityscapes")
+    config = FolderConfig(kind="cityscapes", root="$VFM_REALDATA/images/cityscapes")
     root, frame = _open(config, "val")
     sample = open_dataset(config, root, frame)[0]
     thing_ids = [category.id for category in CATEGORIES if category.isthing]

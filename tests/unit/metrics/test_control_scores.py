@@ -42,7 +42,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     root = tmp_path_factory.mktemp("scenes") / "mini"
     config = MiniscapesConfig(kind="miniscapes", train=1, val=IMAGES, height=128, width=256)
     generate(config, root, workers=1)
-    return open_dataset(config, root, index_split(config, root, "val"))
+    return open_dataset(config, root, index_split(config, root, "val").frame)
 
 
 @pytest.fixture(scope="module")

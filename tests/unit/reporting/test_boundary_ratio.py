@@ -120,11 +120,11 @@ def test_thin_classes_of_real_streets_have_higher_ratios_than_large_ones() -> No
     folder = REALDATA / "images" / "camvid"
     if not folder.is_dir():
         pytest.skip(f"real data not found at {folder}; set VFM_REALDATA")
-    from vfm_fusion.config.datasets import CamvidConfig
+    from vfm_fusion.config.datasets import FolderConfig
     from vfm_fusion.datasets.registry import index_split, open_dataset
 
-    config = CamvidConfig(kind="camvid", root=str(folder))
-    dataset = open_dataset(config, folder, index_split(config, folder, "val").iloc[::5])
+    config = FolderConfig(kind="camvid", root=str(folder))
+    dataset = open_dataset(config, folder, index_split(config, folder, "val").frame.iloc[::5])
     by_name = {name.lower(): ratio for name, ratio in class_ratios(dataset).items()}
     thin = [ratio for name, ratio in by_name.items() if "pole" in name]
     large = [ratio for name, ratio in by_name.items() if name in ("sky", "road", "building")]

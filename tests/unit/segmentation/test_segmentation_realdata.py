@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vfm_fusion.config.datasets import CamvidConfig, CityscapesConfig
+from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.training import RunConfig, TrainingConfig
@@ -21,9 +21,9 @@ from vfm_fusion.segmentation.training import train_run
 pytestmark = pytest.mark.realdata
 
 
-def split(config: CamvidConfig | CityscapesConfig, name: str, images: int) -> Dataset:
+def split(config: FolderConfig, name: str, images: int) -> Dataset:
     root = Path(config.root)
-    return open_dataset(config, root, index_split(config, root, name).head(images))
+    return open_dataset(config, root, index_split(config, root, name).frame.head(images))
 
 
 def test_a_fused_run_trains_and_evaluates_on_camvid(
@@ -46,7 +46,7 @@ def test_a_fused_run_trains_and_evaluates_on_camvid(
             ("r2d2", "r2d2_n16", "r2d2_WASF_N16.pt"),
         )
     }
-    camvid = CamvidConfig(kind="camvid", root=str(realdata / "images" / "camvid"))
+    camvid = FolderConfig(kind="camvid", root=str(realdata / "images" / "camvid"))
     out = tmp_path / "fused" / "seed0"
     train_run(
         run=RunConfig(master="mobilenet", auxiliary="r2d2"),
@@ -73,7 +73,7 @@ def test_a_fused_run_trains_and_evaluates_on_camvid(
 
 
 def test_cityscapes_truth_scores_100_in_every_measure(realdata: Path) -> None:
-    cityscapes = CityscapesConfig(kind="cityscapes", root=str(realdata / "images" / "cityscapes"))
+    cityscapes = FolderConfig(kind="cityscapes", root=str(realdata / "images" / "cityscapes"))
     dataset = split(cityscapes, "val", 1)
     things = [category.id for category in dataset.categories if category.isthing]
     sample = dataset[0]

@@ -32,7 +32,8 @@ except VfmFusionError as error:
 RESULTS = CONFIG.paths.results
 DATASET = CONFIG.dataset
 SEEDS = CONFIG.training.seeds
-PROFILED = [DATASET, *CONFIG.also_profiled]
+SPLITS = [(DATASET, "train"), (DATASET, "val")]
+SPLITS += [(name, CONFIG.features_of(name).split) for name in CONFIG.also_profiled]
 
 
 wildcard_constraints:

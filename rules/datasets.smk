@@ -68,3 +68,11 @@ rule list_categories:
         "List the classes of {wildcards.dataset}"
     script:
         "../workflow_scripts/list_categories.py"
+
+
+rule datasets:
+    input:
+        [f"{RESULTS}/datasets/{dataset}/{split}.parquet" for dataset, split in SPLITS],
+        collect(rules.list_categories.output.categories, dataset=DATASET),
+    message:
+        "Every image and label of the data sets can be read"

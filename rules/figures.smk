@@ -31,6 +31,30 @@ rule figure_profiles:
         "../workflow_scripts/figure_profiles.py"
 
 
+use rule figure_profiles as figure_profiles_elsewhere with:
+    input:
+        summaries=collect(
+            rules.profile_encoder.output.summary,
+            encoder=CONFIG.encoders,
+            allow_missing=True,
+        ),
+        selection=[rules.select_pair.output.selection],
+    output:
+        pdf=figure("profiles-{dataset}"),
+        png=reported(
+            f"{RESULTS}/figures/profiles-{{dataset}}.png",
+            "figure_profiles",
+            "1. Profiles",
+            "Against stride on {dataset}",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_profiles/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_profiles/{{dataset}}.jsonl"
+    message:
+        "Figure: SC and EF against output stride on {wildcards.dataset}"
+
+
 rule figure_controls:
     input:
         controls=CONTROLS,
@@ -281,6 +305,7 @@ rule figure_training_curves:
 rule figures:
     input:
         rules.figure_profiles.output,
+        collect(rules.figure_profiles_elsewhere.output, dataset=CONFIG.also_profiled),
         rules.figure_controls.output,
         rules.figure_sensitivity.output,
         rules.figure_sc_ef_plane.output,

@@ -1,6 +1,37 @@
 # Tables (CSV, LaTeX, Markdown, HTML), each by a rule of its own, from result files alone.
 
 
+rule table_datasets:
+    input:
+        summaries=[
+            f"{RESULTS}/datasets/{dataset}/{split}.json" for dataset, split in SPLITS
+        ],
+    output:
+        **table("datasets"),
+        html=reported(
+            f"{RESULTS}/tables/datasets.html",
+            "table_datasets",
+            "0. Data and encoders",
+            "Data sets",
+        ),
+    log:
+        f"{RESULTS}/logs/table_datasets.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_datasets.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical({"splits": SPLITS}),
+        code=fingerprint("table_datasets.py"),
+    message:
+        "Table: images and labels of every data set"
+    script:
+        "../workflow_scripts/table_datasets.py"
+
+
 rule table_profiles:
     input:
         summaries=SUMMARIES,
@@ -30,6 +61,31 @@ rule table_profiles:
         "Table: SC and EF per encoder and output stride"
     script:
         "../workflow_scripts/table_profiles.py"
+
+
+use rule table_profiles as table_profiles_elsewhere with:
+    input:
+        summaries=collect(
+            rules.profile_encoder.output.summary,
+            encoder=CONFIG.encoders,
+            allow_missing=True,
+        ),
+        selection=[rules.select_pair.output.selection],
+        published=[],
+    output:
+        **table("profiles-{dataset}"),
+        html=reported(
+            f"{RESULTS}/tables/profiles-{{dataset}}.html",
+            "table_profiles",
+            "1. Profiles",
+            "SC and EF on {dataset}",
+        ),
+    log:
+        f"{RESULTS}/logs/table_profiles/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_profiles/{{dataset}}.jsonl"
+    message:
+        "Table: SC and EF per encoder and output stride on {wildcards.dataset}"
 
 
 rule table_controls:
@@ -386,7 +442,9 @@ rule table_runtime:
 
 rule tables:
     input:
+        rules.table_datasets.output,
         rules.table_profiles.output,
+        collect(rules.table_profiles_elsewhere.output, dataset=CONFIG.also_profiled),
         rules.table_controls.output,
         rules.table_sensitivity.output,
         rules.text_selection.output,

@@ -1,6 +1,7 @@
 """Table of SC and EF per encoder and output stride, the chosen pair marked."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from vfm_fusion.reporting.inputs import read_profiles, read_selection
@@ -20,4 +21,5 @@ with rule_log(snakemake.log[0], snakemake.threads):
         read_selection(Path(snakemake.input.selection[0])),
         published_table(read_published(Path(published)), "5") if published else None,
     )
-    write_table(table, **{kind: Path(path) for kind, path in snakemake.output.items()})
+    files = {kind: Path(path) for kind, path in snakemake.output.items()}
+    write_table(replace(table, name=files["csv"].stem), **files)

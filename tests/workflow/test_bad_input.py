@@ -69,9 +69,9 @@ def no_break(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("harm", "target", "error", "named"),
     [
-        (corrupt_image, "index_dataset", "CorruptImageError", "train/1.png"),
-        (wrong_label, "index_dataset", "LabelError", "valannot/0.png"),
-        (lost_label, "index_dataset", "DatasetLayoutError", "0.png"),
+        (corrupt_image, "datasets", "CorruptImageError", "train/1.png"),
+        (wrong_label, "datasets", "LabelError", "valannot/0.png"),
+        (lost_label, "datasets", "DatasetLayoutError", "0.png"),
         (no_break, "select", "WeightsError", "two.safetensors"),
     ],
 )
@@ -87,8 +87,9 @@ def test_bad_files_are_named_and_leave_nothing_behind(
     assert "Traceback" not in said.partition(error)[0]
     results = mine.folder / "results"
     assert not list(results.rglob("*.tmp*"))
-    if target == "index_dataset":
-        assert not list(results.rglob("*.parquet"))
+    if target == "datasets":
+        split = "val" if named.startswith("val") else "train"
+        assert not list((results / "datasets").rglob(f"{split}.*"))
     else:
         assert not (results / "features" / "mine" / "two.zarr.manifest.json").exists()
         assert not list(results.rglob("selection.json"))
@@ -96,7 +97,7 @@ def test_bad_files_are_named_and_leave_nothing_behind(
 
 def test_labels_ids_are_named(mine: Workflow) -> None:
     wrong_label(data(mine))
-    done = mine.snakemake("index_dataset", environment={"MY_DATA": str(data(mine))})
+    done = mine.snakemake("datasets", environment={"MY_DATA": str(data(mine))})
     assert "77" in done.stdout + done.stderr
 
 

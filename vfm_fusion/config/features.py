@@ -32,7 +32,7 @@ class FeaturesConfig(Section):
 
 
 class ProfiledConfig(Section):
-    """What differs from `features` on a data set that is profiled besides the main one."""
+    """Which images of a data set are profiled besides those of the main one."""
 
     split: Literal["train", "val"] = Field("val", description="Split whose images are profiled.")
     max_images: int | None = Field(None, ge=1, description="Profile an evenly spaced subset of this many.")

@@ -34,8 +34,8 @@ class Config(Section):
     dataset: str = Field(description="The data set that is profiled, trained and evaluated on.")
     also_profiled: dict[str, ProfiledConfig] = Field(
         default_factory=dict,
-        description="Data sets that the encoders are profiled on besides `dataset`: SC and EF only, with "
-        "what differs from `features`.",
+        description="Data sets that the encoders are profiled on besides `dataset`: SC and EF only. "
+        "Everything that is not said there is as in `features`.",
     )
     encoders: dict[str, EncoderConfig] = Field(min_length=2, description="Encoders by name.")
     features: FeaturesConfig = Field(default_factory=FeaturesConfig, description="Feature extraction.")
@@ -57,10 +57,10 @@ class Config(Section):
     reporting: ReportingConfig = Field(default_factory=ReportingConfig, description="Tables and figures.")
 
     def features_of(self, dataset: str) -> FeaturesConfig:
-        """How features of a data set are extracted: ``features``, but for what ``also_profiled`` changes."""
+        """How features of a data set are extracted: ``features``, but for what ``also_profiled`` has."""
         if dataset not in self.also_profiled:
             return self.features
-        return self.features.model_copy(update=self.also_profiled[dataset].model_dump(exclude_unset=True))
+        return self.features.model_copy(update=self.also_profiled[dataset].model_dump())
 
     @model_validator(mode="after")
     def _names(self) -> Config:

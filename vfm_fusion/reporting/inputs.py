@@ -86,17 +86,17 @@ def read_selection(path: Path) -> dict[str, Any]:
     Raises:
         ReportingError: the file is not a JSON object with the keys of a selection.
     """
-    return _read_json(path, SELECTION_KEYS)
+    return read_keys(path, SELECTION_KEYS)
 
 
 def read_stability(path: Path) -> dict[str, Any]:
     """Reads ``stability.json``; see :func:`read_selection` for the error."""
-    return _read_json(path, STABILITY_KEYS)
+    return read_keys(path, STABILITY_KEYS)
 
 
 def read_evaluation(path: Path) -> dict[str, Any]:
     """Reads one run's ``evaluation.json``; see :func:`read_selection` for the error."""
-    return _read_json(path, EVALUATION_KEYS)
+    return read_keys(path, EVALUATION_KEYS)
 
 
 def read_benchmarks(files: Mapping[Path, str]) -> pd.DataFrame:
@@ -137,7 +137,12 @@ def _sampled(value: object) -> float:
     return float(value) if isinstance(value, int | float) else float("nan")
 
 
-def _read_json(path: Path, keys: Iterable[str]) -> dict[str, Any]:
+def read_keys(path: Path, keys: Iterable[str]) -> dict[str, Any]:
+    """Reads a JSON object that must have ``keys``.
+
+    Raises:
+        ReportingError: the file is not a JSON object with these keys.
+    """
     content = _parse(path.read_text(encoding="utf-8"), str(path))
     absent = [key for key in keys if key not in content]
     if absent:

@@ -1,0 +1,73 @@
+"""What was read: images and labels of every split, what decoding did to them, and what was left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from vfm_fusion.reporting.table import Column, Section, Table
+
+SUMMARY_KEYS = (
+    *("kind", "images", "with_semantic_labels", "with_instance_labels"),
+    *("smallest_sides", "largest_sides", "converted", "skipped"),
+)
+_LISTED = 5
+
+Summaries = Mapping[tuple[str, str], Mapping[str, Any]]
+"""(data set, split) to its parsed summary, see :meth:`vfm_fusion.datasets.index.SplitIndex.summary`."""
+
+
+def datasets_table(summaries: Summaries) -> Table:
+    """Builds the table of what the indices hold, one row per data set and split."""
+    rows = pd.DataFrame([_row(*key, summary) for key, summary in summaries.items()])
+    return Table(
+        name="datasets",
+        caption="Images and labels of every split that was read: counts, sides in pixels, conversions to 8-bit "
+        "RGB, and images that were skipped because they or their labels are damaged.",
+        data=rows,
+        columns=(
+            Column("dataset", "Data set", detail="kind"),
+            Column("split", "Split"),
+            Column("images", "Images", digits=0),
+            Column("semantic", "Class labels", digits=0),
+            Column("instance", "Object labels", digits=0),
+            Column("height", "Height"),
+            Column("width", "Width"),
+            Column("converted", "Converted"),
+            Column("skipped", "Skipped", digits=0),
+        ),
+        sections=(Section("", rows, ranked=False),),
+        notes=tuple(
+            note
+            for (dataset, split), summary in summaries.items()
+            for note in _skipped_notes(dataset, split, summary["skipped"])
+        ),
+    )
+
+
+def _row(dataset: str, split: str, summary: Mapping[str, Any]) -> dict[str, Any]:
+    (low_height, low_width), (high_height, high_width) = summary["smallest_sides"], summary["largest_sides"]
+    return {
+        "dataset": dataset,
+        "kind": summary["kind"],
+        "split": split,
+        "images": summary["images"],
+        "semantic": summary["with_semantic_labels"],
+        "instance": summary["with_instance_labels"],
+        "height": _range(low_height, high_height),
+        "width": _range(low_width, high_width),
+        "converted": ", ".join(f"{name}: {count}" for name, count in summary["converted"].items()),
+        "skipped": len(summary["skipped"]),
+    }
+
+
+def _range(low: int, high: int) -> str:
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def _skipped_notes(dataset: str, split: str, skipped: Sequence[Mapping[str, str]]) -> list[str]:
+    notes = [f"{dataset}, {split}: skipped {entry['image_id']}: {entry['reason']}" for entry in skipped]
+    more = len(notes) - _LISTED
+    return [*notes[:_LISTED], *([f"{dataset}, {split}: and {more} more, see the log"] if more > 0 else [])]

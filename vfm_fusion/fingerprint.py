@@ -9,18 +9,23 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
 PACKAGE = "vfm_fusion"
 
+TABLES = ("vfm_fusion.datasets.readers.", "vfm_fusion.encoders.entries.")
+"""Packages of which an experiment uses a few modules: an edit of the others concerns it not."""
 
-def fingerprint(script: Path, root: Path) -> str:
+
+def fingerprint(script: Path, root: Path, used: Collection[str] = ()) -> str:
     """Hashes a script and every first-party module that it reaches by import, transitively.
 
     Args:
         script: the Python script.
         root: folder that holds the ``vfm_fusion`` package.
+        used: modules of :data:`TABLES` that count, with all that they import; the others are left out.
 
     Returns:
         16 hexadecimal digits; equal for any two versions of the code that differ only in comments,
@@ -31,14 +36,17 @@ def fingerprint(script: Path, root: Path) -> str:
         FileNotFoundError: the script does not exist.
     """
     reached: dict[str, Path] = {}
-    pending = _imports(script, root)
+    pending = {name for name in _imports(script, root) if name in used or not name.startswith(TABLES)}
     while pending:
         name = pending.pop()
         path = _module_file(name, root)
         if path is None or name in reached:
             continue
         reached[name] = path
-        pending |= _imports(path, root) - reached.keys()
+        imports = _imports(path, root)
+        if not name.startswith(TABLES):
+            imports = {found for found in imports if found in used or not found.startswith(TABLES)}
+        pending |= imports - reached.keys()
     digest = hashlib.sha256(_normalised(script, script.stat().st_mtime_ns).encode())
     for name in sorted(reached):
         path = reached[name]

@@ -65,6 +65,28 @@ def test_touch_comment_layout_docstring_and_unrelated_code_do_not(tree: Path, na
     assert fingerprint(tree / "script.py", tree) == before
 
 
+def test_of_a_table_only_the_used_modules_count(tree: Path) -> None:
+    readers = tree / "vfm_fusion/datasets/readers"
+    readers.mkdir(parents=True)
+    for name in ("__init__", "one", "two", "base"):
+        (readers / f"{name}.py").write_text("X = 1\n")
+    edit(tree, "vfm_fusion/datasets/readers/one.py", "from vfm_fusion.datasets.readers import base\n")
+    edit(tree, "script.py", "from vfm_fusion.datasets.readers import one, two\n")
+    used = ["vfm_fusion.datasets.readers.one"]
+
+    def seen() -> str:
+        return fingerprint(tree / "script.py", tree, used)
+
+    before = seen()
+    edit(tree, "vfm_fusion/datasets/readers/two.py", "X = 2\n")
+    assert seen() == before
+    edit(tree, "vfm_fusion/datasets/readers/base.py", "X = 2\n")
+    assert seen() != before
+    before = seen()
+    edit(tree, "vfm_fusion/datasets/readers/one.py", "from vfm_fusion.datasets.readers import base\nY = 1\n")
+    assert seen() != before
+
+
 def test_descriptions_of_settings_do_not(tree: Path) -> None:
     edit(tree, "vfm_fusion/a.py", "from pydantic import Field\nf = Field(1, ge=0, description='old')\n")
     before = fingerprint(tree / "script.py", tree)

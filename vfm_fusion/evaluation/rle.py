@@ -32,12 +32,16 @@ class EncodedInstances:
 
 
 def encode_truth(instances: Instances) -> EncodedInstances:
-    """Encodes annotated objects; those without a visible pixel are left out."""
-    areas = np.bincount(instances.ids.ravel(), minlength=len(instances) + 1)[1:]
-    seen = areas > 0
-    rles = [encode_mask(instances.ids == number + 1) for number in np.flatnonzero(seen)]
+    """Encodes annotated objects whole, whatever covers them; those without a pixel are left out."""
+    rles = [encode_mask(instances.mask(position)) for position in range(len(instances))]
+    areas = np.array([coco_mask.area(rle) for rle in rles], np.int64)
+    seen = np.flatnonzero(areas)
     return EncodedInstances(
-        rles, areas[seen], instances.categories[seen], instances.crowd[seen], np.ones(len(rles))
+        [rles[position] for position in seen],
+        areas[seen],
+        instances.categories[seen],
+        instances.crowd[seen],
+        np.ones(len(seen)),
     )
 
 

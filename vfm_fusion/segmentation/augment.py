@@ -20,12 +20,13 @@ class LabelledImage:
     Attributes:
         image: ``(H, W, 3)`` uint8 RGB.
         semantic: ``(H, W)`` uint8 train ids, 255 void.
-        instances: ``(H, W)`` int32 instance ids, 0 none.
+        instances: layers of ``(H, W)`` int32 object numbers, 0 none, front first; as many as objects lie over
+            one another, none without objects.
     """
 
     image: np.ndarray
     semantic: np.ndarray
-    instances: np.ndarray
+    instances: tuple[np.ndarray, ...]
 
 
 def augment(sample: LabelledImage, config: AugmentationConfig, rng: np.random.Generator) -> LabelledImage:
@@ -52,11 +53,12 @@ def rescale(sample: LabelledImage, factor: float) -> LabelledImage:
     """Resizes by ``factor``: the image bilinearly (by area when shrinking), labels by nearest neighbour."""
     height, width = (max(1, round(side * factor)) for side in sample.semantic.shape)
     smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
-    return LabelledImage(
-        cv2.resize(sample.image, (width, height), interpolation=smooth),
-        cv2.resize(sample.semantic, (width, height), interpolation=cv2.INTER_NEAREST_EXACT),
-        cv2.resize(sample.instances, (width, height), interpolation=cv2.INTER_NEAREST_EXACT),
-    )
+
+    def nearest(labels: np.ndarray) -> np.ndarray:
+        return cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+
+    image = cv2.resize(sample.image, (width, height), interpolation=smooth)
+    return LabelledImage(image, nearest(sample.semantic), tuple(map(nearest, sample.instances)))
 
 
 def crop_or_pad(sample: LabelledImage, size: tuple[int, int], rng: np.random.Generator) -> LabelledImage:
@@ -73,7 +75,8 @@ def crop_or_pad(sample: LabelledImage, size: tuple[int, int], rng: np.random.Gen
         padded[: window.shape[0], : window.shape[1]] = window
         return padded
 
-    return LabelledImage(cut(sample.image, _PAD_GREY), cut(sample.semantic, VOID), cut(sample.instances, 0))
+    layers = tuple(cut(layer, 0) for layer in sample.instances)
+    return LabelledImage(cut(sample.image, _PAD_GREY), cut(sample.semantic, VOID), layers)
 
 
 def jitter_color(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -87,4 +90,5 @@ def jitter_color(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _map(sample: LabelledImage, function) -> LabelledImage:
-    return LabelledImage(function(sample.image), function(sample.semantic), function(sample.instances))
+    layers = tuple(map(function, sample.instances))
+    return LabelledImage(function(sample.image), function(sample.semantic), layers)

@@ -76,9 +76,9 @@ class MaskDataset(TorchDataset):
         sample = self.dataset[index]
         _check_labels(sample, self.task)
         instances = sample.instances if self.task == "panoptic" else None
-        ids = np.zeros(sample.semantic.shape, np.int32) if instances is None else instances.ids
         rng = np.random.default_rng([self.seed, 1, position])
-        augmented = augment(LabelledImage(sample.image, sample.semantic, ids), self.config, rng)
+        labelled = LabelledImage(sample.image, sample.semantic, _layers(instances))
+        augmented = augment(labelled, self.config, rng)
         masks, labels = self._targets(augmented, instances)
         image = torch.from_numpy(np.ascontiguousarray(augmented.image.transpose(2, 0, 1)))
         return image.float() / 255, torch.from_numpy(masks), torch.from_numpy(labels)
@@ -96,7 +96,7 @@ class MaskDataset(TorchDataset):
         if instances is not None:
             for number in np.unique(augmented.instances):
                 if number > 0 and not instances.crowd[number - 1]:
-                    masks.append(augmented.instances == number)
+                    masks.append(np.any([layer == number for layer in augmented.instances], axis=0))
                     labels.append(int(instances.categories[number - 1]))
         stacked = np.stack(masks) if masks else np.zeros((0, *augmented.semantic.shape), bool)
         return stacked, np.array(labels, np.int64)
@@ -133,6 +133,12 @@ def collate(items: list[tuple[Tensor, Tensor, Tensor]]) -> Batch:
     """Stacks images and lists masks and labels, whose number differs between images."""
     images, masks, labels = zip(*items, strict=True)
     return Batch(torch.stack(images), list(masks), list(labels))
+
+
+def _layers(instances: Instances | None) -> tuple[np.ndarray, ...]:
+    if instances is None:
+        return ()
+    return (instances.ids, *([] if instances.covered is None else instances.covered))
 
 
 def _check_labels(sample: Sample, task: str) -> None:

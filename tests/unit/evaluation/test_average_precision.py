@@ -11,6 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from vfm_fusion.datasets.base import Category, Instances
+from vfm_fusion.datasets.overlaps import lay_over
 from vfm_fusion.evaluation.average_precision import METRICS, AveragePrecision
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_mask, encode_predictions, encode_truth
 from vfm_fusion.segmentation.inference import PredictedInstances
@@ -175,3 +176,15 @@ def test_hidden_objects_are_left_out_of_the_truth() -> None:
     assert encoded.categories.tolist() == [1]
     assert encoded.areas.tolist() == [400]
     assert encoded.rles == [encode_mask(ids == 3)]
+
+
+def test_the_truth_of_a_covered_object_is_its_whole_mask() -> None:
+    masks = np.zeros((3, *SIZE), bool)
+    masks[0, 10:30, 10:30], masks[1, 5:60, 20:90], masks[2, 12:20, 12:20] = True, True, True
+    ids, covered = lay_over(((k + 1, mask) for k, mask in enumerate(masks)), SIZE)
+    truth = Instances(ids, np.array([1, 2, 1]), np.zeros(3, bool), covered)
+    encoded = encode_truth(truth)
+    assert encoded.rles == [encode_mask(mask) for mask in masks]
+    assert encoded.areas.tolist() == masks.sum(axis=(1, 2)).tolist()
+    whole = PredictedInstances(masks, truth.categories, np.full(3, 0.5, np.float32))
+    assert measured([(truth, whole)]).compute().overall["AP"] == pytest.approx(100)

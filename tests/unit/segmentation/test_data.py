@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from vfm_fusion.config.training import AugmentationConfig
 from vfm_fusion.datasets.base import VOID, Instances, Sample
+from vfm_fusion.datasets.overlaps import lay_over
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.augment import LabelledImage, augment, crop_or_pad, jitter_color, rescale
 from vfm_fusion.segmentation.data import MaskDataset, StepSampler, collate
@@ -65,6 +66,53 @@ def test_semantic_targets_are_one_mask_per_class_things_included() -> None:
     assert set(present) == {0, 1, 2, 3}
     for found, category in zip(masks.numpy(), present, strict=True):
         np.testing.assert_array_equal(found, sample.semantic == category)
+
+
+BOXES = ((30, 50, 30, 50), (20, 60, 40, 90), (10, 40, 10, 60), (0, 14, 0, 30))
+
+
+def overlapping() -> Sample:
+    """A person in front of a car in front of another car, and a crowd of cars behind them all."""
+    masks = np.zeros((4, 64, 96), bool)
+    for mask, (top, bottom, left, right) in zip(masks, BOXES, strict=True):
+        mask[top:bottom, left:right] = True
+    ids, covered = lay_over(enumerate(masks, start=1), (64, 96))
+    instances = Instances(ids, np.array([2, 3, 3, 3]), np.array([False, False, False, True]), covered)
+    semantic = np.array([0, 2, 3, 3, 3], np.uint8)[ids]
+    return Sample("overlapping", np.zeros((64, 96, 3), np.uint8), semantic, instances)
+
+
+def test_a_covered_object_is_a_whole_target() -> None:
+    _, masks, labels = targets(OneImage(overlapping()))
+    assert labels.tolist() == [0, 2, 3, 3]
+    for mask, (top, bottom, left, right) in zip(masks[1:].numpy(), BOXES, strict=False):
+        expected = np.zeros((64, 96), bool)
+        expected[top:bottom, left:right] = True
+        np.testing.assert_array_equal(mask, expected)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_augmentation_moves_covered_objects_with_the_image(seed: int) -> None:
+    sample = overlapping()
+    config = AugmentationConfig(crop=(32, 64), scales=(0.5, 2.0), color=False)
+    layers = (sample.instances.ids, *sample.instances.covered)
+    found = augment(LabelledImage(sample.image, sample.semantic, layers), config, np.random.default_rng(seed))
+    for number in (1, 2, 3):
+        mask = sample.instances.mask(number - 1)
+        alone = LabelledImage(sample.image, sample.semantic, (mask.astype(np.int32),))
+        expected = augment(alone, config, np.random.default_rng(seed)).instances[0] == 1
+        moved = np.any([layer == number for layer in found.instances], axis=0)
+        np.testing.assert_array_equal(moved, expected)
+
+
+def test_an_object_that_is_all_covered_is_a_target() -> None:
+    ids, behind = np.ones((64, 96), np.int32), np.zeros((1, 64, 96), np.int32)
+    behind[0, 10:20, 10:20] = 2
+    instances = Instances(ids, np.array([3, 2]), np.zeros(2, bool), behind)
+    image = np.zeros((64, 96, 3), np.uint8)
+    _, masks, labels = targets(OneImage(Sample("covered", image, np.full((64, 96), 3, np.uint8), instances)))
+    assert labels.tolist() == [3, 2]
+    assert masks.sum(dim=(1, 2)).tolist() == [64 * 96, 100]
 
 
 def test_an_image_of_void_has_no_targets() -> None:
@@ -139,7 +187,7 @@ def labelled(height: int, width: int) -> LabelledImage:
     return LabelledImage(
         np.stack([rows % 256, columns % 256, rows * 0 + 7], axis=-1).astype(np.uint8),
         (rows // 8 % 4).astype(np.uint8),
-        (rows * width + columns + 1).astype(np.int32),
+        ((rows * width + columns + 1).astype(np.int32),),
     )
 
 
@@ -148,11 +196,12 @@ def test_a_crop_is_a_window_padded_with_void(height: int, width: int, seed: int)
     sample = labelled(height, width)
     cropped = crop_or_pad(sample, (32, 64), np.random.default_rng(seed))
     assert cropped.image.shape == (32, 64, 3)
-    inside = cropped.instances > 0
+    (places,) = cropped.instances
+    inside = places > 0
     assert inside.sum() == min(32, height) * min(64, width)
     assert (cropped.semantic[~inside] == VOID).all()
     assert (cropped.image[~inside] == 128).all()
-    rows, columns = np.divmod(cropped.instances[inside] - 1, width)
+    rows, columns = np.divmod(places[inside] - 1, width)
     np.testing.assert_array_equal(cropped.image[inside][:, 0], rows % 256)
     np.testing.assert_array_equal(cropped.image[inside][:, 1], columns % 256)
     np.testing.assert_array_equal(cropped.semantic[inside], sample.semantic[rows, columns])
@@ -161,8 +210,8 @@ def test_a_crop_is_a_window_padded_with_void(height: int, width: int, seed: int)
 def test_rescaling_keeps_labels_aligned_and_invents_none() -> None:
     sample = labelled(40, 60)
     larger = rescale(sample, 2.0)
-    np.testing.assert_array_equal(larger.instances[::2, ::2], sample.instances)
-    np.testing.assert_array_equal(larger.instances[1::2, 1::2], sample.instances)
+    np.testing.assert_array_equal(larger.instances[0][::2, ::2], sample.instances[0])
+    np.testing.assert_array_equal(larger.instances[0][1::2, 1::2], sample.instances[0])
     smaller = rescale(sample, 0.4)
     assert smaller.semantic.shape == (16, 24)
     assert set(np.unique(smaller.semantic)) <= set(range(4))
@@ -174,10 +223,11 @@ def test_a_flip_mirrors_image_and_labels_together() -> None:
     seen = set()
     for seed in range(8):
         found = augment(sample, config, np.random.default_rng(seed))
-        flipped = found.instances[0, 0] != 1
+        (places,) = found.instances
+        flipped = places[0, 0] != 1
         seen.add(flipped)
         back = np.s_[:, ::-1] if flipped else np.s_[:, :]
-        np.testing.assert_array_equal(found.instances[back], sample.instances)
+        np.testing.assert_array_equal(places[back], sample.instances[0])
         np.testing.assert_array_equal(found.image[back], sample.image)
     assert seen == {True, False}
 

@@ -1,24 +1,28 @@
-"""The encoder interface: native feature maps of known strides and channels from images in [0, 1]."""
+"""The encoder interface: feature maps of known strides and channels from images in [0, 1]."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vfm_fusion.encoders.sizes import resize_to, seen_size
 from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.errors import ShapeError
 
 
 class Encoder(nn.Module, ABC):
-    """Base class: checks and normalises images and returns native maps.
+    """Base class: checks images, fits them to what the model sees, normalises them, and returns maps.
 
     Attributes:
         spec: static facts (strides, channels, size divisor, normalisation).
+        resolution: side of the square that the model always sees; None for images at their own size.
     """
 
     spec: EncoderSpec
+    resolution: int | None = None
     _mean: Tensor
     _std: Tensor
 
@@ -30,7 +34,15 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def features(self, normalised: Tensor) -> dict[int, Tensor]:
-        """Encodes normalised images ``(B, 3, H, W)`` into ``{stride: (B, C, H/stride, W/stride)}``."""
+        """Encodes normalised images ``(B, 3, h, w)`` as the model sees them.
+
+        Returns:
+            ``{stride: (B, C, h/cell, w/cell)}`` with the cells of :meth:`EncoderSpec.cell`.
+        """
+
+    def seen_size(self, height: int, width: int) -> tuple[int, int]:
+        """Returns the size at which the model sees images of ``height`` x ``width``, without padding."""
+        return seen_size(self.spec, self.resolution, height, width)
 
     def forward(self, images: Tensor) -> dict[int, Tensor]:
         """Encodes images.
@@ -39,7 +51,8 @@ class Encoder(nn.Module, ABC):
             images: ``(B, 3, H, W)`` float RGB in [0, 1]; H and W multiples of ``spec.size_divisor``.
 
         Returns:
-            Native maps ``{stride: (B, C, H/stride, W/stride)}``, strides ascending.
+            Maps ``{stride: (B, C, H/stride, W/stride)}``, strides ascending. At a fixed ``resolution`` they
+            are resampled to that grid bilinearly.
 
         Raises:
             ShapeError: wrong rank, channels, dtype or size.
@@ -49,10 +62,21 @@ class Encoder(nn.Module, ABC):
             raise ShapeError(
                 f"expected float images (B, 3, H, W), found {images.dtype} {tuple(images.shape)}"
             )
-        if images.shape[2] % divisor or images.shape[3] % divisor:
+        height, width = images.shape[-2:]
+        if height % divisor or width % divisor:
             raise ShapeError(
                 f"{self.spec.architecture}: image sides must be multiples of {divisor}, found "
-                f"{tuple(images.shape[2:])}; resize first (vfm_fusion.encoders.sizes.fit_size)"
+                f"{(height, width)}; resize first (vfm_fusion.encoders.sizes.fit_size)"
             )
-        maps = self.features((images - self._mean) / self._std)
-        return dict(sorted(maps.items()))
+        size = self.seen_size(height, width)
+        normalised = (resize_to(images, size) - self._mean) / self._std
+        if self.resolution is not None:
+            normalised = F.pad(normalised, (0, self.resolution - size[1], 0, self.resolution - size[0]))
+        maps = self.features(normalised)
+        return {stride: self._on_grid(maps[stride], stride, size, (height, width)) for stride in sorted(maps)}
+
+    def _on_grid(self, feature: Tensor, stride: int, size: tuple[int, int], image: tuple[int, int]) -> Tensor:
+        """Cuts off the padding's cells and brings the rest to the image's grid at ``stride``."""
+        cell = self.spec.cell(stride)
+        valid = feature[..., : size[0] // cell, : size[1] // cell]
+        return resize_to(valid, (image[0] // stride, image[1] // stride))

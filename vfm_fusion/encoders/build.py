@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import torch
+from pathlib import Path
 
-from vfm_fusion.checksums import file_sha256
-from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
+import torch
+from torch import Tensor
+
+from vfm_fusion.config.encoders import CheckpointWeights, EncoderConfig, FileWeights, SeededWeights
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.files import weight_file
+from vfm_fusion.encoders.checkpoint import master_tensors
+from vfm_fusion.encoders.files import weight_file, weights_digest
+from vfm_fusion.encoders.official import from_official
 from vfm_fusion.encoders.r2d2 import R2D2
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.squeezenet import SqueezeNet
-from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmViT
+from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT
 from vfm_fusion.encoders.weights import load_into, read_tensors
-from vfm_fusion.errors import WeightsError
+
+__all__ = ["build_encoder", "weights_digest"]
 
 _FAMILIES: dict[str, type[Encoder]] = {
     "vit": TimmViT,
+    "sam": TimmSam,
     "hierarchical": TimmHierarchical,
     "cnn": TimmCNN,
     "squeezenet": SqueezeNet,
@@ -28,39 +34,34 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     """Builds an encoder with its weights, in evaluation mode, on the CPU.
 
     Args:
-        config: architecture and weights.
+        config: architecture, weights and resolution.
 
     Returns:
         The encoder; the same configuration always gives bit-identical weights.
 
     Raises:
+        ConfigError: see :func:`vfm_fusion.encoders.files.weight_file`.
         WeightsError: the weight file is missing, damaged, has another checksum, or does not fit.
     """
+    weights_digest(config)
+    path = weight_file(config.architecture, config)
+    tensors = None if path is None else read_tensors(path)
     spec = ARCHITECTURES[config.architecture]
     seed = config.weights.seed if isinstance(config.weights, SeededWeights) else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = _FAMILIES[spec.family](spec)
-    path = weight_file(config.architecture, config)
-    if path is not None:
-        weights_digest(config)
-        load_into(encoder, read_tensors(path), source=path.name)
+    encoder.resolution = config.resolution
+    if tensors is not None:
+        load_into(encoder, _in_own_names(config, encoder, tensors, path), source=path.name)
     return encoder.eval()
 
 
-def weights_digest(config: EncoderConfig) -> str:
-    """Returns what identifies the weights: the file's SHA-256, or the seed of untrained ones.
-
-    Raises:
-        WeightsError: the file is missing, or is not the one whose checksum is configured.
-    """
-    path = weight_file(config.architecture, config)
-    if path is None:
-        return f"seed-{config.weights.seed}"
-    found = file_sha256(path)
-    if config.weights.sha256 not in (None, found):
-        raise WeightsError(
-            f"{path}: SHA-256 is {found}, the configuration expects {config.weights.sha256}; "
-            "download the file again, or correct the checksum if the file is the one you mean"
-        )
-    return found
+def _in_own_names(
+    config: EncoderConfig, encoder: Encoder, tensors: dict[str, Tensor], path: Path
+) -> dict[str, Tensor]:
+    if isinstance(config.weights, CheckpointWeights):
+        return master_tensors(tensors)
+    if isinstance(config.weights, FileWeights) and config.weights.format == "official":
+        return from_official(encoder, tensors, path.name)
+    return tensors

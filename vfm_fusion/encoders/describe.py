@@ -1,12 +1,95 @@
-"""How encoders are called in tables and figures."""
+"""How encoders and their training are called in tables, figures and sentences."""
 
 from __future__ import annotations
 
-from vfm_fusion.config.encoders import EncoderConfig, FileWeights
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
+from vfm_fusion.encoders.published import Supervision
+from vfm_fusion.encoders.registry import ARCHITECTURES
+
+_GUARDED = ("DINO", "SAM")
+_KINDS: dict[Supervision | None, str] = {
+    "self-supervised": "Self-supervised",
+    "supervised": "Supervised",
+    "language-supervised": "Language-supervised",
+    "promptable masks": "Trained with promptable masks",
+    None: "Trained, with a supervision that the configuration does not state",
+}
+
+
+@dataclass(frozen=True)
+class Training:
+    """How an encoder's weights came to be.
+
+    Attributes:
+        pretraining: as tables print it.
+        supervision: what it learned from; None where it is not stated.
+        lineage: family of the weights; None where there is none.
+    """
+
+    pretraining: str
+    supervision: Supervision | None
+    lineage: str | None
+
+
+def training_of(config: EncoderConfig) -> Training | None:
+    """Returns how an encoder's weights were trained, None for initial ones.
+
+    What the configuration leaves out is what the registry says of the architecture's published weights; the
+    kind of supervision only where the configuration says nothing of the pre-training either.
+    """
+    weights = config.weights
+    if isinstance(weights, SeededWeights):
+        return None
+    published = ARCHITECTURES[config.architecture].published
+    silent = weights.pretraining is None
+    return Training(
+        pretraining=published.pretraining if silent else weights.pretraining,
+        supervision=weights.supervision or (published.supervision if silent else None),
+        lineage=weights.lineage or (published.lineage if published else None),
+    )
 
 
 def describe_pretraining(config: EncoderConfig) -> str:
     """Returns how tables and figures name the encoder's pre-training, such as ``untrained (seed 0)``."""
-    if isinstance(config.weights, FileWeights):
-        return config.weights.pretraining
-    return f"untrained (seed {config.weights.seed})"
+    training = training_of(config)
+    return f"untrained (seed {config.weights.seed})" if training is None else training.pretraining
+
+
+def provenance_sentences(encoders: Mapping[str, EncoderConfig]) -> list[str]:
+    """Says how the encoders were trained, and whether weights of the DINO or SAM families are among them.
+
+    Args:
+        encoders: encoders by name.
+
+    Returns:
+        Whole sentences: one per kind of training that occurs, then one on the two families.
+    """
+    names = {name: config.label or name for name, config in encoders.items()}
+    trained = {name: training_of(config) for name, config in encoders.items()}
+    sentences = []
+    for kind, words in _KINDS.items():
+        of_kind = [names[name] for name, found in trained.items() if found and found.supervision == kind]
+        if of_kind:
+            sentences.append(f"{words}: {', '.join(of_kind)}.")
+    untrained = [names[name] for name, found in trained.items() if found is None]
+    if untrained:
+        sentences.append(f"Untrained, with initial weights drawn from a seed: {', '.join(untrained)}.")
+    return [*sentences, _families(names, trained)]
+
+
+def _families(names: Mapping[str, str], trained: Mapping[str, Training | None]) -> str:
+    used = {
+        family: [
+            names[name]
+            for name, found in trained.items()
+            if found and (found.lineage or "").upper() == family
+        ]
+        for family in _GUARDED
+    }
+    parts = [f"of the {family} family ({', '.join(members)})" for family, members in used.items() if members]
+    if not parts:
+        return "No weights of the DINO or SAM families were used."
+    return f"Weights {' and '.join(parts)} were used."

@@ -2,73 +2,10 @@
 
 from __future__ import annotations
 
-from vfm_fusion.encoders.spec import HALF, EncoderSpec
+from vfm_fusion.encoders.entries import dino, language, sam, small, supervised
+from vfm_fusion.encoders.spec import EncoderSpec
 
-_SPECS = (
-    EncoderSpec(
-        "mini_vit",
-        family="vit",
-        channels={16: 128},
-        size_divisor=16,
-        patch_size=16,
-        timm_name="vit_tiny_patch16_224",
-        options={"embed_dim": 128, "depth": 6, "num_heads": 4, "dynamic_img_size": True},
-    ),
-    EncoderSpec(
-        "mini_hiera",
-        family="hierarchical",
-        channels={4: 24, 8: 48, 16: 96, 32: 192},
-        size_divisor=32,
-        timm_name="sam2_hiera_base_plus",
-        options={
-            "embed_dim": 24,
-            "num_heads": 1,
-            "stages": (1, 1, 2, 1),
-            "global_att_blocks": (3,),
-            "global_pos_size": (7, 7),
-        },
-    ),
-    EncoderSpec(
-        "mini_swin",
-        family="hierarchical",
-        channels={4: 24, 8: 48, 16: 96, 32: 192},
-        size_divisor=32,
-        timm_name="swin_tiny_patch4_window7_224",
-        options={
-            "embed_dim": 24,
-            "depths": (1, 1, 2, 1),
-            "num_heads": (1, 2, 4, 8),
-            "window_size": 4,
-            "strict_img_size": False,
-        },
-    ),
-    EncoderSpec(
-        "mobilenetv2_100",
-        family="cnn",
-        channels={4: 24, 8: 32, 16: 96, 32: 320},
-        size_divisor=32,
-        mean=HALF,
-        std=HALF,
-        timm_name="mobilenetv2_100",
-        options={"pad_type": "same"},
-        unused=("conv_head.", "bn2.", "classifier."),
-    ),
-    EncoderSpec(
-        "squeezenet1_0",
-        family="squeezenet",
-        channels={4: 256, 8: 512, 16: 512},
-        size_divisor=32,
-        unused=("classifier.",),
-    ),
-    EncoderSpec(
-        "r2d2_n16",
-        family="r2d2",
-        channels={4: 128, 8: 128, 16: 128, 32: 128},
-        size_divisor=32,
-        options={"width": 4},
-        unused=("clf.", "sal."),
-    ),
-)
+_SPECS = (*small.ENTRIES, *dino.ENTRIES, *sam.ENTRIES, *supervised.ENTRIES, *language.ENTRIES)
 
 ARCHITECTURES: dict[str, EncoderSpec] = {spec.architecture: spec for spec in _SPECS}
 """Every known architecture by name."""

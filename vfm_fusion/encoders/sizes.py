@@ -5,10 +5,38 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfm_fusion.encoders.spec import EncoderSpec
+
 
 def fit_size(height: int, width: int, divisor: int) -> tuple[int, int]:
     """Returns the nearest size whose sides are positive multiples of ``divisor`` (ties grow)."""
     return _fit(height, divisor), _fit(width, divisor)
+
+
+def seen_size(spec: EncoderSpec, resolution: int | None, height: int, width: int) -> tuple[int, int]:
+    """Returns the size at which an encoder's model sees an image, without padding.
+
+    Args:
+        spec: the encoder.
+        resolution: side of the square that the model always sees; None for images at their own size.
+        height: height of the image, a multiple of ``spec.size_divisor``.
+        width: width of the image, likewise.
+
+    Returns:
+        (height, width), multiples of ``spec.seen_divisor``. Without a resolution the image's own size, for a
+        plain ViT times patch side over stride. With one, the square itself where the spec squashes images,
+        and otherwise the size whose longer side is the square's.
+    """
+    if resolution is None:
+        stride = spec.strides[0]
+        cell = spec.cell(stride)
+        return height // stride * cell, width // stride * cell
+    if spec.fixed_fit == "resize":
+        return resolution, resolution
+    longer = max(height, width)
+    return fit_size(
+        round(height * resolution / longer), round(width * resolution / longer), spec.seen_divisor
+    )
 
 
 def resize_to(images: Tensor, size: tuple[int, int]) -> Tensor:

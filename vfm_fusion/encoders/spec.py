@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+from vfm_fusion.encoders.published import Published
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
+CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
+CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
 @dataclass(frozen=True)
@@ -18,14 +22,19 @@ class EncoderSpec:
     Attributes:
         architecture: key in the registry.
         family: which module of ``vfm_fusion.encoders`` builds it.
-        channels: native output stride -> channels, strides ascending.
+        channels: output stride -> channels, strides ascending. Strides count pixels of the image that the
+            encoder is given. A plain ViT of 14-pixel patches has OS 16 here: it sees the image at 14/16 of
+            its size, so that its tokens lie on the grid of OS 16.
         size_divisor: image sides must be multiples of this.
-        patch_size: patch side of a plain ViT in pixels, None for hierarchical encoders.
+        patch_size: patch side of a plain ViT in the pixels that it sees, None for hierarchical encoders.
         mean: mean of RGB in [0, 1] that the encoder subtracts.
         std: standard deviation of RGB in [0, 1] that it divides by.
+        fixed_fit: how an image becomes the square of a configured ``resolution``: ``resize`` squashes it;
+            ``pad`` scales its longer side and fills up with zeros (the mean colour) below and on the right.
         timm_name: timm model to create, where the family is timm's.
         options: keyword arguments of the model's constructor.
-        unused: prefixes of checkpoint keys that the encoder does not use (classification heads).
+        unused: patterns of checkpoint keys that the encoder does not use (classification heads).
+        published: the weights that its authors publish, None for an architecture of this project.
     """
 
     architecture: str
@@ -35,11 +44,22 @@ class EncoderSpec:
     patch_size: int | None = None
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
+    fixed_fit: Literal["resize", "pad"] = "resize"
     timm_name: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    published: Published | None = None
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Native output strides, ascending."""
+        """Output strides, ascending."""
         return tuple(sorted(self.channels))
+
+    @property
+    def seen_divisor(self) -> int:
+        """What the sides of the image that the model sees are multiples of."""
+        return self.patch_size or self.size_divisor
+
+    def cell(self, stride: int) -> int:
+        """Returns the side of a cell of the map at ``stride``, in pixels of the image that the model sees."""
+        return self.patch_size or stride

@@ -19,6 +19,7 @@ class TimmViT(Encoder):
     def __init__(self, spec: EncoderSpec) -> None:
         super().__init__(spec)
         self.model = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, **spec.options)
+        self.model.prune_intermediate_layers(1, prune_head=True)
 
     def features(self, normalised: Tensor) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
@@ -28,12 +29,29 @@ class TimmViT(Encoder):
         return {self.spec.strides[0]: tokens}
 
 
-class TimmHierarchical(Encoder):
-    """A hierarchical transformer (Hiera, Swin): the output of every stage."""
+class TimmSam(Encoder):
+    """SAM's ViT: the patch tokens of the last block; the norm that follows them is part of the neck."""
 
     def __init__(self, spec: EncoderSpec) -> None:
         super().__init__(spec)
         self.model = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, **spec.options)
+        self.model.prune_intermediate_layers(1, prune_norm=True, prune_head=True)
+
+    def features(self, normalised: Tensor) -> dict[int, Tensor]:
+        """See :meth:`Encoder.features`."""
+        (tokens,) = self.model.forward_intermediates(
+            normalised, indices=1, output_fmt="NCHW", intermediates_only=True
+        )
+        return {self.spec.strides[0]: tokens}
+
+
+class TimmHierarchical(Encoder):
+    """A hierarchical transformer (Hiera, Swin): the output of every stage, before a final norm or head."""
+
+    def __init__(self, spec: EncoderSpec) -> None:
+        super().__init__(spec)
+        self.model = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, **spec.options)
+        self.model.prune_intermediate_layers(len(spec.strides), prune_norm=True, prune_head=True)
 
     def features(self, normalised: Tensor) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""

@@ -8,7 +8,9 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from vfm_fusion.encoders.archives import check_archive
 from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.encoders.official import matches
 from vfm_fusion.errors import WeightsError
 
 _WRAPPERS = ("state_dict", "model", "module")
@@ -23,16 +25,15 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: the file is truncated, holds something else than tensors, or is no weight file at all.
     """
+    check_archive(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         data = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the two readers raise a dozen types on damaged or foreign files
-        with path.open("rb") as file:
-            start = file.read(16)
         raise WeightsError(
-            f"{path}: not a readable weight file ({path.stat().st_size} bytes, starts with {start!r}, "
-            f"{type(error).__name__}); expected safetensors or a torch archive of tensors; get it again"
+            f"{path}: not a readable weight file ({path.stat().st_size} bytes, {type(error).__name__}); "
+            "expected tensors only, in safetensors or a torch archive; get it again"
         ) from error
     for wrapper in _WRAPPERS:
         if isinstance(data, dict) and isinstance(data.get(wrapper), dict):
@@ -52,18 +53,18 @@ def load_into(encoder: Encoder, tensors: dict[str, Tensor], source: str) -> None
 
     Args:
         encoder: the encoder; its inner model's names, with or without the ``model.`` prefix, are matched.
-        tensors: key -> tensor; keys under ``encoder.spec.unused`` are ignored.
+        tensors: key -> tensor; keys that match ``encoder.spec.unused`` are ignored.
         source: what the message calls the weights.
 
     Raises:
-        WeightsError: missing keys, unknown keys or wrong shapes, by name.
+        WeightsError: missing keys, unknown keys, wrong shapes or non-finite values, by name.
     """
     own = encoder.state_dict()
     prefix = "model." if any(key.startswith("model.") for key in own) else ""
     offered = {
         key if key.startswith(prefix) else prefix + key: value
         for key, value in tensors.items()
-        if not key.removeprefix("features.").startswith(encoder.spec.unused or ("\0",))
+        if not matches(key.removeprefix("features."), encoder.spec.unused)
     }
     offered = {_strip_features(key, own): value for key, value in offered.items()}
     missing = sorted(key for key in own if key not in offered and not key.endswith("num_batches_tracked"))
@@ -78,6 +79,9 @@ def load_into(encoder: Encoder, tensors: dict[str, Tensor], source: str) -> None
             f"{source} do not fit {encoder.spec.architecture}: missing {_some(missing)}; "
             f"unknown {_some(unknown)}; wrong shape {_some(wrong)}"
         )
+    broken = sorted(key for key, value in offered.items() if not torch.isfinite(value).all())
+    if broken:
+        raise WeightsError(f"{source}: NaN or infinity in {_some(broken)}; get the file again")
     encoder.load_state_dict(offered, strict=False)
 
 

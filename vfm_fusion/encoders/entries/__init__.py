@@ -1,0 +1,1 @@
+"""The encoders by family, one declarative file each."""

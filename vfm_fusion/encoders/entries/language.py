@@ -1,0 +1,74 @@
+"""Image towers trained with captions: CLIP, SigLIP 2, EVA-02-CLIP."""
+
+from __future__ import annotations
+
+from vfm_fusion.encoders.published import HubWeights, Published
+from vfm_fusion.encoders.spec import CLIP_MEAN, CLIP_STD, HALF, EncoderSpec
+
+
+def _eva02(name: str, channels: int, patch_size: int, timm_name: str, tag: str) -> EncoderSpec:
+    return EncoderSpec(
+        name,
+        family="vit",
+        channels={16: channels},
+        size_divisor=16,
+        patch_size=patch_size,
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+        timm_name=timm_name,
+        options={"dynamic_img_size": True},
+        unused=("head.*",),
+        published=Published(
+            pretraining="Merged-2B captions, language-supervised (EVA-02-CLIP)",
+            supervision="language-supervised",
+            lineage="CLIP",
+            licence="MIT",
+            hub=HubWeights(f"timm/{timm_name}.{tag}"),
+        ),
+    )
+
+
+ENTRIES = (
+    EncoderSpec(
+        "clip_vitb16",
+        family="vit",
+        channels={16: 768},
+        size_divisor=16,
+        patch_size=16,
+        mean=CLIP_MEAN,
+        std=CLIP_STD,
+        timm_name="vit_base_patch16_clip_quickgelu_224",
+        options={"dynamic_img_size": True},
+        unused=("head.*",),
+        published=Published(
+            pretraining="WIT-400M captions, language-supervised (CLIP)",
+            supervision="language-supervised",
+            lineage="CLIP",
+            licence="MIT",
+            hub=HubWeights(
+                "timm/vit_base_patch16_clip_224.openai", revision="977e3dd0ec55ab8da155f2fbeb6b5f54948b6e3d"
+            ),
+        ),
+    ),
+    EncoderSpec(
+        "siglip2_vitb16",
+        family="vit",
+        channels={16: 768},
+        size_divisor=16,
+        patch_size=16,
+        mean=HALF,
+        std=HALF,
+        timm_name="vit_base_patch16_siglip_512",
+        options={"dynamic_img_size": True},
+        unused=("attn_pool.*", "head.*"),
+        published=Published(
+            pretraining="WebLI captions, language-supervised (SigLIP 2)",
+            supervision="language-supervised",
+            lineage="SigLIP",
+            licence="Apache-2.0",
+            hub=HubWeights("timm/vit_base_patch16_siglip_512.v2_webli"),
+        ),
+    ),
+    _eva02("eva02_clip_b16", 768, 16, "eva02_base_patch16_clip_224", "merged2b"),
+    _eva02("eva02_clip_l14", 1024, 14, "eva02_large_patch14_clip_336", "merged2b"),
+)

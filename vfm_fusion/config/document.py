@@ -16,7 +16,13 @@ from pydantic_core import PydanticUndefined
 
 from vfm_fusion.atomic import write_text
 from vfm_fusion.config.datasets import FolderConfig, MiniscapesConfig
-from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.config.encoders import (
+    CheckpointWeights,
+    EncoderConfig,
+    FileWeights,
+    HubWeights,
+    SeededWeights,
+)
 from vfm_fusion.config.features import ProfiledConfig
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.config.schema import Config
@@ -35,7 +41,7 @@ _ENTRIES: dict[str, tuple[type[BaseModel], ...]] = {
     "encoders": (EncoderConfig,),
     "definitions": (MetricConfig,),
     "runs": (RunConfig,),
-    "weights": (SeededWeights, FileWeights),
+    "weights": (SeededWeights, FileWeights, HubWeights, CheckpointWeights),
 }
 """Keys whose value is chosen or repeated by the user -> the sections that may stand there."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 from numpy.typing import DTypeLike
 from PIL import Image, ImageOps
@@ -26,6 +27,7 @@ _CONVERTED = {
     "YCbCr": "YCbCr",
 }
 _ORIENTATION = 0x0112  # EXIF tag
+_CHANNEL_MODES = _GREY16_MODES | {"1", "L", "LA", "P", "RGB", "RGBA"}
 _DECODER_ERRORS = (OSError, SyntaxError, ValueError, EOFError, struct.error, zlib.error)
 
 
@@ -108,6 +110,43 @@ def read_labels(path: Path, dtype: DTypeLike) -> np.ndarray:
             "file that the layout asks for."
         )
     return ids.astype(dtype)
+
+
+def read_channels(path: Path) -> np.ndarray:
+    """Decodes a raster of ids with all its channels, as deep as the file stores them.
+
+    Pillow reduces 16-bit colour to 8 bits; such PNGs are decoded by OpenCV. A palette is looked up.
+
+    Returns:
+        ``(H, W, C)`` uint8 or uint16; C is 1 (grey), 3 (red, green, blue) or 4 (with alpha). Grey with alpha
+        becomes 4 channels.
+
+    Raises:
+        CorruptImageError: empty, truncated, damaged, not an image, or of another pixel type.
+        DatasetLayoutError: the file does not exist.
+    """
+    with _decoding(path) as file:
+        mode, deep = file.mode, _png_bits(path) == 16
+        if mode in _CHANNEL_MODES and not deep:
+            channels = np.array(file.convert({"1": "L", "P": "RGB", "LA": "RGBA"}.get(mode, mode)))
+    if mode not in _CHANNEL_MODES:
+        raise CorruptImageError(
+            f"{path}: pixel type {mode!r} is not that of a label raster. Use the label file of the data set."
+        )
+    if deep:
+        channels = _decode_deep(path)
+    return channels if channels.ndim == 3 else channels[..., None]  # (H, W) -> (H, W, 1)
+
+
+def _decode_deep(path: Path) -> np.ndarray:
+    """Decodes a 16-bit PNG: ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` uint16, red first."""
+    channels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+    if channels is None:
+        raise CorruptImageError(f"{path}: cannot be decoded. Restore it from the data set's archive.")
+    if channels.ndim == 2:
+        return channels
+    to_rgb = cv2.COLOR_BGR2RGB if channels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+    return cv2.cvtColor(channels, to_rgb)
 
 
 def _check_file(path: Path) -> None:

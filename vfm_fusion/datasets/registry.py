@@ -12,6 +12,7 @@ from vfm_fusion.config.datasets import DatasetConfig, FolderConfig
 from vfm_fusion.datasets import camvid, cityscapes
 from vfm_fusion.datasets.base import Category, Dataset
 from vfm_fusion.datasets.index import Files, SplitIndex, complete, files_frame
+from vfm_fusion.datasets.readers import click_sets, object_masks
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,12 @@ class Reader:
 _CITYSCAPES = Reader(cityscapes.CATEGORIES, cityscapes.list_files, cityscapes.Cityscapes)
 
 READERS: dict[str, Reader] = {
+    "berkeley": Reader(object_masks.CATEGORIES, click_sets.BERKELEY.list_files, object_masks.TrimapMasks),
     "cityscapes": _CITYSCAPES,
     "miniscapes": _CITYSCAPES,
     "camvid": Reader(camvid.CATEGORIES, camvid.list_files, camvid.Camvid),
+    "davis": Reader(object_masks.CATEGORIES, click_sets.DAVIS.list_files, object_masks.PaintedMasks),
+    "grabcut": Reader(object_masks.CATEGORIES, click_sets.GRABCUT.list_files, object_masks.TrimapMasks),
 }
 """The reader of each ``kind`` of the configuration."""
 

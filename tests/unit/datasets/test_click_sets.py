@@ -1,0 +1,136 @@
+"""GrabCut, Berkeley and DAVIS: their layouts, and what their masks mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tiny_interactive import TRIMAP, mask, photo, read
+
+from vfm_fusion.config.datasets import FolderConfig
+from vfm_fusion.datasets.registry import categories, index_split
+from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
+
+FOLDERS = {"grabcut": ("data_GT", "boundary_GT"), "berkeley": ("images", "masks"), "davis": ("img", "gt")}
+
+
+def _write(root: Path, kind: str, stem: str = "vase") -> None:
+    photos, masks = FOLDERS[kind]
+    photo(root / photos / f"{stem}.jpg")
+    mask(root / masks / f"{stem}.png", TRIMAP)
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_the_classes(kind: str) -> None:
+    found = categories(FolderConfig(kind=kind, root="."))
+    assert [(c.id, c.name, c.isthing) for c in found] == [(0, "background", False), (1, "object", True)]
+
+
+@pytest.mark.parametrize("kind", ["grabcut", "berkeley"])
+def test_a_trimap(tmp_path: Path, kind: str) -> None:
+    _write(tmp_path, kind)
+    sample = read(kind, tmp_path)[0]
+    assert sample.image_id == "vase"
+    assert sample.semantic.tolist() == [[0, 0, 255, 1], [0, 0, 255, 1], [0, 0, 255, 1]]
+    assert sample.semantic.dtype == np.uint8
+    assert sample.instances.ids.tolist() == [[0, 0, 0, 1]] * 3
+    assert sample.instances.ids.dtype == np.int32
+    assert sample.instances.categories.tolist() == [1]
+    assert sample.instances.crowd.tolist() == [False]
+
+
+def test_the_other_folders_of_grabcut(tmp_path: Path) -> None:
+    photo(tmp_path / "images/banana1.JPG")
+    mask(tmp_path / "masks/banana1.bmp", TRIMAP)
+    dataset = read("grabcut", tmp_path)
+    assert dataset.path("image", 0) == tmp_path / "images/banana1.JPG"
+    assert dataset.path("semantic", 0) == dataset.path("instance", 0) == tmp_path / "masks/banana1.bmp"
+
+
+def test_masks_saved_in_colour(tmp_path: Path) -> None:
+    photo(tmp_path / "images/189011a.jpg")
+    colour = np.repeat(TRIMAP[..., None], 3, axis=2)
+    colour[2, 3] = (255, 0, 255)  # as in a few pixels of the release
+    mask(tmp_path / "masks/189011a.png", colour)
+    assert read("berkeley", tmp_path)[0].semantic.tolist() == [[0, 0, 255, 1], [0, 0, 255, 1], [0, 0, 255, 1]]
+
+
+def test_the_numbered_objects_of_davis_are_one(tmp_path: Path) -> None:
+    photo(tmp_path / "img/007.jpg", 2, 3)
+    numbered = np.array([[0, 1, 2], [3, 0, 255]], np.uint8)
+    palette = [0, 0, 0, 128, 0, 0, 0, 128, 0, 128, 128, 0, *[0] * 753, 224, 224, 192]
+    mask(tmp_path / "gt/007.png", numbered, palette)
+    sample = read("davis", tmp_path)[0]
+    assert sample.semantic.tolist() == [[0, 1, 1], [1, 0, 1]]
+    assert sample.instances.ids.tolist() == [[0, 1, 1], [1, 0, 1]]
+    assert len(sample.instances) == 1
+
+
+def test_what_is_no_photo_is_passed_over(tmp_path: Path) -> None:
+    _write(tmp_path, "davis")
+    for name in ("img/Thumbs.db", "gt/readme.txt", "img/.hidden.jpg"):
+        (tmp_path / name).write_text("x")
+    assert read("davis", tmp_path).ids == ("vase",)
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_there_is_no_training_split(tmp_path: Path, kind: str) -> None:
+    _write(tmp_path, kind)
+    with pytest.raises(DatasetLayoutError, match=r"has no split 'train', only 'val'"):
+        index_split(FolderConfig(kind=kind, root=str(tmp_path)), tmp_path, "train")
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_missing_folders_and_files(tmp_path: Path, kind: str) -> None:
+    photos, masks = FOLDERS[kind]
+    with pytest.raises(DatasetLayoutError, match=f"{photos}: no such folder"):
+        read(kind, tmp_path)
+    _write(tmp_path, kind)
+    photo(tmp_path / photos / "bush.jpg")
+    with pytest.raises(DatasetLayoutError, match=rf"{masks}/bush\.\*: is missing"):
+        read(kind, tmp_path)
+    (tmp_path / photos / "bush.jpg").rename(tmp_path / photos / "vase.jpg")
+    mask(tmp_path / masks / "cross.png", TRIMAP)
+    with pytest.raises(DatasetLayoutError, match=rf"{masks}/cross\.\*: has no image"):
+        read(kind, tmp_path)
+
+
+def test_two_photos_of_one_name(tmp_path: Path) -> None:
+    _write(tmp_path, "grabcut")
+    photo(tmp_path / "data_GT/vase.bmp")
+    with pytest.raises(DatasetLayoutError, match=r"vase\.jpg: vase\.bmp beside it has the same name"):
+        read("grabcut", tmp_path)
+
+
+def test_a_mask_without_object(tmp_path: Path) -> None:
+    _write(tmp_path, "grabcut")
+    mask(tmp_path / "boundary_GT/vase.png", np.full((3, 4), 128, np.uint8))
+    with pytest.raises(LabelError, match=r"vase\.png: the mask has no object"):
+        read("grabcut", tmp_path)
+
+
+def test_damaged_masks(tmp_path: Path) -> None:
+    _write(tmp_path, "davis")
+    path = tmp_path / "gt/vase.png"
+    mask(path, TRIMAP[:2])
+    with pytest.raises(CorruptImageError, match=r"vase\.png: the labels are 2 x 4 .*3 x 4"):
+        read("davis", tmp_path)
+    path.write_bytes(path.read_bytes()[:-25])
+    with pytest.raises(CorruptImageError, match=r"vase\.png"):
+        read("davis", tmp_path)
+
+
+@pytest.mark.realdata
+def test_the_real_grabcut_photos(realdata: Path) -> None:
+    root = realdata / "images/grabcut"
+    dataset = read("grabcut", root)
+    assert dataset.ids == ("banana1", "banana2", "book", "bush", "cross", "flower", "fullmoon", "grave")
+    for position, name in enumerate(dataset.ids):
+        sample = dataset[position]
+        truth = np.array(Image.open(root / f"masks/{name}.bmp")) == 255
+        assert 1000 < truth.sum() < truth.size / 2
+        assert np.array_equal(sample.semantic == 1, truth)
+        assert np.array_equal(sample.instances.mask(0), truth)
+        assert not (sample.semantic == 255).any()

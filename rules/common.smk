@@ -11,10 +11,11 @@ sys.path.insert(0, str(ROOT))
 
 from vfm_fusion import fingerprint as fingerprints
 from vfm_fusion.config.controls import controlled_definitions
+from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.resolve import canonical, deep_merge, from_command_line, resolve
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.encoders.describe import describe_pretraining
-from vfm_fusion.encoders.files import weight_file
+from vfm_fusion.encoders.files import weight_file, weights_digest
 from vfm_fusion.environment import prepare_environment
 from vfm_fusion.errors import VfmFusionError
 
@@ -26,6 +27,9 @@ try:
     for name in (CONFIG.dataset, *CONFIG.also_profiled):
         data_root(CONFIG.datasets[name], Path(), name)
     WEIGHT_FILES = {name: weight_file(name, e) for name, e in CONFIG.encoders.items()}
+    if workflow.is_main_process:  # the jobs check the weights that they use themselves
+        for encoder in CONFIG.encoders.values():
+            weights_digest(encoder)
 except VfmFusionError as error:
     raise WorkflowError(f"{type(error).__name__}: {error}") from None
 
@@ -41,6 +45,8 @@ wildcard_constraints:
     encoder="|".join(CONFIG.encoders),
     run="|".join(CONFIG.runs),
     seed=r"\d+",
+    part=r"\d+",
+    parts=r"\d+",
     split="train|val",
 
 
@@ -101,12 +107,31 @@ def weights_of_run(wildcards):
     ]
 
 
+def features_settings(dataset):
+    """What stored features depend on: everything but how the work is done."""
+    return CONFIG.features_of(dataset).model_dump(mode="json", exclude=set(EXECUTION))
+
+
+def feature_parts(wildcards):
+    """Marks of the jobs that extract a part each; nothing where one job does it all."""
+    parts = CONFIG.features.parts
+    if parts == 1:
+        return []
+    return collect(
+        rules.extract_part.output[0],
+        dataset=wildcards.dataset,
+        encoder=wildcards.encoder,
+        part=range(1, parts + 1),
+        parts=parts,
+    )
+
+
 def features_config(wildcards):
     return canonical(
         {
             "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
             "encoder": encoder_settings(wildcards.encoder),
-            "features": CONFIG.features_of(wildcards.dataset).model_dump(mode="json"),
+            "features": features_settings(wildcards.dataset),
         }
     )
 
@@ -196,7 +221,7 @@ def finetuned_config(wildcards):
             "encoders": {
                 name: encoder_settings(name) for name in encoders_of(wildcards.run)
             },
-            "features": CONFIG.features.model_dump(mode="json"),
+            "features": features_settings(DATASET),
         }
     )
 

@@ -15,6 +15,7 @@ rule extract_finetuned:
         f"{RESULTS}/benchmarks/extract_finetuned/{{run}}.seed{{seed}}.jsonl"
     conda:
         "../envs/training.yaml"
+    threads: CONFIG.features.threads
     resources:
         mem_mb=growing(4000),
         runtime=growing(240),

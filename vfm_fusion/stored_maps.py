@@ -53,7 +53,7 @@ def stored_maps(
         FeatureStoreError: the store is damaged, or holds an image that the data set lacks.
     """
     positions = {image_id: position for position, image_id in enumerate(dataset.ids)}
-    ids = store.manifest.image_ids
+    ids = store.image_ids
     absent = [image_id for image_id in ids if image_id not in positions]
     if absent:
         raise FeatureStoreError(

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.datasets.open import open_indexed
-from vfm_fusion.features.extract import extract_maps
+from vfm_fusion.features.extract import Extraction
+from vfm_fusion.features.job import features_settings
 from vfm_fusion.provenance import token
 from vfm_fusion.rule_log import rule_log
 from vfm_fusion.segmentation.finetuned import finetuned_encoder
@@ -22,12 +22,12 @@ with rule_log(snakemake.log[0], snakemake.threads):
         },
         config["name"],
     )
-    extract_maps(
+    Extraction(
         dataset=open_indexed(config["dataset"], index, Path(snakemake.params.generated)),
         encoder=encoder,
         source=source,
-        settings=FeaturesConfig.model_validate_json(json.dumps(config["features"])),
+        settings=features_settings(config["features"], snakemake.threads),
         token=token(snakemake.params.config, snakemake.params.code, index, run),
         manifest_path=Path(snakemake.output.manifest),
         state_dir=Path(snakemake.params.state),
-    )
+    ).run()

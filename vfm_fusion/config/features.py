@@ -8,6 +8,9 @@ from pydantic import Field
 
 from vfm_fusion.config.base import Section
 
+EXECUTION = frozenset({"parts", "threads", "prune"})
+"""Settings that say how the work is done; features do not depend on them, and changing them redoes none."""
+
 
 class FeaturesConfig(Section):
     """What is extracted and how it is stored."""
@@ -16,19 +19,50 @@ class FeaturesConfig(Section):
     max_images: int | None = Field(
         None,
         ge=1,
-        description="Profile an evenly spaced subset of this many images; null takes the whole split.",
+        description="Profile a subset of this many images; null takes the whole split.",
     )
+    sampling: Literal["even", "random"] = Field(
+        "even",
+        description="How max_images are picked: evenly spaced in the order of the split, or at random.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of sampling: random.")
     image_size: tuple[int, int] | None = Field(
         None,
         strict=False,
         description="[height, width] that every image is resized to before encoding; null keeps the "
-        "images' own size "
-        "(they must then agree).",
+        "images' own size (they must then agree).",
     )
-    dtype: Literal["float16", "float32"] = Field(
-        "float16", description="Element type of the stored features."
+    precision: Literal["float32", "bfloat16"] = Field(
+        "float32",
+        description="Arithmetic of the encoder; bfloat16 runs it under automatic mixed precision, which "
+        "pays on a GPU.",
+    )
+    dtype: Literal["float16", "bfloat16", "float32"] = Field(
+        "float16",
+        description="Element type of the stored features. Zarr has no bfloat16: its bit patterns are "
+        "stored as uint16, and the manifest says so.",
     )
     batch_size: int = Field(4, ge=1, description="Images per encoder call; bounds the memory.")
+    shard_images: int = Field(
+        64,
+        ge=1,
+        description="Images per file of the store (a Zarr shard; every image stays readable alone). Parts "
+        "divide the work by whole shards.",
+    )
+    parts: int = Field(
+        1,
+        ge=1,
+        description="Jobs that extract one encoder side by side, each its own shards of one store, as on a "
+        "cluster. The features are the same for any number.",
+    )
+    threads: int = Field(
+        1,
+        ge=1,
+        description="Threads of one extraction job: of the encoder on a CPU, and of decoding images ahead.",
+    )
+    prune: bool = Field(
+        False, description="Whether the target prune_features deletes what it lists; else it only lists it."
+    )
 
 
 class ProfiledConfig(Section):

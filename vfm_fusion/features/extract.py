@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,14 +19,19 @@ from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining
-from vfm_fusion.encoders.sizes import fit_size, resize_to
 from vfm_fusion.errors import FeatureStoreError
+from vfm_fusion.features.encode import Images, batches_with, encode_batches
+from vfm_fusion.features.layout import StoreLayout
+from vfm_fusion.features.locks import store_lock
 from vfm_fusion.features.manifest import Manifest, store_path
-from vfm_fusion.features.partial import PartialStore
-from vfm_fusion.progress import progress
-from vfm_fusion.subset import subset
+from vfm_fusion.features.partial import PartialStore, identity_of, prepare_store
+from vfm_fusion.features.pipeline import Background
+from vfm_fusion.features.space import describe_size, disk_errors, require_space
 
 _LOG = logging.getLogger(__name__)
+_ROUNDS = 2
+"""What is read back otherwise than it was written is written again once; twice is the disk's fault."""
+_BATCHES_BEHIND = 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,145 @@ class Source:
     weights: str
 
 
-def extract(
+@dataclass(frozen=True)
+class Extraction:
+    """What is extracted and where to.
+
+    The store is built under ``state_dir``, read back shard by shard, renamed to its place beside the
+    manifest, and only then is the manifest written. A store that is already in its place is taken over, so
+    that a damaged one is repaired map by map. Several jobs may each write a part of one store.
+
+    Attributes:
+        dataset: the images.
+        encoder: the encoder, in evaluation mode; it is moved to the GPU where there is one.
+        source: what the manifest says of it.
+        settings: subset, image size, element type, batch size, shards.
+        token: hash of everything that the features depend on beside ``source.weights``.
+        manifest_path: ``<store>.manifest.json``.
+        state_dir: folder for the store under construction.
+    """
+
+    dataset: Dataset
+    encoder: Encoder
+    source: Source
+    settings: FeaturesConfig
+    token: str
+    manifest_path: Path
+    state_dir: Path
+
+    @cached_property
+    def images(self) -> Images:
+        """The images of the store."""
+        return Images.of(self.dataset, self.encoder, self.settings)
+
+    @cached_property
+    def layout(self) -> StoreLayout:
+        """The layout of the store."""
+        return self.images.layout(self.encoder, self.settings)
+
+    def run(self) -> Manifest:
+        """Extracts what is missing, checks and publishes the store, and returns its manifest.
+
+        Raises:
+            FeatureStoreError: another job writes the store; the disk is full, fails, or does not give back
+                what was written; images of several sizes without ``image_size``; features that overflow the
+                type.
+        """
+        with self._store(range(self.layout.shards)) as store:
+            self.manifest_path.unlink(missing_ok=True)
+            self._complete(store)
+            manifest = self._manifest(store.publish(store_path(self.manifest_path)).content)
+            manifest.write(self.manifest_path)
+        return manifest
+
+    def run_part(self, part: int, parts: int) -> None:
+        """Extracts the shards of one part, for :meth:`run` to publish them.
+
+        Args:
+            part: number of the part, 1 .. ``parts``.
+            parts: number of parts.
+
+        Raises:
+            FeatureStoreError: as :meth:`run` does.
+        """
+        count = self.layout.shards
+        shards = range((part - 1) * count // parts, part * count // parts)
+        with self._store(shards, f"{part}of{parts}") as store:
+            self._complete(store)
+            store.checked()
+
+    @contextmanager
+    def _store(self, shards: range, part: str | None = None) -> Iterator[PartialStore]:
+        """Yields the store under construction, of which this job alone writes ``shards``."""
+        final = store_path(self.manifest_path)
+        with store_lock(self.state_dir) as lock, disk_errors(self._building, self.layout):
+            prepare_store(self._building, final, self.layout, self._identity, shards, lock)
+            store = PartialStore(self._building, self.layout, self.images.ids, shards, part)
+            with closing(store):
+                yield store
+
+    @property
+    def _building(self) -> Path:
+        return self.state_dir / "store.zarr"
+
+    @property
+    def _identity(self) -> str:
+        return identity_of(f"{self.token}-{self.source.weights}", self.images.ids, self.layout)
+
+    def _complete(self, store: PartialStore) -> None:
+        """Extracts what is missing until all of it is written and read back."""
+        self._announce()
+        require_space(store.path, self.layout)
+        for _ in range(_ROUNDS):
+            self._extract(store)
+            store.verify()
+            if not store.missing:
+                return
+        raise FeatureStoreError(
+            f"{store.path}: {len(store.missing)} images read back otherwise than they were written; "
+            "check the disk, then run the same command again"
+        )
+
+    def _extract(self, store: PartialStore) -> None:
+        missing = set(store.missing)
+        batches = batches_with(sorted(missing), self.layout, self.settings.batch_size)
+
+        def write(item: tuple[range, dict[int, Tensor]]) -> None:
+            batch, maps = item
+            for row, position in enumerate(batch):
+                if position in missing:
+                    rows = {s: self.layout.element.encode(feature[row]) for s, feature in maps.items()}
+                    store.write(position, rows)
+
+        if batches:
+            with Background(write, _BATCHES_BEHIND) as writer:
+                encoder = self.encoder.to(_device())
+                for item in encode_batches(encoder, self.images, batches, self.settings, self.layout):
+                    writer.put(item)
+
+    def _announce(self) -> None:
+        height, width = self.images.input_size
+        text = f"{self.source.encoder} on {self.source.dataset}, {height} x {width}: "
+        text += describe_size(self.layout)
+        _LOG.info(text)
+        print(text, file=sys.stderr, flush=True)
+
+    def _manifest(self, content: str) -> Manifest:
+        return Manifest(
+            **asdict(self.source),
+            token=self.token,
+            precision=self.settings.precision,
+            dtype=self.settings.dtype,
+            image_size=self.images.size,
+            input_size=self.images.input_size,
+            images=len(self.images.ids),
+            shard_images=self.settings.shard_images,
+            shapes=self.layout.shapes,
+            content=content,
+        )
+
+
+def extraction(
     *,
     dataset: Dataset,
     dataset_name: str,
@@ -56,27 +201,23 @@ def extract(
     token: str,
     manifest_path: Path,
     state_dir: Path,
-) -> Manifest:
-    """Extracts the native maps of a configured encoder; see :func:`extract_maps`.
+) -> Extraction:
+    """Prepares the extraction of a configured encoder's native maps.
 
     Args:
         dataset: the images.
         dataset_name: name of the data set.
         encoder_name: name of the encoder.
         encoder_config: its architecture and weights.
-        settings: subset, image size, dtype, batch size.
-        token: hash of everything that the features depend on beside the weights.
-        manifest_path: ``<store>.manifest.json``.
-        state_dir: folder for the store under construction.
-
-    Returns:
-        The manifest that was written.
+        settings: see :class:`Extraction`.
+        token: see :class:`Extraction`.
+        manifest_path: see :class:`Extraction`.
+        state_dir: see :class:`Extraction`.
 
     Raises:
-        FeatureStoreError: see :func:`extract_maps`.
         WeightsError: see :func:`vfm_fusion.encoders.build.build_encoder`.
     """
-    return extract_maps(
+    return Extraction(
         dataset=dataset,
         encoder=build_encoder(encoder_config),
         source=Source(
@@ -93,125 +234,5 @@ def extract(
     )
 
 
-def extract_maps(
-    *,
-    dataset: Dataset,
-    encoder: Encoder,
-    source: Source,
-    settings: FeaturesConfig,
-    token: str,
-    manifest_path: Path,
-    state_dir: Path,
-) -> Manifest:
-    """Extracts the native maps of a data set's images, resuming what a killed job has left.
-
-    The store is built under ``state_dir``, read back and verified, renamed to its place beside the manifest,
-    and only then is the manifest written. A store that is already in its place is taken over, so that a
-    damaged one is repaired map by map.
-
-    Args:
-        dataset: the images.
-        encoder: the encoder, in evaluation mode.
-        source: what the manifest says of it.
-        settings: subset, image size, dtype, batch size.
-        token: hash of everything that the features depend on beside ``source.weights``.
-        manifest_path: ``<store>.manifest.json``.
-        state_dir: folder for the store under construction.
-
-    Returns:
-        The manifest that was written.
-
-    Raises:
-        FeatureStoreError: images of several sizes without ``image_size``, features that overflow the dtype,
-            or a disk that does not give back what was written.
-    """
-    encoder = encoder.to(_device())
-    indices = subset(len(dataset), settings.max_images)
-    image_ids = tuple(dataset.ids[index] for index in indices)
-    image_size = _image_size(dataset, indices[0], settings)
-    input_size = fit_size(*image_size, encoder.spec.size_divisor)
-    _say_size(encoder, input_size, len(indices), settings)
-
-    building = state_dir / "store.zarr"
-    final = store_path(manifest_path)
-    if final.exists() and not building.exists():
-        state_dir.mkdir(parents=True, exist_ok=True)
-        final.rename(building)
-    store = PartialStore(building, f"{token}-{source.weights}", image_ids)
-    for position, maps in _encode(encoder, dataset, indices, store.missing, image_size, settings):
-        store.write(position, maps)
-    store.verify()
-    if store.missing:
-        raise FeatureStoreError(
-            f"{building}: {len(store.missing)} images read back otherwise than they were written; "
-            "check the disk, then run the same command again"
-        )
-    store.publish(final)
-    manifest = Manifest(
-        **asdict(source),
-        token=token,
-        dtype=settings.dtype,
-        image_size=image_size,
-        input_size=input_size,
-        shapes=store.shapes,
-        digests={image: store.digests[image] for image in image_ids},
-    )
-    manifest.write(manifest_path)
-    return manifest
-
-
-def image_tensor(image: np.ndarray) -> Tensor:
-    """Turns an image ``(H, W, 3)`` uint8 into ``(1, 3, H, W)`` float32 in [0, 1]."""
-    return torch.tensor(image).permute(2, 0, 1)[None].float().div_(255)
-
-
-def _encode(
-    encoder: Encoder,
-    dataset: Dataset,
-    indices: list[int],
-    positions: list[int],
-    image_size: tuple[int, int],
-    settings: FeaturesConfig,
-) -> Iterator[tuple[int, dict[int, np.ndarray]]]:
-    """Yields the native maps ``{stride: (C, h, w)}`` of the images at ``positions``."""
-    dtype = np.dtype(settings.dtype)
-    starts = range(0, len(positions), settings.batch_size)
-    for start in progress(starts, f"features: {encoder.spec.architecture}", len(starts)):
-        group = positions[start : start + settings.batch_size]
-        images = torch.cat([_load(dataset, indices[p], image_size, settings) for p in group])
-        images = resize_to(images, fit_size(*image_size, encoder.spec.size_divisor))  # (B, 3, H, W)
-        with torch.inference_mode():
-            native = encoder(images.to(_device()))
-        maps = {stride: feature.float().cpu().numpy() for stride, feature in native.items()}
-        for row, position in enumerate(group):
-            with np.errstate(over="ignore"):  # an overflow becomes inf, which the store refuses by name
-                yield position, {stride: feature[row].astype(dtype) for stride, feature in maps.items()}
-
-
-def _load(dataset: Dataset, index: int, image_size: tuple[int, int], settings: FeaturesConfig) -> Tensor:
-    image = image_tensor(dataset.image(index))  # (1, 3, H, W)
-    if settings.image_size is None and tuple(image.shape[-2:]) != image_size:
-        raise FeatureStoreError(
-            f"image {dataset.ids[index]} is {tuple(image.shape[-2:])} pixels, the first one {image_size}; "
-            "set features.image_size so that all images have one size"
-        )
-    return resize_to(image, image_size)
-
-
-def _image_size(dataset: Dataset, index: int, settings: FeaturesConfig) -> tuple[int, int]:
-    if settings.image_size is not None:
-        return settings.image_size
-    height, width = dataset.image(index).shape[:2]
-    return height, width
-
-
 def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def _say_size(encoder: Encoder, size: tuple[int, int], images: int, settings: FeaturesConfig) -> None:
-    cells = sum(channels * (size[0] // s) * (size[1] // s) for s, channels in encoder.spec.channels.items())
-    gigabytes = cells * images * np.dtype(settings.dtype).itemsize / 1e9
-    _LOG.info(
-        "%s: %d images at %d x %d, %.2f GB on disk", encoder.spec.architecture, images, *size, gigabytes
-    )

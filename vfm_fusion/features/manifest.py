@@ -1,24 +1,28 @@
-"""The manifest of a feature store: what is in it, and the digest of every map."""
+"""The manifest of a feature store: what is in it, how it was made, and what it must be."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
 from pathlib import Path
-
-import numpy as np
 
 from vfm_fusion.atomic import write_json
 from vfm_fusion.errors import FeatureStoreError
+from vfm_fusion.features.digests import MapTable
+from vfm_fusion.features.elements import ELEMENTS
+from vfm_fusion.features.layout import StoreLayout
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".manifest.json"
 
 
 @dataclass(frozen=True)
 class Manifest:
     """What a feature store holds and how it was made.
+
+    The digests of the single maps are in ``maps.parquet`` in the store; ``content`` guards that table, so
+    that a store that was copied to another's place is refused.
 
     Attributes:
         dataset: name of the data set.
@@ -27,11 +31,14 @@ class Manifest:
         pretraining: how tables name its pre-training.
         weights: SHA-256 of the weight file, or the seed of untrained weights.
         token: hash of everything that the features depend on.
-        dtype: element type of the stored maps.
+        precision: arithmetic of the encoder.
+        dtype: element type of the maps.
         image_size: (height, width) of the images in pixels.
         input_size: (height, width) that they were resized to for the encoder.
+        images: number of images.
+        shard_images: images per shard.
         shapes: native output stride -> (C, h, w).
-        digests: image id -> native output stride -> SHA-256 of the stored bytes, in the order of the store.
+        content: SHA-256 over the ids of all images and the digests of all maps.
     """
 
     dataset: str
@@ -40,22 +47,24 @@ class Manifest:
     pretraining: str
     weights: str
     token: str
+    precision: str
     dtype: str
     image_size: tuple[int, int]
     input_size: tuple[int, int]
+    images: int
+    shard_images: int
     shapes: dict[int, tuple[int, int, int]]
-    digests: dict[str, dict[int, str]]
+    content: str
 
-    @property
-    def image_ids(self) -> tuple[str, ...]:
-        """Ids of the images, in the order of the store."""
-        return tuple(self.digests)
+    @cached_property
+    def layout(self) -> StoreLayout:
+        """Where the maps lie in the store."""
+        return StoreLayout(self.images, self.shapes, self.dtype, self.shard_images)
 
     def write(self, path: Path) -> None:
         """Writes the manifest atomically; the store must be complete by then."""
-        data = asdict(self)
-        data["digests"] = [[image, digests] for image, digests in self.digests.items()]
-        write_json(path, {"format": FORMAT, **data})
+        data = {field.name: getattr(self, field.name) for field in fields(self)}
+        write_json(path, {"format": FORMAT, "stored_as": str(ELEMENTS[self.dtype].stored), **data})
 
     @classmethod
     def read(cls, path: Path) -> Manifest:
@@ -68,26 +77,37 @@ class Manifest:
             data = json.loads(path.read_text(encoding="utf-8"))
             found = data.pop("format")
             if found != FORMAT:
-                raise FeatureStoreError(f"{path}: manifest format {found}, expected {FORMAT}; extract again")
-            data["digests"] = {
-                image: {int(stride): digest for stride, digest in digests.items()}
-                for image, digests in data["digests"]
-            }
-            data["shapes"] = {int(stride): tuple(shape) for stride, shape in data["shapes"].items()}
+                raise FeatureStoreError(
+                    f"{path}: manifest format {found}, expected {FORMAT}; delete it and extract again"
+                )
+            if data.pop("stored_as") != str(ELEMENTS[data["dtype"]].stored):
+                raise ValueError(f"{data['dtype']} is not stored so")
+            data["shapes"] = {int(s): tuple(data["shapes"][s]) for s in sorted(data["shapes"], key=int)}
             for key in ("image_size", "input_size"):
                 data[key] = tuple(data[key])
             return cls(**data)
         except FileNotFoundError:
             raise FeatureStoreError(f"{path}: no such manifest; extract the features first") from None
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
+        except (UnicodeDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
             raise FeatureStoreError(f"{path}: not a feature manifest ({error}); extract again") from error
+
+
+def read_maps(store: Path, manifest: Manifest) -> MapTable:
+    """Reads the table of digests of the store that a manifest guards.
+
+    Raises:
+        FeatureStoreError: the table is missing or damaged, or is another store's.
+    """
+    table = MapTable.read(store, list(manifest.shapes))
+    if table.content != manifest.content:
+        raise FeatureStoreError(
+            f"{store}: this is not the store that {store.name}{SUFFIX} was written for (another one was "
+            f"copied to its place, or its table of digests has changed); delete {store}{SUFFIX} and run the "
+            "workflow again"
+        )
+    return table
 
 
 def store_path(manifest: Path) -> Path:
     """Returns the store that a manifest guards: ``x.zarr`` for ``x.zarr.manifest.json``."""
     return manifest.with_name(manifest.name.removesuffix(SUFFIX))
-
-
-def digest_of(array: np.ndarray) -> str:
-    """Returns the SHA-256 of an array's bytes in C order."""
-    return hashlib.sha256(np.ascontiguousarray(array).data).hexdigest()

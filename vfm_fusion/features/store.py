@@ -1,14 +1,27 @@
-"""Reading a feature store, never trusting it further than its manifest."""
+"""Reading a feature store, never trusting it further than its manifest.
+
+Every read compares the CRC32C of the map with the one in the table of digests, which the manifest guards: a
+map that is missing, cut, altered, or of another store or image is refused, at a small part of the cost of the
+read. The SHA-256, which also tells a map that was altered to have the same CRC32C, is compared by
+:meth:`FeatureStore.verify` and before a store is published.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import zarr
 
 from vfm_fusion.errors import FeatureStoreError
-from vfm_fusion.features.manifest import Manifest, digest_of, store_path
+from vfm_fusion.features.digests import MapDigest
+from vfm_fusion.features.layout import remedy
+from vfm_fusion.features.manifest import Manifest, read_maps, store_path
+from vfm_fusion.features.shards import damaged, has_index, read_map
+
+_CHECKING_THREADS = 4
 
 
 class FeatureStore:
@@ -16,6 +29,8 @@ class FeatureStore:
 
     Attributes:
         manifest: what the store holds.
+        image_ids: ids of its images, in order.
+        path: its folder.
     """
 
     def __init__(self, manifest_path: Path) -> None:
@@ -25,85 +40,96 @@ class FeatureStore:
             FeatureStoreError: the manifest or the store is missing, or they do not belong together.
         """
         self.manifest = Manifest.read(manifest_path)
-        self._path = store_path(manifest_path)
-        self._arrays: dict[int, zarr.Array] = {}
-        count = len(self.manifest.digests)
-        for stride, shape in self.manifest.shapes.items():
-            array = open_array(self._path, stride)
-            if array.shape != (count, *shape) or array.dtype != np.dtype(self.manifest.dtype):
-                raise FeatureStoreError(
-                    f"{self._path}, OS={stride}: {array.dtype} {array.shape}, but the manifest says "
-                    f"{self.manifest.dtype} {(count, *shape)}; {remedy(self._path)}"
-                )
-            self._arrays[stride] = array
+        self.path = store_path(manifest_path)
+        self._maps = read_maps(self.path, self.manifest)
+        self.image_ids = self._maps.image_ids
+        self.manifest.layout.check_metadata(self.path)
 
     def __len__(self) -> int:
         """Number of images."""
-        return len(self.manifest.digests)
+        return self.manifest.images
 
     def read(self, index: int) -> dict[int, np.ndarray]:
-        """Reads one image's maps and checks them against the manifest.
+        """Reads one image's maps and checks them.
 
         Args:
-            index: position of the image in ``manifest.image_ids``.
+            index: position of the image in ``image_ids``.
 
         Returns:
             ``{stride: (C, h, w)}`` float32.
 
         Raises:
-            FeatureStoreError: a chunk is missing, truncated or altered; names store, image and stride.
+            FeatureStoreError: a chunk is missing, cut or altered; names store, image and stride.
         """
-        image = self.manifest.image_ids[index]
-        maps = {}
-        for stride, expected in self.manifest.digests[image].items():
-            array = read_unit(self._arrays[stride], index, self._path, image, stride)
-            if digest_of(array) != expected:
-                raise FeatureStoreError(
-                    f"{self._path}: image {image}, OS={stride}: the stored map is not the one that was "
-                    f"extracted "
-                    f"(missing or altered chunk); {remedy(self._path)}"
-                )
-            maps[stride] = array.astype(np.float32)
-        return maps
+        return {stride: self._decode(stored) for stride, stored, _ in self._stored(index)}
 
     def verify(self) -> None:
-        """Reads and checks every map.
+        """Reads and checks every map by its SHA-256, and what other readers of Zarr rely on.
 
         Raises:
-            FeatureStoreError: see :meth:`read`.
+            FeatureStoreError: see :meth:`read`; also a shard without its index, or metadata of the group that
+                contradicts the arrays.
         """
-        for index in range(len(self)):
-            self.read(index)
+        for error in self.damage():
+            raise error
 
+    def damage(self) -> Iterator[FeatureStoreError]:
+        """Yields everything that :meth:`verify` objects to."""
+        yield from self._stale_metadata()
+        layout = self.manifest.layout
+        for shard in range(layout.shards):
+            for stride in layout.shapes:
+                if not has_index(self.path, layout, shard, stride):
+                    images = [self.image_ids[index] for index in layout.images_of(shard)]
+                    yield FeatureStoreError(
+                        f"{self.path}, OS={stride}: shard {shard} (images {images[0]} to {images[-1]}) is "
+                        f"missing, cut, or has lost its index; {remedy(self.path)}"
+                    )
+        with ThreadPoolExecutor(_CHECKING_THREADS) as pool:
+            for errors in pool.map(self._damage_of, range(len(self))):
+                yield from errors
 
-def open_array(path: Path, stride: int) -> zarr.Array:
-    """Opens the array of one stride.
+    def _decode(self, stored: np.ndarray) -> np.ndarray:
+        return self.manifest.layout.element.decode(stored)
 
-    Raises:
-        FeatureStoreError: there is none.
-    """
-    try:
-        return zarr.open_array(path / f"os{stride}", mode="r")
-    except (FileNotFoundError, ValueError, KeyError) as error:
-        raise FeatureStoreError(
-            f"{path}, OS={stride}: no readable array ({error}); {remedy(path)}"
-        ) from error
+    def _stored(self, index: int) -> Iterator[tuple[int, np.ndarray, int]]:
+        """Yields stride, map as stored and CRC32C."""
+        for stride in self.manifest.shapes:
+            yield stride, *self._one(index, stride)
 
+    def _one(self, index: int, stride: int) -> tuple[np.ndarray, int]:
+        image = self.image_ids[index]
+        stored, checksum = read_map(self.path, self.manifest.layout, index, stride, image)
+        if checksum != self._maps.crc32c(index, stride):
+            raise damaged(self.path, image, stride, "the stored map is not the one that was extracted")
+        return stored, checksum
 
-def read_unit(array: zarr.Array, index: int, path: Path, image: str, stride: int) -> np.ndarray:
-    """Reads one image's map ``(C, h, w)`` in the stored dtype.
+    def _damage_of(self, index: int) -> list[FeatureStoreError]:
+        errors = []
+        for stride in self.manifest.shapes:
+            try:
+                digest = MapDigest.of(*self._one(index, stride))
+            except FeatureStoreError as error:
+                errors.append(error)
+                continue
+            if digest.sha256 != self._maps.sha256(index, stride):
+                image = self.image_ids[index]
+                errors.append(damaged(self.path, image, stride, "the stored map fails its SHA-256"))
+        return errors
 
-    Raises:
-        FeatureStoreError: the chunk is truncated or fails its CRC32C.
-    """
-    try:
-        return np.asarray(array[index])
-    except (ValueError, OSError, RuntimeError) as error:
-        raise FeatureStoreError(
-            f"{path}: image {image}, OS={stride}: the chunk cannot be read ({error}); {remedy(path)}"
-        ) from error
-
-
-def remedy(path: Path) -> str:
-    """What to do about a damaged store."""
-    return f"delete {path}.manifest.json and run the workflow again to rebuild the damaged maps"
+    def _stale_metadata(self) -> Iterator[FeatureStoreError]:
+        """Consolidated metadata, which this project neither writes nor reads, may belong to another store."""
+        try:
+            group = json.loads((self.path / "zarr.json").read_text(encoding="utf-8"))
+            consolidated = (group.get("consolidated_metadata") or {}).get("metadata", {})
+            for stride in self.manifest.shapes if consolidated else ():
+                own = json.loads((self.path / f"os{stride}" / "zarr.json").read_text(encoding="utf-8"))
+                if consolidated.get(f"os{stride}") != own:
+                    yield FeatureStoreError(
+                        f"{self.path}, OS={stride}: the consolidated metadata of the group contradict the "
+                        f"array; {remedy(self.path)}"
+                    )
+        except (OSError, ValueError, AttributeError) as error:
+            yield FeatureStoreError(
+                f"{self.path}: the metadata of the group cannot be read ({error}); {remedy(self.path)}"
+            )

@@ -25,7 +25,7 @@ def load_profiled(
         settings: strides of the pyramid and how they are derived.
         count: number of images.
     """
-    ids = next(iter(stores.values())).manifest.image_ids
+    ids = next(iter(stores.values())).image_ids
     positions = {image_id: position for position, image_id in enumerate(dataset.ids)}
     images = []
     for index in subset(len(ids), count):

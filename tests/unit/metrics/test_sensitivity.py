@@ -16,7 +16,7 @@ from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.config.metrics import PRESETS, MetricConfig, ProfileConfig
 from vfm_fusion.config.sensitivity import FACTOR_SETTINGS, SensitivityConfig
 from vfm_fusion.errors import ShapeError
-from vfm_fusion.features.extract import extract
+from vfm_fusion.features.extract import extraction
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.metrics import map_scores
 from vfm_fusion.metrics.edge_fidelity import score_edges
@@ -227,7 +227,7 @@ class Photos:
 
 def test_a_store_is_swept_on_evenly_spaced_images(tmp_path: Path) -> None:
     photos, manifest = Photos(5), tmp_path / "mini.zarr.manifest.json"
-    extract(
+    extraction(
         dataset=photos,
         dataset_name="photos",
         encoder_name="mini",
@@ -238,7 +238,7 @@ def test_a_store_is_swept_on_evenly_spaced_images(tmp_path: Path) -> None:
         token="t",
         manifest_path=manifest,
         state_dir=tmp_path / "state",
-    )
+    ).run()
     maps, baseline = ProfileConfig(strides=(4, 8)), MetricConfig(grid=2, **SMALL)
     sweeps = {"rho_low": [0.3], "seed": [3]}
 

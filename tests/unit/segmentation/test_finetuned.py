@@ -17,7 +17,8 @@ from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.config.training import RunConfig, TrainingConfig
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import WeightsError
-from vfm_fusion.features.extract import extract_maps, image_tensor
+from vfm_fusion.features.encode import image_tensor
+from vfm_fusion.features.extract import Extraction
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.segmentation.finetuned import finetuned_encoder
 
@@ -90,7 +91,7 @@ def test_its_features_are_stored_like_any_other(tmp_path: Path, trained, encoder
     folder, _ = trained(master="hiera")
     encoder, source = finetuned_encoder(folder, encoders, "toys")
     scenes, manifest = Scenes(3), tmp_path / "run.seed0.zarr.manifest.json"
-    extract_maps(
+    Extraction(
         dataset=scenes,
         encoder=encoder,
         source=source,
@@ -98,10 +99,10 @@ def test_its_features_are_stored_like_any_other(tmp_path: Path, trained, encoder
         token="t",
         manifest_path=manifest,
         state_dir=tmp_path / "building",
-    )
+    ).run()
     store = FeatureStore(manifest)
     assert store.manifest.weights == source.weights
-    assert store.manifest.image_ids == scenes.ids
+    assert store.image_ids == scenes.ids
     with torch.inference_mode():
         expected = encoder(image_tensor(scenes.image(1)))
     for stride, array in store.read(1).items():

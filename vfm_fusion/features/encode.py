@@ -1,0 +1,147 @@
+"""Encoding images batch by batch, decoding them ahead."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.encoders.sizes import fit_size, resize_to
+from vfm_fusion.errors import FeatureStoreError
+from vfm_fusion.features.layout import StoreLayout
+from vfm_fusion.features.pipeline import ahead
+from vfm_fusion.progress import progress
+from vfm_fusion.subset import subset
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of a store, by their position in it.
+
+    Attributes:
+        dataset: holds them.
+        indices: their positions in the data set.
+        ids: their ids.
+        size: (height, width) that they are brought to.
+        input_size: (height, width) that they are then resized to for the encoder.
+        resized: whether ``size`` was asked for; otherwise all images have it.
+    """
+
+    dataset: Dataset
+    indices: tuple[int, ...]
+    ids: tuple[str, ...]
+    size: tuple[int, int]
+    input_size: tuple[int, int]
+    resized: bool
+
+    @classmethod
+    def of(cls, dataset: Dataset, encoder: Encoder, settings: FeaturesConfig) -> Images:
+        """Picks the images that the settings ask for."""
+        indices = _sampled(len(dataset), settings)
+        size = settings.image_size or tuple(dataset.image(indices[0]).shape[:2])
+        return cls(
+            dataset=dataset,
+            indices=indices,
+            ids=tuple(dataset.ids[index] for index in indices),
+            size=size,
+            input_size=fit_size(*size, encoder.spec.size_divisor),
+            resized=settings.image_size is not None,
+        )
+
+    def layout(self, encoder: Encoder, settings: FeaturesConfig) -> StoreLayout:
+        """Lays out the store of their native maps."""
+        height, width = self.input_size
+        shapes = {s: (channels, height // s, width // s) for s, channels in encoder.spec.channels.items()}
+        return StoreLayout(len(self.ids), dict(sorted(shapes.items())), settings.dtype, settings.shard_images)
+
+    def load(self, position: int) -> Tensor:
+        """Decodes an image to ``(1, 3, H, W)`` float32 in [0, 1], as the encoder takes it.
+
+        Raises:
+            FeatureStoreError: its size is not that of the others.
+        """
+        image = image_tensor(self.dataset.image(self.indices[position]))
+        if not self.resized and tuple(image.shape[-2:]) != self.size:
+            raise FeatureStoreError(
+                f"image {self.ids[position]} is {tuple(image.shape[-2:])} pixels, the first one {self.size}; "
+                "set features.image_size so that all images have one size"
+            )
+        return resize_to(resize_to(image, self.size), self.input_size)
+
+
+def image_tensor(image: np.ndarray) -> Tensor:
+    """Turns an image ``(H, W, 3)`` uint8 into ``(1, 3, H, W)`` float32 in [0, 1]."""
+    return torch.tensor(image).permute(2, 0, 1)[None].float().div_(255)
+
+
+def batches_with(missing: list[int], layout: StoreLayout, batch_size: int) -> list[range]:
+    """Returns the batches that hold a missing image.
+
+    The positions of a store are cut into batches once and for all, within every shard. So an image shares its
+    batch with the same images whatever the number of parts and wherever a job was interrupted, and its
+    features agree to the last bit.
+    """
+    batches = []
+    for position in missing:
+        shard = layout.images_of(position // layout.shard_images)
+        start = position - (position - shard.start) % batch_size
+        batch = range(start, min(start + batch_size, shard.stop))
+        if not batches or batches[-1] != batch:
+            batches.append(batch)
+    return batches
+
+
+def encode_batches(
+    encoder: Encoder,
+    images: Images,
+    batches: list[range],
+    settings: FeaturesConfig,
+    layout: StoreLayout,
+) -> Iterator[tuple[range, dict[int, Tensor]]]:
+    """Yields the native maps of every batch.
+
+    Args:
+        encoder: the encoder, in evaluation mode.
+        images: the images.
+        batches: positions of the images, batch by batch.
+        settings: precision, threads.
+        layout: the layout of the store.
+
+    Yields:
+        The batch and ``{stride: (B, C, h, w)}`` on the CPU; those of an accelerator in the stored type.
+    """
+    positions = [position for batch in batches for position in batch]
+    depth = 2 * max((len(batch) for batch in batches), default=1)
+    with closing(ahead(images.load, positions, threads=settings.threads, depth=depth)) as loaded:
+        for batch in progress(batches, f"features: {encoder.spec.architecture}", len(batches)):
+            stacked = torch.cat(list(islice(loaded, len(batch))))  # (B, 3, H, W)
+            yield batch, encode(encoder, stacked, settings, layout)
+
+
+def encode(
+    encoder: Encoder, images: Tensor, settings: FeaturesConfig, layout: StoreLayout
+) -> dict[int, Tensor]:
+    """Encodes images ``(B, 3, H, W)``; see :func:`encode_batches`."""
+    device = next(encoder.buffers()).device
+    mixed = torch.autocast(device.type, torch.bfloat16, enabled=settings.precision == "bfloat16")
+    with torch.inference_mode(), mixed:
+        native = encoder(images.to(device))
+    if device.type == "cpu":
+        return native
+    return {stride: feature.to(layout.element.computed).cpu() for stride, feature in native.items()}
+
+
+def _sampled(count: int, settings: FeaturesConfig) -> tuple[int, ...]:
+    limit = settings.max_images
+    if settings.sampling == "random" and limit is not None and limit < count:
+        return tuple(sorted(random.Random(settings.seed).sample(range(count), limit)))
+    return tuple(subset(count, limit))

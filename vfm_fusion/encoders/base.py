@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Collection
 
 import torch
 import torch.nn.functional as F
@@ -33,30 +34,43 @@ class Encoder(nn.Module, ABC):
         self.register_buffer("_std", torch.tensor(spec.std).view(1, 3, 1, 1), persistent=False)
 
     @abstractmethod
-    def features(self, normalised: Tensor) -> dict[int, Tensor]:
+    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """Encodes normalised images ``(B, 3, h, w)`` as the model sees them.
 
+        Args:
+            normalised: the images.
+            strides: native strides wanted. What lies behind the last of them need not be computed.
+
         Returns:
-            ``{stride: (B, C, h/cell, w/cell)}`` with the cells of :meth:`EncoderSpec.cell`.
+            ``{stride: (B, C, h/cell, w/cell)}`` with the cells of :meth:`EncoderSpec.cell`, for at least
+            ``strides``.
         """
 
     def seen_size(self, height: int, width: int) -> tuple[int, int]:
         """Returns the size at which the model sees images of ``height`` x ``width``, without padding."""
         return seen_size(self.spec, self.resolution, height, width)
 
-    def forward(self, images: Tensor) -> dict[int, Tensor]:
+    def forward(self, images: Tensor, strides: Collection[int] | None = None) -> dict[int, Tensor]:
         """Encodes images.
 
         Args:
             images: ``(B, 3, H, W)`` float RGB in [0, 1]; H and W multiples of ``spec.size_divisor``.
+            strides: native strides wanted, None for all. All but timm's CNNs run no further than the last
+                of them.
 
         Returns:
             Maps ``{stride: (B, C, H/stride, W/stride)}``, strides ascending. At a fixed ``resolution`` they
             are resampled to that grid bilinearly.
 
         Raises:
-            ShapeError: wrong rank, channels, dtype or size.
+            ShapeError: wrong rank, channels, dtype or size, or a stride that the encoder lacks.
         """
+        wanted = self.spec.strides if strides is None else tuple(sorted(set(strides)))
+        if not wanted or not set(wanted) <= set(self.spec.strides):
+            raise ShapeError(
+                f"{self.spec.architecture} has maps at strides {list(self.spec.strides)}, "
+                f"not at {list(wanted)}"
+            )
         divisor = self.spec.size_divisor
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
             raise ShapeError(
@@ -72,8 +86,8 @@ class Encoder(nn.Module, ABC):
         normalised = (resize_to(images, size) - self._mean) / self._std
         if self.resolution is not None:
             normalised = F.pad(normalised, (0, self.resolution - size[1], 0, self.resolution - size[0]))
-        maps = self.features(normalised)
-        return {stride: self._on_grid(maps[stride], stride, size, (height, width)) for stride in sorted(maps)}
+        maps = self.features(normalised, wanted)
+        return {stride: self._on_grid(maps[stride], stride, size, (height, width)) for stride in wanted}
 
     def _on_grid(self, feature: Tensor, stride: int, size: tuple[int, int], image: tuple[int, int]) -> Tensor:
         """Cuts off the padding's cells and brings the rest to the image's grid at ``stride``."""

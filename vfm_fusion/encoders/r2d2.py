@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import Tensor, nn
 
 from vfm_fusion.encoders.base import Encoder
@@ -33,12 +35,12 @@ class R2D2(Encoder):
         layers.append(nn.Conv2d(channels, 128, 2, 2))
         self.ops = nn.Sequential(*layers)
 
-    def features(self, normalised: Tensor) -> dict[int, Tensor]:
+    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
         wanted = {index: stride for stride, index in _LAST_LAYER_AT.items()}
         maps: dict[int, Tensor] = {}
         x = normalised
-        for index, layer in enumerate(self.ops):
+        for index, layer in enumerate(self.ops[: _LAST_LAYER_AT[max(strides)] + 1]):
             x = layer(x)
             if index in wanted:
                 maps[wanted[index]] = x

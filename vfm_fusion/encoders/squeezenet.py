@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -28,12 +30,12 @@ class SqueezeNet(Encoder):
         super().__init__(spec)
         self.model = squeezenet1_0(weights=None).features
 
-    def features(self, normalised: Tensor) -> dict[int, Tensor]:
+    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
         x = F.pad(normalised, (2, 3, 2, 3), mode="replicate")
         maps: dict[int, Tensor] = {}
         wanted = {index: stride for stride, index in _LAST_LAYER_AT.items()}
-        for index, layer in enumerate(self.model):
+        for index, layer in enumerate(self.model[: _LAST_LAYER_AT[max(strides)] + 1]):
             x = layer(x)
             if index in wanted:
                 maps[wanted[index]] = x

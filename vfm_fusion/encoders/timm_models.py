@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from torch import Tensor
 
 from vfm_fusion.compat import ensure_torchvision
@@ -21,7 +23,7 @@ class TimmViT(Encoder):
         self.model = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, **spec.options)
         self.model.prune_intermediate_layers(1, prune_head=True)
 
-    def features(self, normalised: Tensor) -> dict[int, Tensor]:
+    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
         (tokens,) = self.model.forward_intermediates(
             normalised, indices=1, norm=True, output_fmt="NCHW", intermediates_only=True
@@ -37,7 +39,7 @@ class TimmSam(Encoder):
         self.model = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, **spec.options)
         self.model.prune_intermediate_layers(1, prune_norm=True, prune_head=True)
 
-    def features(self, normalised: Tensor) -> dict[int, Tensor]:
+    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
         (tokens,) = self.model.forward_intermediates(
             normalised, indices=1, output_fmt="NCHW", intermediates_only=True
@@ -53,10 +55,17 @@ class TimmHierarchical(Encoder):
         self.model = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, **spec.options)
         self.model.prune_intermediate_layers(len(spec.strides), prune_norm=True, prune_head=True)
 
-    def features(self, normalised: Tensor) -> dict[int, Tensor]:
+    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
-        maps = self.model.forward_intermediates(normalised, output_fmt="NCHW", intermediates_only=True)
-        return dict(zip(self.spec.strides, maps, strict=True))
+        wanted = sorted(strides)
+        maps = self.model.forward_intermediates(
+            normalised,
+            indices=[self.spec.strides.index(stride) for stride in wanted],
+            stop_early=True,
+            output_fmt="NCHW",
+            intermediates_only=True,
+        )
+        return dict(zip(wanted, maps, strict=True))
 
 
 class TimmCNN(Encoder):
@@ -68,6 +77,6 @@ class TimmCNN(Encoder):
             spec.timm_name, pretrained=False, features_only=True, out_indices=(1, 2, 3, 4), **spec.options
         )
 
-    def features(self, normalised: Tensor) -> dict[int, Tensor]:
+    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
         return dict(zip(self.spec.strides, self.model(normalised), strict=True))

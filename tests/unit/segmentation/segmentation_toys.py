@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import torch
 from torch import nn
@@ -57,7 +59,7 @@ class TinyViT(Encoder):
         self.embed = nn.Conv2d(3, channels, patch, patch)
         self.norm = nn.BatchNorm2d(channels)
 
-    def features(self, normalised: torch.Tensor) -> dict[int, torch.Tensor]:
+    def features(self, normalised: torch.Tensor, strides: Collection[int]) -> dict[int, torch.Tensor]:
         return {self.spec.strides[0]: self.norm(self.embed(normalised))}
 
 
@@ -70,7 +72,7 @@ class TinyHierarchy(Encoder):
             [nn.Conv2d(3, 4, 4, 4), nn.Conv2d(4, 8, 2, 2), nn.Conv2d(8, 16, 2, 2), nn.Conv2d(16, 32, 2, 2)]
         )
 
-    def features(self, normalised: torch.Tensor) -> dict[int, torch.Tensor]:
+    def features(self, normalised: torch.Tensor, strides: Collection[int]) -> dict[int, torch.Tensor]:
         maps = {}
         for stride, stage in zip(self.spec.strides, self.stages, strict=True):
             normalised = maps[stride] = stage(normalised)

@@ -12,7 +12,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from vfm_fusion.config.schema import Config
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.check import check_encoder
 from vfm_fusion.errors import ConfigError
 
 
@@ -82,11 +82,7 @@ def validate(data: Mapping[str, Any]) -> Config:
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(item, data) for item in error.errors())) from None
     for name, encoder in config.encoders.items():
-        if encoder.architecture not in ARCHITECTURES:
-            raise ConfigError(
-                f"encoders.{name}.architecture: {encoder.architecture!r} is unknown; "
-                f"choose from: {', '.join(sorted(ARCHITECTURES))}"
-            )
+        check_encoder(name, encoder)
     return config
 
 

@@ -9,14 +9,13 @@ from torch import Tensor
 
 from vfm_fusion.config.encoders import CheckpointWeights, EncoderConfig, FileWeights, SeededWeights
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.checkpoint import master_tensors
 from vfm_fusion.encoders.files import weight_file, weights_digest
 from vfm_fusion.encoders.official import from_official
 from vfm_fusion.encoders.r2d2 import R2D2
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.squeezenet import SqueezeNet
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT
-from vfm_fusion.encoders.weights import load_into, read_tensors
+from vfm_fusion.encoders.weights import load_into, master_tensors, read_tensors
 
 __all__ = ["build_encoder", "weights_digest"]
 

@@ -1,4 +1,4 @@
-"""The encoder that a training run has fine-tuned, read from the run's folder by its keys."""
+"""The encoder that a training run has fine-tuned, in the run's folder."""
 
 from __future__ import annotations
 
@@ -6,13 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from vfm_fusion.errors import WeightsError
 
 MODEL_FILE = "model.safetensors"
 _RUN_FILE = "run.json"
-_MASTER = "master."
 
 
 def checkpoint_file(key: str, folder: Path, architecture: str) -> Path:
@@ -44,11 +41,6 @@ def checkpoint_file(key: str, folder: Path, architecture: str) -> Path:
             "encoder's own weights"
         )
     return path
-
-
-def master_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Returns the master's tensors of a run's model; projection, fusion and head are left out."""
-    return {key.removeprefix(_MASTER): value for key, value in tensors.items() if key.startswith(_MASTER)}
 
 
 def _description(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

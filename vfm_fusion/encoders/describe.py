@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
 from vfm_fusion.encoders.published import Supervision
 from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.errors import ConfigError
 
 _GUARDED = ("DINO", "SAM")
 _KINDS: dict[Supervision | None, str] = {
@@ -34,17 +35,29 @@ class Training:
     lineage: str | None
 
 
-def training_of(config: EncoderConfig) -> Training | None:
+def training_of(config: EncoderConfig, key: str = "weights") -> Training | None:
     """Returns how an encoder's weights were trained, None for initial ones.
 
     What the configuration leaves out is what the registry says of the architecture's published weights; the
     kind of supervision only where the configuration says nothing of the pre-training either.
+
+    Args:
+        config: architecture and weights.
+        key: path of the weights' settings, for the message.
+
+    Raises:
+        ConfigError: neither the configuration nor the registry says what the weights were trained on.
     """
     weights = config.weights
     if isinstance(weights, SeededWeights):
         return None
     published = ARCHITECTURES[config.architecture].published
     silent = weights.pretraining is None
+    if silent and published is None:
+        raise ConfigError(
+            f"{key}.pretraining: required, since no published weights of {config.architecture} are known; "
+            "say what these were trained on"
+        )
     return Training(
         pretraining=published.pretraining if silent else weights.pretraining,
         supervision=weights.supervision or (published.supervision if silent else None),

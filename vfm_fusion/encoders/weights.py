@@ -14,6 +14,7 @@ from vfm_fusion.encoders.official import matches
 from vfm_fusion.errors import WeightsError
 
 _WRAPPERS = ("state_dict", "model", "module")
+_MASTER = "master."
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -46,6 +47,11 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     if not tensors:
         raise WeightsError(f"{path}: holds no tensors; expected a state dict")
     return {key.removeprefix("module."): value for key, value in tensors.items()}
+
+
+def master_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Returns the master's tensors of a run's model; projection, fusion and head are left out."""
+    return {key.removeprefix(_MASTER): value for key, value in tensors.items() if key.startswith(_MASTER)}
 
 
 def load_into(encoder: Encoder, tensors: dict[str, Tensor], source: str) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import save
 from working_copy import Workflow
 
 EXPERIMENT = """
@@ -40,7 +41,7 @@ def mine(fresh: Workflow, tmp_path: Path) -> Workflow:
             Image.fromarray(image).save(tmp_path / "my data" / split / f"{number}.png")
             Image.fromarray(labels).save(tmp_path / "my data" / f"{split}annot" / f"{number}.png")
     (fresh.folder / "experiments" / "mine.yaml").write_text(EXPERIMENT)
-    (tmp_path / "my data" / "two.safetensors").write_bytes(b"<html>Not found</html>")
+    (tmp_path / "my data" / "two.safetensors").write_bytes(save({"weight": np.zeros(1)}))
     fresh.config = {"experiment": "mine"}
     return fresh
 
@@ -62,8 +63,12 @@ def lost_label(folder: Path) -> None:
     (folder / "trainannot" / "0.png").unlink()
 
 
-def no_break(folder: Path) -> None:
-    """Leaves the data set whole; its second encoder's weights are an HTML page."""
+def wrong_weights(folder: Path) -> None:
+    (folder / "two.safetensors").write_bytes(b"<html>Not found</html>")
+
+
+def other_weights(folder: Path) -> None:
+    """Leaves the second encoder's weights as they are: a whole file, but of another model."""
 
 
 @pytest.mark.parametrize(
@@ -72,7 +77,8 @@ def no_break(folder: Path) -> None:
         (corrupt_image, "datasets", "CorruptImageError", "train/1.png"),
         (wrong_label, "datasets", "LabelError", "valannot/0.png"),
         (lost_label, "datasets", "DatasetLayoutError", "0.png"),
-        (no_break, "select", "WeightsError", "two.safetensors"),
+        (wrong_weights, "index_dataset", "WeightsError", "two.safetensors"),
+        (other_weights, "select", "WeightsError", "two.safetensors"),
     ],
 )
 def test_bad_files_are_named_and_leave_nothing_behind(

@@ -26,7 +26,14 @@ def require_split(root: Path, split: str, available: Sequence[str], layout: str)
 
 
 def list_by_key(
-    root: Path, layout: str, image: str, semantic: str, instance: str | None = None, *, depth: int = 0
+    root: Path,
+    layout: str,
+    image: str,
+    semantic: str,
+    instance: str | None = None,
+    *,
+    depth: int = 0,
+    derived: str | None = None,
 ) -> list[Files]:
     """Lists the images and labels of a split whose file names hold the same key.
 
@@ -37,6 +44,7 @@ def list_by_key(
         semantic: the same for the class labels.
         instance: the same for the object labels; None when there are none.
         depth: levels of sub-folders between the folder of the pattern and the file; they belong to the key.
+        derived: end of the names of files that other tools write beside the labels; they are passed over.
 
     Returns:
         The files; the image id is the key without its sub-folders.
@@ -47,7 +55,7 @@ def list_by_key(
     keys = _keys(root, layout, image, depth)
     for label in filter(None, (semantic, instance)):
         folder, _, name = label.rpartition("/")
-        pair(keys, _keys(root, layout, label, depth), root / folder, name)
+        pair(keys, _keys(root, layout, label, depth, derived), root / folder, name)
     return [
         Files(
             image_id=Path(key).name,
@@ -79,7 +87,7 @@ def list_by_stem(root: Path, layout: str, images: str, masks: str) -> list[Files
     ]
 
 
-def _keys(root: Path, layout: str, pattern: str, depth: int) -> list[str]:
+def _keys(root: Path, layout: str, pattern: str, depth: int, derived: str | None = None) -> list[str]:
     folder, _, name = pattern.rpartition("/")
     start, end = name.split("{}")
     top = require_folder(root, folder, layout)
@@ -87,7 +95,7 @@ def _keys(root: Path, layout: str, pattern: str, depth: int) -> list[str]:
     return [
         path.with_name(path.name.removeprefix(start).removesuffix(end)).as_posix()
         for path in found
-        if not path.name.startswith(".")
+        if not path.name.startswith(".") and not (derived and path.name.endswith(derived))
     ]
 
 

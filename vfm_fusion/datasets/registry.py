@@ -12,7 +12,16 @@ from vfm_fusion.config.datasets import DatasetConfig, FolderConfig
 from vfm_fusion.datasets import camvid, cityscapes
 from vfm_fusion.datasets.base import Category, Dataset
 from vfm_fusion.datasets.index import Files, SplitIndex, complete, files_frame
-from vfm_fusion.datasets.readers import click_sets, object_masks
+from vfm_fusion.datasets.readers import (
+    acdc,
+    bdd100k,
+    click_sets,
+    gta5,
+    object_masks,
+    synscapes,
+    synthia,
+    urbansyn,
+)
 
 
 @dataclass(frozen=True)
@@ -33,12 +42,18 @@ class Reader:
 _CITYSCAPES = Reader(cityscapes.CATEGORIES, cityscapes.list_files, cityscapes.Cityscapes)
 
 READERS: dict[str, Reader] = {
+    "acdc": Reader(cityscapes.CATEGORIES, acdc.list_files, acdc.Acdc),
+    "bdd100k": Reader(cityscapes.CATEGORIES, bdd100k.list_files, bdd100k.Bdd100k),
     "berkeley": Reader(object_masks.CATEGORIES, click_sets.BERKELEY.list_files, object_masks.TrimapMasks),
     "cityscapes": _CITYSCAPES,
     "miniscapes": _CITYSCAPES,
     "camvid": Reader(camvid.CATEGORIES, camvid.list_files, camvid.Camvid),
     "davis": Reader(object_masks.CATEGORIES, click_sets.DAVIS.list_files, object_masks.PaintedMasks),
     "grabcut": Reader(object_masks.CATEGORIES, click_sets.GRABCUT.list_files, object_masks.TrimapMasks),
+    "gta5": Reader(cityscapes.CATEGORIES, gta5.list_files, gta5.Gta5),
+    "synscapes": Reader(cityscapes.CATEGORIES, synscapes.list_files, synscapes.Synscapes),
+    "synthia": Reader(cityscapes.CATEGORIES, synthia.list_files, synthia.Synthia),
+    "urbansyn": Reader(cityscapes.CATEGORIES, urbansyn.list_files, urbansyn.UrbanSyn),
 }
 """The reader of each ``kind`` of the configuration."""
 

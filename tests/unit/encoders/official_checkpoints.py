@@ -1,0 +1,140 @@
+"""Checkpoints with the key names and shapes that the authors publish, for the encoders of ``encoder_zoo``.
+
+Read off the model definitions in the authors' public repositories (dinov2, dinov3, segment-anything, sam2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+WIDTH, DEPTH, HEADS = 48, 2, 2
+Shapes = Iterator[tuple[str, tuple[int, ...]]]
+
+
+def filled(shapes: Shapes) -> dict[str, Tensor]:
+    """Gives every tensor values of its own."""
+    generator = torch.Generator().manual_seed(7)
+    return {name: torch.randn(shape, generator=generator) for name, shape in shapes}
+
+
+def _linear(name: str, inputs: int, outputs: int) -> Shapes:
+    yield f"{name}.weight", (outputs, inputs)
+    yield f"{name}.bias", (outputs,)
+
+
+def _norm(name: str, width: int) -> Shapes:
+    yield f"{name}.weight", (width,)
+    yield f"{name}.bias", (width,)
+
+
+def _block(name: str, width: int, mlp: tuple[str, str], out: int | None = None) -> Shapes:
+    out = out or width
+    yield from _norm(f"{name}.norm1", width)
+    yield from _linear(f"{name}.attn.qkv", width, 3 * out)
+    yield from _linear(f"{name}.attn.proj", out, out)
+    yield from _norm(f"{name}.norm2", out)
+    yield from _linear(f"{name}.mlp.{mlp[0]}", out, 4 * out)
+    yield from _linear(f"{name}.mlp.{mlp[1]}", 4 * out, out)
+
+
+def _patches(name: str, width: int, side: int) -> Shapes:
+    yield f"{name}.weight", (width, 3, side, side)
+    yield f"{name}.bias", (width,)
+
+
+def _dino_blocks() -> Shapes:
+    for i in range(DEPTH):
+        yield from _block(f"blocks.{i}", WIDTH, ("fc1", "fc2"))
+        yield f"blocks.{i}.ls1.gamma", (WIDTH,)
+        yield f"blocks.{i}.ls2.gamma", (WIDTH,)
+
+
+def dinov2() -> dict[str, Tensor]:
+    """``dinov2_vitb14_pretrain.pth``: trained at 518 x 518, so 37 x 37 patches and the class token."""
+
+    def shapes() -> Shapes:
+        yield "cls_token", (1, 1, WIDTH)
+        yield "pos_embed", (1, 1 + 37 * 37, WIDTH)
+        yield "mask_token", (1, WIDTH)
+        yield from _patches("patch_embed.proj", WIDTH, 14)
+        yield from _dino_blocks()
+        yield from _norm("norm", WIDTH)
+
+    return filled(shapes())
+
+
+def dinov3() -> dict[str, Tensor]:
+    """``dinov3_vitb16_pretrain_lvd1689m-*.pth``: masked key biases, four storage tokens, bfloat16 periods."""
+
+    def shapes() -> Shapes:
+        yield "cls_token", (1, 1, WIDTH)
+        yield "storage_tokens", (1, 4, WIDTH)
+        yield "mask_token", (1, WIDTH)
+        yield "rope_embed.periods", (WIDTH // HEADS // 4,)
+        yield from _patches("patch_embed.proj", WIDTH, 16)
+        yield from _dino_blocks()
+        yield from _norm("norm", WIDTH)
+
+    tensors = filled(shapes())
+    tensors["rope_embed.periods"] = tensors["rope_embed.periods"].bfloat16()
+    for i in range(DEPTH):
+        tensors[f"blocks.{i}.attn.qkv.bias"] = torch.zeros(3 * WIDTH)
+        tensors[f"blocks.{i}.attn.qkv.bias_mask"] = torch.tensor([1.0, 0.0, 1.0]).repeat_interleave(WIDTH)
+    return tensors
+
+
+def sam() -> dict[str, Tensor]:
+    """``sam_vit_b_01ec64.pth``: the image encoder with its neck, and the two other parts."""
+    head = WIDTH // HEADS
+
+    def shapes() -> Shapes:
+        yield "image_encoder.pos_embed", (1, 64, 64, WIDTH)
+        yield from _patches("image_encoder.patch_embed.proj", WIDTH, 16)
+        for i, window in enumerate((14, 64)):
+            yield from _block(f"image_encoder.blocks.{i}", WIDTH, ("lin1", "lin2"))
+            yield f"image_encoder.blocks.{i}.attn.rel_pos_h", (2 * window - 1, head)
+            yield f"image_encoder.blocks.{i}.attn.rel_pos_w", (2 * window - 1, head)
+        yield "image_encoder.neck.0.weight", (256, WIDTH, 1, 1)
+        yield from _norm("image_encoder.neck.1", 256)
+        yield "image_encoder.neck.2.weight", (256, 256, 3, 3)
+        yield from _norm("image_encoder.neck.3", 256)
+        yield "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix", (2, 128)
+        yield "prompt_encoder.point_embeddings.0.weight", (1, 256)
+        yield "prompt_encoder.no_mask_embed.weight", (1, 256)
+        yield "mask_decoder.iou_token.weight", (1, 256)
+        yield "mask_decoder.mask_tokens.weight", (4, 256)
+        yield from _linear("mask_decoder.transformer.layers.0.self_attn.q_proj", 256, 256)
+
+    return filled(shapes())
+
+
+def sam2() -> dict[str, dict[str, Tensor]]:
+    """``sam2.1_hiera_base_plus.pt``: the trunk under ``model``, and what SAM 2 has behind it."""
+    trunk = "image_encoder.trunk"
+
+    def shapes() -> Shapes:
+        yield f"{trunk}.pos_embed", (1, 16, 7, 7)
+        yield f"{trunk}.pos_embed_window", (1, 16, 8, 8)
+        yield from _patches(f"{trunk}.patch_embed.proj", 16, 7)
+        for i, (width, out) in enumerate(zip((16, 16, 32, 64, 64), (16, 32, 64, 64, 128), strict=True)):
+            yield from _block(f"{trunk}.blocks.{i}", width, ("layers.0", "layers.1"), out)
+            if width != out:
+                yield from _linear(f"{trunk}.blocks.{i}.proj", width, out)
+        yield from _patches("image_encoder.neck.convs.0.conv", 256, 1)
+        yield from _linear("memory_attention.layers.0.linear1", 256, 2048)
+        yield "memory_encoder.fuser.layers.0.gamma", (256,)
+        yield "sam_prompt_encoder.no_mask_embed.weight", (1, 256)
+        yield "sam_mask_decoder.iou_token.weight", (1, 256)
+        yield from _patches("mask_downsample", 1, 4)
+        yield from _linear("obj_ptr_proj.layers.0", 256, 256)
+        yield from _linear("obj_ptr_tpos_proj", 256, 64)
+        yield "maskmem_tpos_enc", (7, 1, 1, 64)
+        yield "no_mem_embed", (1, 1, 256)
+        yield "no_mem_pos_enc", (1, 1, 256)
+        yield "no_obj_ptr", (1, 256)
+        yield "no_obj_embed_spatial", (1, 64)
+
+    return {"model": filled(shapes())}

@@ -1,0 +1,142 @@
+"""Weight files that are refused, by name and before anything is computed; and how often a file is read."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from encoder_zoo import seeded
+from safetensors.torch import save_file
+from torch import Tensor
+
+from vfm_fusion.config.encoders import EncoderConfig, FileWeights
+from vfm_fusion.encoders import files
+from vfm_fusion.encoders.build import build_encoder, weights_digest
+from vfm_fusion.encoders.files import weight_file
+from vfm_fusion.errors import WeightsError
+
+
+def from_file(path: Path, sha256: str | None = None) -> EncoderConfig:
+    weights = FileWeights(source="file", path=str(path), pretraining="test", sha256=sha256)
+    return EncoderConfig(architecture="mini_vit", weights=weights)
+
+
+@pytest.fixture
+def good() -> dict[str, Tensor]:
+    return build_encoder(seeded("mini_vit")).state_dict()
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+@pytest.mark.parametrize("content", [b"<!doctype html><html>", b"", b"{}", b"\0" * 64])
+def test_what_is_no_weight_file_is_refused_before_it_is_read(
+    tmp_path: Path, suffix: str, content: bytes
+) -> None:
+    path = tmp_path / f"page.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=rf"page\.{suffix}: not a readable weight file.*get it again"):
+        weight_file("mini", from_file(path))
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+@pytest.mark.parametrize("kept", [0.001, 0.5, 0.999])
+def test_truncated_files_are_refused_before_they_are_read(
+    tmp_path: Path, good: dict[str, Tensor], suffix: str, kept: float
+) -> None:
+    path = tmp_path / f"whole.{suffix}"
+    save_file(good, path) if suffix == "safetensors" else torch.save(good, path)
+    assert weight_file("mini", from_file(path)) == path
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(WeightsError, match="not a readable weight file"):
+        weight_file("mini", from_file(path))
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_torch_archives_of_both_formats_load(tmp_path: Path, good: dict[str, Tensor], legacy: bool) -> None:
+    path = tmp_path / "weights.pth"
+    torch.save(
+        {"model": {f"module.{key}": value for key, value in good.items()}},
+        path,
+        _use_new_zipfile_serialization=not legacy,
+    )
+    loaded = build_encoder(from_file(path)).state_dict()
+    assert all(torch.equal(loaded[key], value) for key, value in good.items())
+
+
+def test_a_truncated_legacy_archive_is_refused(tmp_path: Path, good: dict[str, Tensor]) -> None:
+    path = tmp_path / "old.pth"
+    torch.save(good, path, _use_new_zipfile_serialization=False)
+    path.write_bytes(path.read_bytes()[:-1000])
+    with pytest.raises(WeightsError, match="not a readable weight file"):
+        build_encoder(from_file(path))
+
+
+def test_weights_that_do_not_fit_are_refused_by_key(tmp_path: Path, good: dict[str, Tensor]) -> None:
+    path = tmp_path / "weights.safetensors"
+    without = {key: value for key, value in good.items() if "pos_embed" not in key}
+    broken = good["model.pos_embed"].clone()
+    broken[0, 0, 0] = torch.nan
+    for tensors, message in (
+        (without, r"missing model\.pos_embed"),
+        ({**good, "model.pos_embed": torch.zeros(3)}, r"model\.pos_embed: \(3,\) instead of"),
+        ({**good, "decoder.weight": torch.zeros(3)}, r"unknown model\.decoder\.weight"),
+        ({**good, "model.pos_embed": broken}, r"NaN or infinity in model\.pos_embed"),
+    ):
+        save_file(tensors, path)
+        with pytest.raises(WeightsError, match=message):
+            build_encoder(from_file(path))
+
+
+def test_the_wrong_file_and_no_file_are_refused(tmp_path: Path, good: dict[str, Tensor]) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file(good, path)
+    with pytest.raises(WeightsError, match=r"SHA-256 is .* the configuration expects 0{64}"):
+        weights_digest(from_file(path, "0" * 64))
+    with pytest.raises(WeightsError, match=r"encoders\.mini\.weights\.path: no weight file at .*absent\.pt"):
+        weight_file("mini", from_file(tmp_path / "absent.pt"))
+
+
+class Payload:
+    """Makes a folder when it is unpickled: what a hostile checkpoint would do."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_code_in_a_checkpoint_is_never_run(tmp_path: Path, legacy: bool) -> None:
+    torch.save(
+        {"state_dict": Payload(tmp_path / "owned")},
+        tmp_path / "hostile.pt",
+        _use_new_zipfile_serialization=not legacy,
+    )
+    with pytest.raises(WeightsError, match="expected tensors only"):
+        build_encoder(from_file(tmp_path / "hostile.pt"))
+    assert not (tmp_path / "owned").exists()
+
+
+def test_a_checkpoint_without_tensors_is_refused(tmp_path: Path) -> None:
+    torch.save({"epoch": 3}, tmp_path / "meta.pt")
+    with pytest.raises(WeightsError, match="holds no tensors"):
+        build_encoder(from_file(tmp_path / "meta.pt"))
+
+
+def test_a_file_is_hashed_once_until_it_changes(
+    tmp_path: Path, good: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "weights.safetensors"
+    save_file(good, path)
+    hashed: list[Path] = []
+    hash_file = files.file_sha256
+    monkeypatch.setattr(files, "file_sha256", lambda p: (hashed.append(p), hash_file(p))[1])
+    build_encoder(from_file(path))
+    first = weights_digest(from_file(path))
+    assert len(hashed) == 1
+    save_file({**good, "model.pos_embed": good["model.pos_embed"] + 1}, path)
+    assert weights_digest(from_file(path)) != first
+    assert len(hashed) == 2

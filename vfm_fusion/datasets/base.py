@@ -130,9 +130,9 @@ class Dataset(ABC):
         image = self.image(position)
         semantic, instances = self.labels(position)
         if semantic is not None:
-            _check_size(self.path("semantic", position), semantic, image)
+            _check_size(self.path("semantic", position), semantic, image, self.ids[position])
         if instances is not None:
-            _check_size(self.path("instance", position), instances.ids, image)
+            _check_size(self.path("instance", position), instances.ids, image, self.ids[position])
         return Sample(self.ids[position], image, semantic, instances)
 
     def path(self, column: str, position: int) -> Path | None:
@@ -161,9 +161,10 @@ class RasterDataset(Dataset):
         raise LabelError(f"{path}: this data set has no instance labels; its index must leave them null.")
 
 
-def _check_size(path: Path | None, labels: np.ndarray, image: np.ndarray) -> None:
+def _check_size(path: Path | None, labels: np.ndarray, image: np.ndarray, image_id: str) -> None:
     if labels.shape != image.shape[:2]:
         raise CorruptImageError(
             f"{path}: the labels are {labels.shape[0]} x {labels.shape[1]} pixels (height x width), their "
-            f"image {image.shape[0]} x {image.shape[1]}. Take both from the same release of the data set."
+            f"image {image_id!r} is {image.shape[0]} x {image.shape[1]}. Take both from the same release of "
+            "the data set."
         )

@@ -1,0 +1,109 @@
+"""The readers of the COCO family on real photos and annotations."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from pycocotools import mask as reference
+
+from vfm_fusion.config.datasets import FolderConfig
+from vfm_fusion.datasets.base import VOID, Dataset
+from vfm_fusion.datasets.readers import coco_instance, coco_panoptic
+from vfm_fusion.datasets.registry import index_split, open_dataset
+
+pytestmark = pytest.mark.realdata
+
+
+@pytest.fixture
+def sample_folder(realdata: Path) -> Path:
+    return realdata / "images/coco_panoptic_sample"
+
+
+@pytest.fixture
+def detection(sample_folder: Path) -> dict:
+    """The same segments as run lengths, one annotation each, as COCO's detection tasks have them."""
+    return json.loads((sample_folder / "panoptic_coco_detection_format.json").read_text())
+
+
+@pytest.fixture
+def coco(tmp_path: Path, sample_folder: Path, detection: dict) -> Path:
+    """The two sample images laid out as COCO 2017."""
+    root = tmp_path / "coco"
+    (root / "annotations").mkdir(parents=True)
+    (root / "val2017").symlink_to(sample_folder / "input_images")
+    panoptic = root / "annotations/panoptic_val2017"
+    panoptic.symlink_to(sample_folder / "panoptic_examples")
+    panoptic.with_suffix(".json").symlink_to(sample_folder / "panoptic_examples.json")
+    things = {category.name for category in coco_instance.CATEGORIES}
+    detection["categories"] = [row for row in detection["categories"] if row["name"] in things]
+    ids = {row["id"] for row in detection["categories"]}
+    detection["annotations"] = [row for row in detection["annotations"] if row["category_id"] in ids]
+    (root / "annotations/instances_val2017.json").write_text(json.dumps(detection))
+    return root
+
+
+def opened(kind: str, root: Path, split: str = "val") -> Dataset:
+    config = FolderConfig(kind=kind, root=str(root))
+    return open_dataset(config, root, index_split(config, root, split, workers=2).frame)
+
+
+def official_masks(path: Path, image_id: int) -> list[tuple[dict, np.ndarray]]:
+    content = json.loads(path.read_text())
+    rows = [row for row in content["annotations"] if row["image_id"] == image_id]
+    return [(row, reference.decode(row["segmentation"]).astype(bool)) for row in rows]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own
+def test_panoptic_segments_are_those_of_the_detection_format(coco: Path, sample_folder: Path) -> None:
+    official = json.loads((sample_folder / "panoptic_coco_categories.json").read_text())
+    train_ids = {row["id"]: number for number, row in enumerate(official)}
+    dataset = opened("coco_panoptic", coco)
+    assert dataset.ids == ("000000142238", "000000439180")
+    for sample in dataset:
+        expected = np.full(sample.semantic.shape, VOID)
+        objects = []
+        path = sample_folder / "panoptic_coco_detection_format.json"
+        for row, mask in official_masks(path, int(sample.image_id)):
+            expected[mask] = train_ids[row["category_id"]]
+            if official[train_ids[row["category_id"]]]["isthing"]:
+                objects.append((train_ids[row["category_id"]], bool(row["iscrowd"]), mask))
+        np.testing.assert_array_equal(sample.semantic, expected)
+        found = sample.instances
+        assert len(found) == len(objects) > 5
+        for position, (category, crowd, mask) in enumerate(objects):
+            assert (found.categories[position], found.crowd[position]) == (category, crowd)
+            np.testing.assert_array_equal(found.mask(position), mask)
+    assert [bool(sample.instances.crowd.any()) for sample in dataset] == [True, True]
+
+
+def test_the_panoptic_classes_are_the_official_list(sample_folder: Path) -> None:
+    official = json.loads((sample_folder / "panoptic_coco_categories.json").read_text())
+    found = [(c.name, c.isthing, c.color) for c in coco_panoptic.CATEGORIES]
+    assert found == [(row["name"], bool(row["isthing"]), tuple(row["color"])) for row in official]
+
+
+def test_panoptic_classes_are_those_of_the_two_channel_format(coco: Path, sample_folder: Path) -> None:
+    official = json.loads((sample_folder / "panoptic_coco_categories.json").read_text())
+    ids = np.array([row["id"] for row in official] + [0] * (VOID + 1 - len(official)))
+    for sample in opened("coco_panoptic", coco):
+        png = Image.open(sample_folder / f"panoptic_examples_2ch_format/{sample.image_id}.png")
+        np.testing.assert_array_equal(ids[sample.semantic], np.array(png)[..., 0])
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_instances_are_those_of_pycocotools(coco: Path) -> None:
+    dataset = opened("coco_instance", coco)
+    panoptic = opened("coco_panoptic", coco)
+    for sample, segments in zip(dataset, panoptic, strict=True):
+        path = coco / "annotations/instances_val2017.json"
+        expected = official_masks(path, int(sample.image_id))
+        assert len(sample.instances) == len(expected) > 5
+        for position, (row, mask) in enumerate(expected):
+            np.testing.assert_array_equal(sample.instances.mask(position), mask)
+            assert sample.instances.crowd[position] == row["iscrowd"]
+        things = np.where(segments.semantic < 80, segments.semantic, VOID)
+        np.testing.assert_array_equal(sample.semantic, things)

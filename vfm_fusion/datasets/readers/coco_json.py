@@ -1,0 +1,175 @@
+"""COCO's annotation files: one JSON for all images of a split, read annotation by annotation.
+
+The largest of them takes gigabytes as Python objects. Here it is parsed once per process, and of its
+annotations only their places in the file are kept; an image's own are parsed when they are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from vfm_fusion.datasets.readers.json_sections import JsonSections
+from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
+
+_BAD_JSON = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+_NO_ID = -1  # the annotations of the panoptic task have none
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """An image that an annotation file lists."""
+
+    id: int
+    height: int
+    width: int
+
+
+class AnnotationFile:
+    """A COCO annotation file.
+
+    Attributes:
+        path: the file.
+        images: file name to image, in the order of the file.
+        categories: official id to name, of the classes that the file lists.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Parses the file.
+
+        Raises:
+            DatasetLayoutError: the file does not exist.
+            CorruptImageError: the file is truncated or no annotation file.
+            LabelError: an id or file name occurs twice, or an annotation is of an image that is not listed.
+        """
+        self.path = path
+        self.images: dict[str, ListedImage] = {}
+        self.categories: dict[int, str] = {}
+        try:
+            places = self._read()
+        except FileNotFoundError as error:
+            raise DatasetLayoutError(
+                f"{path}: no such file. Unpack the annotations of COCO 2017 beside the images."
+            ) from error
+        except _BAD_JSON as error:
+            raise CorruptImageError(
+                f"{path}: not a COCO annotation file ({type(error).__name__}: {error}). Restore it from the "
+                "data set's archive."
+            ) from error
+        self._index(places)
+
+    def annotations(self, image_id: int) -> list[dict[str, Any]]:
+        """Parses the annotations of one image, in the order of the file; none when it has none."""
+        first, last = np.searchsorted(self._image_ids, [image_id, image_id + 1])
+        with self.path.open("rb") as file:
+            return [json.loads(_slice(file, *place)) for place in self._places[first:last]]
+
+    def count(self, image_id: int) -> int:
+        """The number of annotations of an image."""
+        first, last = np.searchsorted(self._image_ids, [image_id, image_id + 1])
+        return int(last - first)
+
+    def image(self, name: str) -> ListedImage:
+        """The image of a file name.
+
+        Raises:
+            DatasetLayoutError: the file does not list it.
+        """
+        if name not in self.images:
+            raise DatasetLayoutError(
+                f"{self.path}: image {name} is not listed. Index the data set again after changing its files."
+            )
+        return self.images[name]
+
+    def check_categories(self, known: Mapping[int, str]) -> None:
+        """Refuses a file of other classes than COCO's.
+
+        Args:
+            known: official id to name.
+
+        Raises:
+            LabelError: the file lists a class that is not in ``known``, or under another name.
+        """
+        for category_id, name in self.categories.items():
+            if known.get(category_id) != name:
+                raise LabelError(
+                    f"{self.path}: lists class {category_id} {name!r}, but COCO's table has "
+                    f"{known.get(category_id, 'no such id')!r}. Only COCO's own classes can be read."
+                )
+
+    def _read(self) -> np.ndarray:
+        """Reads images and classes; returns image id, id, start and end of annotations, ``(n, 4)`` int64."""
+        places = array("q")
+        sections = JsonSections(self.path)
+        for key in sections:
+            if key == "images":
+                self._list_images(sections.value())
+            elif key == "categories":
+                self.categories = {int(row["id"]): str(row["name"]) for row in sections.value()}
+            elif key == "annotations":
+                for annotation, start, end in sections.elements():
+                    places.extend((annotation["image_id"], annotation.get("id", _NO_ID), start, end))
+            else:
+                sections.value()
+        if not self.images:
+            raise ValueError("it lists no image")
+        return np.array(places, np.int64).reshape(-1, 4)
+
+    def _list_images(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            name = row["file_name"]
+            if name in self.images:
+                raise LabelError(f"{self.path}: image {name} is listed twice. Remove one entry.")
+            self.images[name] = ListedImage(int(row["id"]), int(row["height"]), int(row["width"]))
+
+    def _index(self, places: np.ndarray) -> None:
+        listed = np.array([image.id for image in self.images.values()], np.int64)
+        image_ids, ids = places[:, 0], places[:, 1]
+        for what, values in (("image", listed), ("annotation", ids[ids != _NO_ID])):
+            found, counts = np.unique(values, return_counts=True)
+            if (counts > 1).any():
+                raise LabelError(
+                    f"{self.path}: {what} id {found[counts > 1][0]} occurs twice. Take the file of the "
+                    "release."
+                )
+        unknown = image_ids[~np.isin(image_ids, listed)]
+        if unknown.size:
+            raise LabelError(
+                f"{self.path}: an annotation is of image id {unknown[0]}, which the file does not list. Take "
+                "the file of the release."
+            )
+        places = places[np.argsort(image_ids, kind="stable")]
+        self._image_ids, self._places = places[:, 0].copy(), places[:, 2:].copy()
+
+
+def annotation_file(path: Path) -> AnnotationFile:
+    """Opens an annotation file; in a process, every version of it is parsed once.
+
+    Raises:
+        DatasetLayoutError: see :class:`AnnotationFile`.
+        CorruptImageError: as above.
+        LabelError: as above.
+    """
+    status = path.stat() if path.exists() else None
+    version = status and (status.st_mtime_ns, status.st_size)
+    with _LOCK:
+        known = _PARSED.get(path)
+        if known is None or known[0] != version:
+            known = _PARSED[path] = (version, AnnotationFile(path))
+        return known[1]
+
+
+_LOCK = Lock()
+_PARSED: dict[Path, tuple[tuple[int, int] | None, AnnotationFile]] = {}
+
+
+def _slice(file: Any, start: int, end: int) -> bytes:
+    file.seek(start)
+    return file.read(end - start)

@@ -1,0 +1,155 @@
+"""COCO 2017's panoptic task: ``annotations/panoptic_{split}2017.json`` and the folder of PNGs beside it.
+
+A PNG's colour is the id of a segment, red + 256 green + 65536 blue, and 0 is void; the JSON says which class
+a segment is of, and whether it is a crowd.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
+from vfm_fusion.datasets.index import Files
+from vfm_fusion.datasets.layout import pair, require_folder
+from vfm_fusion.datasets.readers.coco_json import annotation_file
+from vfm_fusion.datasets.readers.coco_labels import PANOPTIC
+from vfm_fusion.datasets.readers.street_scenes import read_packed_ids
+from vfm_fusion.errors import LabelError
+
+_LAYOUT = "COCO 2017 panoptic"
+
+CATEGORIES = tuple(
+    Category(train_id, name, isthing, color) for train_id, (_, name, isthing, color) in enumerate(PANOPTIC)
+)
+"""The 133 classes, numbered in the order of their official ids: 80 things, 53 stuff."""
+
+_NAMES = {official: name for official, name, _, _ in PANOPTIC}
+_TRAIN_IDS = {official: train_id for train_id, official in enumerate(_NAMES)}
+
+
+class CocoPanoptic(Dataset):
+    """A split of COCO's panoptic task."""
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """The 133 classes."""
+        return CATEGORIES
+
+    def labels(self, position: int) -> tuple[np.ndarray, Instances]:
+        """Classes and objects of one PNG, the objects in the order of the JSON.
+
+        Raises:
+            LabelError: the PNG and the JSON have other segments, or a segment is of an unknown class.
+            CorruptImageError: the PNG or the JSON is damaged.
+            DatasetLayoutError: a file is missing, or the JSON does not list the image.
+        """
+        path = self.path("semantic", position)
+        annotations = annotation_file(path.parent.with_suffix(".json"))
+        image = annotations.image(self.path("image", position).name)
+        rows = annotations.annotations(image.id)
+        _check_count(len(rows), path, annotations.path)
+        return labels_from_segments(read_packed_ids(path), rows[0].get("segments_info"), path)
+
+
+def list_files(root: Path, split: str) -> list[Files]:
+    """Lists the images that the JSON lists, with their PNGs.
+
+    Raises:
+        DatasetLayoutError: a folder or the JSON is missing, or an image, its entry or its PNG is missing.
+        CorruptImageError: the JSON is damaged.
+        LabelError: the JSON is not COCO's: other classes, an id that occurs twice, or an image that has not
+            one annotation.
+    """
+    folder = require_folder(root, f"{split}2017", _LAYOUT)
+    labels = f"annotations/panoptic_{split}2017"
+    pngs = require_folder(root, labels, _LAYOUT)
+    annotations = annotation_file(root / f"{labels}.json")
+    annotations.check_categories(_NAMES)
+    names = pair((path.name for path in folder.glob("*.jpg")), annotations.images, annotations.path, "{}")
+    stems = [Path(name).stem for name in names]
+    pair(stems, (path.stem for path in pngs.glob("*.png")), pngs, "{}.png")
+    for stem, name in zip(stems, names, strict=True):
+        count = annotations.count(annotations.images[name].id)
+        _check_count(count, pngs / f"{stem}.png", annotations.path)
+    return [
+        Files(stem, f"{split}2017/{name}", f"{labels}/{stem}.png", f"{labels}/{stem}.png")
+        for stem, name in zip(stems, names, strict=True)
+    ]
+
+
+def labels_from_segments(
+    segment_ids: np.ndarray, segments: list[dict[str, Any]], path: Path
+) -> tuple[np.ndarray, Instances]:
+    """Turns segments into train ids and objects.
+
+    Args:
+        segment_ids: ``(H, W)`` int32, 0 void.
+        segments: the JSON's ``segments_info``.
+        path: the PNG, for messages.
+
+    Returns:
+        ``(H, W)`` uint8 train ids, void where there is no segment; and the segments of things, in the order
+        of ``segments``.
+
+    Raises:
+        LabelError: a segment of the PNG is not in the JSON or the other way round, an id occurs twice, or a
+            class is unknown.
+    """
+    found, places = np.unique(segment_ids, return_inverse=True)
+    listed = _parse(segments, path)
+    _check_segments(set(found.tolist()) - {0}, [segment.id for segment in listed], path)
+    things = [segment for segment in listed if CATEGORIES[segment.train_id].isthing]
+    train_ids = {0: VOID} | {segment.id: segment.train_id for segment in listed}
+    numbers = {segment.id: number for number, segment in enumerate(things, start=1)}
+    semantic = np.array([train_ids[value] for value in found.tolist()], np.uint8)
+    ids = np.array([numbers.get(value, 0) for value in found.tolist()], np.int32)
+    places = places.reshape(segment_ids.shape)
+    return semantic[places], Instances(
+        ids=ids[places],
+        categories=np.array([segment.train_id for segment in things], np.int64),
+        crowd=np.array([segment.crowd for segment in things], bool),
+    )
+
+
+class _Segment(NamedTuple):
+    id: int
+    train_id: int
+    crowd: bool
+
+
+def _parse(segments: Any, path: Path) -> list[_Segment]:
+    try:
+        rows = [(int(row["id"]), int(row["category_id"]), bool(row.get("iscrowd", 0))) for row in segments]
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise LabelError(
+            f"{path}: its segments_info in the JSON lacks an id or a class ({type(error).__name__}: "
+            f"{error}). Take the files of the release."
+        ) from error
+    for segment_id, official, _ in rows:
+        if official not in _TRAIN_IDS:
+            raise LabelError(
+                f"{path}: segment {segment_id} has class id {official}, which COCO's panoptic task does not "
+                "define. Take the files of the release."
+            )
+    return [_Segment(segment_id, _TRAIN_IDS[official], crowd) for segment_id, official, crowd in rows]
+
+
+def _check_count(count: int, png: Path, annotations: Path) -> None:
+    if count != 1:
+        raise LabelError(
+            f"{png}: {annotations.name} has {count} annotations of it, expected one. Take both from the same "
+            "release."
+        )
+
+
+def _check_segments(present: set[int], listed: list[int], path: Path) -> None:
+    for what, found in (
+        ("is in the PNG but not in the JSON", present - set(listed)),
+        ("is in the JSON but not in the PNG", set(listed) - present),
+        ("occurs twice in the JSON", {first for first in listed if listed.count(first) > 1}),
+    ):
+        if found:
+            raise LabelError(f"{path}: segment {min(found)} {what}. Take both from the same release.")

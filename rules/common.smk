@@ -14,7 +14,11 @@ from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.resolve import canonical, deep_merge, from_command_line, resolve
 from vfm_fusion.datasets.roots import data_root
-from vfm_fusion.encoders.describe import describe_pretraining
+from vfm_fusion.encoders.describe import (
+    describe_pretraining,
+    encoder_facts,
+    provenance_sentences,
+)
 from vfm_fusion.encoders.files import weight_file, weights_digest
 from vfm_fusion.environment import prepare_environment
 from vfm_fusion.errors import VfmFusionError

@@ -32,6 +32,47 @@ rule table_datasets:
         "../workflow_scripts/table_datasets.py"
 
 
+rule table_encoders:
+    input:
+        manifests=collect(
+            rules.extract_features.output.manifest,
+            encoder=CONFIG.encoders,
+            dataset=DATASET,
+        ),
+    output:
+        **table("encoders"),
+        html=reported(
+            f"{RESULTS}/tables/encoders.html",
+            "table_encoders",
+            "0. Data and encoders",
+            "Encoders",
+        ),
+    log:
+        f"{RESULTS}/logs/table_encoders.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_encoders.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical(
+            {
+                "encoders": [
+                    (name, encoder_facts(name, encoder))
+                    for name, encoder in CONFIG.encoders.items()
+                ],
+                "provenance": provenance_sentences(CONFIG.encoders),
+            }
+        ),
+        code=fingerprint("table_encoders.py"),
+    message:
+        "Table: the encoders"
+    script:
+        "../workflow_scripts/table_encoders.py"
+
+
 rule table_profiles:
     input:
         summaries=SUMMARIES,
@@ -443,6 +484,7 @@ rule table_runtime:
 rule tables:
     input:
         rules.table_datasets.output,
+        rules.table_encoders.output,
         rules.table_profiles.output,
         collect(rules.table_profiles_elsewhere.output, dataset=CONFIG.also_profiled),
         rules.table_controls.output,

@@ -71,6 +71,26 @@ def describe_pretraining(config: EncoderConfig) -> str:
     return f"untrained (seed {config.weights.seed})" if training is None else training.pretraining
 
 
+def encoder_facts(name: str, config: EncoderConfig) -> dict[str, str | None]:
+    """Returns an encoder's name in print, its training and the licence of its published weights.
+
+    Args:
+        name: its key, which is its name in print where it has no label.
+        config: architecture, weights and label.
+
+    Returns:
+        ``label``, ``pretraining``, ``supervision``, ``lineage`` and ``licence``; None where there is none.
+    """
+    training, published = training_of(config), ARCHITECTURES[config.architecture].published
+    return {
+        "label": config.label or name,
+        "pretraining": describe_pretraining(config),
+        "supervision": training and training.supervision,
+        "lineage": training and training.lineage,
+        "licence": published.licence if training and published else None,
+    }
+
+
 def provenance_sentences(encoders: Mapping[str, EncoderConfig]) -> list[str]:
     """Says how the encoders were trained, and whether weights of the DINO or SAM families are among them.
 

@@ -1,0 +1,64 @@
+"""The encoders of a study: how they were trained, what they give, under which terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from vfm_fusion.features.manifest import Manifest
+from vfm_fusion.reporting.table import Column, Section, Table
+
+_DIGEST = 12
+
+
+def encoders_table(
+    facts: Mapping[str, Mapping[str, Any]], manifests: Mapping[str, Manifest], provenance: Sequence[str]
+) -> Table:
+    """Builds the table of encoders.
+
+    Args:
+        facts: encoder to ``label``, ``pretraining``, ``supervision``, ``lineage`` and ``licence`` (text, null
+            where there is none); their order is the order of the rows.
+        manifests: encoder to the manifest of its features.
+        provenance: sentences on how the encoders were trained.
+    """
+    rows = pd.DataFrame([_row(known, manifests[encoder]) for encoder, known in facts.items()])
+    sizes = {manifest.image_size for manifest in manifests.values()}
+    return Table(
+        name="encoders",
+        caption="The encoders: pre-training, native output strides and channels, and the size in pixels at "
+        f"which they see an image of {_sides(*sorted(sizes))}.",
+        data=rows,
+        columns=(
+            Column("encoder", "Encoder", detail="architecture"),
+            Column("pretraining", "Pre-training", detail="supervision"),
+            Column("strides", "Strides"),
+            Column("channels", "Channels"),
+            Column("input", "Sees"),
+            Column("weights", "Weights"),
+            Column("licence", "Licence"),
+        ),
+        sections=(Section("", rows, ranked=False),),
+        notes=(*provenance, f"Weights: the first {_DIGEST} digits of the file's SHA-256."),
+    )
+
+
+def _row(known: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:
+    return {
+        "encoder": known["label"],
+        "architecture": manifest.architecture,
+        "pretraining": known["pretraining"],
+        "supervision": known["supervision"] or "",
+        "lineage": known["lineage"] or "",
+        "strides": ", ".join(map(str, manifest.shapes)),
+        "channels": ", ".join(str(shape[0]) for shape in manifest.shapes.values()),
+        "input": _sides(manifest.input_size),
+        "weights": manifest.weights[:_DIGEST],
+        "licence": known["licence"] or "",
+    }
+
+
+def _sides(*sizes: tuple[int, int]) -> str:
+    return ", ".join(f"{height} x {width}" for height, width in sizes)

@@ -185,11 +185,12 @@ def _result(
         },
         "auxiliary": {
             "encoder": settings["auxiliary"],
+            "trainable": settings["train_auxiliary"],
             "pretraining": run["encoders"][settings["auxiliary"]]["pretraining"],
         }
         if fused
         else None,
-        "stride": run["stride"],
+        "strides": run["strides"],
         "operator": settings["fusion"]["operator"] if fused else None,
         "metrics": {name: _number(value) for score in scores for name, value in score.overall.items()},
         "reasons": {name: reason for score in scores for name, reason in score.reasons.items()},

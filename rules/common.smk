@@ -22,6 +22,7 @@ from vfm_fusion.encoders.describe import (
 from vfm_fusion.encoders.files import weight_file, weights_digest
 from vfm_fusion.environment import prepare_environment
 from vfm_fusion.errors import VfmFusionError
+from vfm_fusion.evaluation.protocols import protocol_of
 
 prepare_environment(ROOT)
 
@@ -230,15 +231,28 @@ def finetuned_config(wildcards):
     )
 
 
+def prediction_config(wildcards):
+    return canonical(
+        {
+            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "encoders": {
+                name: encoder_settings(name) for name in encoders_of(wildcards.run)
+            },
+            "inference": CONFIG.evaluation.model_dump(
+                mode="json", exclude={"instance_protocol"}
+            ),
+        }
+    )
+
+
 def evaluation_config(wildcards):
     return canonical(
         {
             "name": DATASET,
             "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
-            "encoders": {
-                name: encoder_settings(name) for name in encoders_of(wildcards.run)
-            },
-            "evaluation": CONFIG.evaluation.model_dump(mode="json"),
+            "protocol": protocol_of(
+                CONFIG.evaluation.instance_protocol, CONFIG.datasets[DATASET].kind
+            ),
         }
     )
 
@@ -272,14 +286,15 @@ def finetuned_runs():
 
 def fusions():
     """How each run fuses, but for the stride; runs that differ in the stride alone have the same."""
-    settings = {
-        name: run.fusion.model_dump(mode="json", exclude={"stride"})
-        for name, run in CONFIG.runs.items()
-    }
-    return [
-        (name, ", ".join(f"{key} {value}" for key, value in fusion.items()))
-        for name, fusion in settings.items()
-    ]
+    said = []
+    for name, run in CONFIG.runs.items():
+        settings = run.fusion.model_dump(mode="json", exclude={"stride"})
+        if run.auxiliary_precision != "same":
+            settings["auxiliary in"] = run.auxiliary_precision
+        said.append(
+            (name, ", ".join(f"{key} {value}" for key, value in settings.items()))
+        )
+    return said
 
 
 def interval():

@@ -9,7 +9,7 @@ from vfm_fusion.config.training import ROLES, RunConfig
 from vfm_fusion.errors import SelectionError
 
 
-def resolve_run(run: RunConfig, selection: Mapping[str, Any]) -> tuple[RunConfig, int | None]:
+def resolve_run(run: RunConfig, selection: Mapping[str, Any]) -> tuple[RunConfig, tuple[int, ...]]:
     """Replaces roles by encoder names and ``selected`` by a stride.
 
     Args:
@@ -17,23 +17,25 @@ def resolve_run(run: RunConfig, selection: Mapping[str, Any]) -> tuple[RunConfig
         selection: the content of ``selection.json``.
 
     Returns:
-        The run with encoder names, and its injection stride: None without an auxiliary, the configured one
-        where it is a number, else the peak of the auxiliary's profile.
+        The run with encoder names, and its injection strides, ascending: none without an auxiliary, else the
+        configured ones, with the peak of the auxiliary's profile for ``selected``.
 
     Raises:
         SelectionError: master and auxiliary turn out to be the same encoder.
     """
     master = _encoder(run.master, selection)
     if run.auxiliary is None:
-        return run.model_copy(update={"master": master}), None
+        return run.model_copy(update={"master": master}), ()
     auxiliary = _encoder(run.auxiliary, selection)
     if master == auxiliary:
         raise SelectionError(
             f"run with master {run.master!r} and auxiliary {run.auxiliary!r}: both are {master}; "
             "name another encoder or use the roles"
         )
-    stride = selection["peaks"][auxiliary] if run.fusion.stride == "selected" else run.fusion.stride
-    return run.model_copy(update={"master": master, "auxiliary": auxiliary}), stride
+    strides = {
+        selection["peaks"][auxiliary] if stride == "selected" else stride for stride in run.fusion.strides
+    }
+    return run.model_copy(update={"master": master, "auxiliary": auxiliary}), tuple(sorted(strides))
 
 
 def _encoder(name: str, selection: Mapping[str, Any]) -> str:

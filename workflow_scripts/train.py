@@ -14,7 +14,7 @@ from vfm_fusion.segmentation.training import train_run
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
     selection_path = Path(snakemake.input.selection)
-    run, stride = resolve_run(
+    run, strides = resolve_run(
         RunConfig.model_validate_json(json.dumps(config["run"])),
         json.loads(selection_path.read_text(encoding="utf-8")),
     )
@@ -25,7 +25,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
             name: EncoderConfig.model_validate_json(json.dumps(encoder))
             for name, encoder in config["encoders"].items()
         },
-        stride=stride,
+        strides=strides,
         training=TrainingConfig.model_validate_json(
             json.dumps({**config["training"], "workers": snakemake.threads - 1})
         ),

@@ -102,12 +102,6 @@ class Config(Section):
                         f"runs.{name}.{key}: {value!r} is neither a role nor an encoder; "
                         f"choose from: {', '.join(known)}"
                     )
-            stride = run.fusion.stride
-            if stride != "selected" and stride not in STRIDES:
-                raise ValueError(
-                    f"runs.{name}.fusion.stride: {stride} is impossible; "
-                    f"choose from: {list(STRIDES)} or 'selected'"
-                )
         impossible = [s for s in self.metrics.strides if s not in STRIDES]
         if impossible:
             raise ValueError(f"metrics.strides: {impossible} impossible; choose from: {list(STRIDES)}")

@@ -2,29 +2,68 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from vfm_fusion.config.base import Section
+from vfm_fusion.config.base import STRIDES, Section
 
 ROLES = ("master", "auxiliary")
+
+InjectionStride = int | Literal["selected"]
+"""An output stride, or the one that the metric chooses for the auxiliary."""
 
 
 class FusionConfig(Section):
     """How auxiliary features enter the master's pyramid (Eq. 9)."""
 
-    operator: Literal["replace"] = Field(
-        "replace", description="`replace`: the auxiliary's map replaces the master's at s*."
+    operator: Literal["replace", "concat", "gated"] = Field(
+        "replace",
+        description="What happens at an injection stride. `replace`: the auxiliary's map takes the place of "
+        "the master's (the paper). `concat`: both are concatenated and projected back to the master's "
+        "channels. `gated`: the auxiliary's map is added through one gate per channel, which starts at 0, so "
+        "that training starts from the master alone.",
     )
-    stride: int | Literal["selected"] = Field(
-        "selected", description="Injection stride s*, or `selected` for the metric's choice."
+    stride: InjectionStride | Annotated[tuple[InjectionStride, ...], Field(strict=False)] = Field(
+        "selected",
+        description="Where: an output stride, `selected` for the one that the metric chooses (s*), or a list "
+        "of such, as in `[selected, 4]`. Where `selected` turns out to be another one of the list, it counts "
+        "once.",
     )
     align: Literal["sample", "project"] = Field(
         "sample",
-        description="Channel alignment: evenly spaced channels / mean padding (released code), or a "
-        "learned 1x1 projection.",
+        description="How the auxiliary's map gets the master's channels: evenly spaced channels, or mean "
+        "padding where it has fewer (released code); or a learned 1x1 projection.",
     )
+
+    @property
+    def strides(self) -> tuple[InjectionStride, ...]:
+        """Injection strides as they are configured."""
+        return self.stride if isinstance(self.stride, tuple) else (self.stride,)
+
+    @field_validator("stride")
+    @classmethod
+    def _possible(
+        cls, stride: InjectionStride | tuple[InjectionStride, ...]
+    ) -> InjectionStride | tuple[InjectionStride, ...]:
+        strides = stride if isinstance(stride, tuple) else (stride,)
+        if not strides:
+            raise ValueError("no stride to inject at; leave the auxiliary out to train the master alone")
+        for single in strides:
+            if single != "selected" and single not in STRIDES:
+                raise ValueError(f"{single} is impossible; choose from: {list(STRIDES)} or 'selected'")
+            if strides.count(single) > 1:
+                raise ValueError(f"{single} occurs {strides.count(single)} times; name each stride once")
+        return stride
+
+    @model_validator(mode="after")
+    def _something_left(self) -> FusionConfig:
+        if self.operator == "replace" and len(self.strides) >= len(STRIDES):
+            raise ValueError(
+                f"replacing at {len(self.strides)} strides leaves nothing of the master's {len(STRIDES)} "
+                "maps; name fewer strides, or use the operator concat or gated"
+            )
+        return self
 
 
 class RunConfig(Section):
@@ -34,7 +73,17 @@ class RunConfig(Section):
     master: str = Field(description="An encoder's key, or a selected role: `master` or `auxiliary`.")
     train_master: bool = Field(True, description="Fine-tune the master (FT); false freezes it (FZ).")
     auxiliary: str | None = Field(
-        None, description="An encoder's key or role that is fused in, always frozen; null for none."
+        None, description="An encoder's key or role that is fused in; null for none."
+    )
+    train_auxiliary: bool = Field(
+        False,
+        description="Fine-tune the auxiliary too. By default it is frozen, which keeps the features whose "
+        "edges were measured; it then runs without gradients and no further than the injection strides need.",
+    )
+    auxiliary_precision: Literal["same", "bfloat16"] = Field(
+        "same",
+        description="Precision of a frozen auxiliary: `same` as the rest of the model, or `bfloat16` "
+        "(autocast; faster where the device has it, its maps are cast back).",
     )
     fusion: FusionConfig = Field(default_factory=FusionConfig, description="How the auxiliary is fused in.")
 
@@ -42,6 +91,13 @@ class RunConfig(Section):
     def _two_encoders(self) -> RunConfig:
         if self.auxiliary is not None and self.auxiliary == self.master:
             raise ValueError(f"master and auxiliary are both {self.master!r}; a fusion needs two encoders")
+        if self.train_auxiliary and self.auxiliary is None:
+            raise ValueError("train_auxiliary: true, but there is no auxiliary to train; name one")
+        if self.auxiliary_precision != "same" and (self.train_auxiliary or self.auxiliary is None):
+            raise ValueError(
+                f"auxiliary_precision: {self.auxiliary_precision!r} is for a frozen auxiliary; "
+                "set training.precision for what is trained"
+            )
         return self
 
 

@@ -16,10 +16,12 @@ class FusionOperator(nn.Module, ABC):
     injected is exactly the map whose Edge Fidelity was measured.
 
     Attributes:
+        strides: strides at which the auxiliary's map is read, ascending; the model computes no others.
         channels: output stride -> channels of the fused pyramid.
         replaced: strides at which the master's map is not read; the model need not compute them.
     """
 
+    strides: tuple[int, ...]
     channels: dict[int, int]
     replaced: frozenset[int] = frozenset()
 
@@ -29,7 +31,8 @@ class FusionOperator(nn.Module, ABC):
 
         Args:
             master: ``{stride: (B, C, H/stride, W/stride)}``; may lack the strides in ``replaced``.
-            auxiliary: ``{stride: (B, C', h, w)}`` of the same images; grids may differ from the master's.
+            auxiliary: ``{stride: (B, C', h, w)}`` of the same images at ``strides`` or more; grids may differ
+                from the master's.
 
         Returns:
             ``{stride: (B, channels[stride], H/stride, W/stride)}``, strides ascending.

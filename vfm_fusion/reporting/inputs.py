@@ -15,7 +15,7 @@ PROFILE_COLUMNS = (
     *("definition", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"),
 )
 EVALUATION_KEYS = (
-    *("run", "seed", "dataset", "task", "images", "master", "auxiliary", "stride", "operator"),
+    *("run", "seed", "dataset", "task", "images", "master", "auxiliary", "strides", "operator"),
     *("metrics", "reasons", "per_class", "parameters"),
 )
 SELECTION_KEYS = (

@@ -50,10 +50,19 @@ def run_encoders(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
     text = f"{label(labels, master['encoder'])} {mode(master['trainable'])} · {master['pretraining']}"
     if auxiliary is not None:
         text += (
-            f" + {label(labels, auxiliary['encoder'])} {mode(False)} · {auxiliary['pretraining']}"
-            f", injected at OS {evaluation['stride']}"
+            f" + {label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])} · "
+            f"{auxiliary['pretraining']}, injected at OS {strides_of(evaluation)}"
         )
     return text
+
+
+def strides_of(evaluation: Mapping[str, Any]) -> str:
+    """Returns a run's injection strides in print.
+
+    >>> strides_of({"strides": [4, 16]})
+    '4, 16'
+    """
+    return ", ".join(str(stride) for stride in evaluation["strides"])
 
 
 def _look_up(labels: EncoderLabels, encoder: str) -> Mapping[str, str]:

@@ -120,7 +120,7 @@ def collect_runs(
         by_seed = {seed: found[run, seed] for seed in seeds if (run, seed) in found}
         own = {(run, seed): evaluation for seed, evaluation in by_seed.items()}
         _check_same(
-            own, ("master", "auxiliary", "stride", "operator", "parameters"), f"the seeds of run {run!r}"
+            own, ("master", "auxiliary", "strides", "operator", "parameters"), f"the seeds of run {run!r}"
         )
         missing = tuple(seed for seed in seeds if seed not in by_seed)
         results.append(RunResults(run, label, by_seed, missing))

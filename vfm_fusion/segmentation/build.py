@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 
@@ -19,7 +19,7 @@ from vfm_fusion.segmentation.pyramid import PyramidProjection, derived_channels,
 def build_segmenter(
     run: RunConfig,
     encoders: Mapping[str, EncoderConfig],
-    stride: int | None,
+    strides: Sequence[int],
     head: HeadConfig,
     categories: int,
     seed: int,
@@ -29,13 +29,15 @@ def build_segmenter(
     Args:
         run: the run, with encoder names in place of roles.
         encoders: encoders by name.
-        stride: injection stride s*; None without an auxiliary.
+        strides: injection strides; none without an auxiliary.
         head: the mask head's settings.
         categories: number of classes.
         seed: seed of the initial weights of projection, fusion and head.
 
     Raises:
-        TrainingError: the run names an encoder that is not configured, or has an auxiliary without a stride.
+        TrainingError: the run names an encoder that is not configured, or has an auxiliary without a stride
+            (or the reverse).
+        ShapeError: the fusion operator cannot inject at these strides.
         WeightsError: an encoder's weights are missing or do not fit.
     """
     for role, name in (("master", run.master), ("auxiliary", run.auxiliary)):
@@ -44,8 +46,10 @@ def build_segmenter(
                 f"{role} {name!r} is not among the encoders {sorted(encoders)}; "
                 "resolve the roles before training"
             )
-    if (run.auxiliary is None) != (stride is None):
-        raise TrainingError(f"the auxiliary is {run.auxiliary!r} but the injection stride is {stride}")
+    if (run.auxiliary is None) != (not strides):
+        raise TrainingError(
+            f"the auxiliary is {run.auxiliary!r} but the injection strides are {list(strides)}"
+        )
     master = build_encoder(encoders[run.master])
     auxiliary = None if run.auxiliary is None else build_encoder(encoders[run.auxiliary])
     with torch.random.fork_rng(devices=[]):
@@ -53,11 +57,18 @@ def build_segmenter(
         channels = projected_channels(master.spec, head.pyramid_channels)
         fusion = None
         if auxiliary is not None:
-            fusion = build_fusion(run.fusion, stride, channels, derived_channels(auxiliary.spec))
+            fusion = build_fusion(run.fusion, strides, channels, derived_channels(auxiliary.spec))
             channels = fusion.channels
         skip = frozenset() if fusion is None else fusion.replaced
         projection = PyramidProjection(master.spec, head.pyramid_channels, skip)
         mask_head = MaskHead(channels, categories, head)
     return FusedSegmenter(
-        master, projection, mask_head, train_master=run.train_master, auxiliary=auxiliary, fusion=fusion
+        master,
+        projection,
+        mask_head,
+        train_master=run.train_master,
+        auxiliary=auxiliary,
+        fusion=fusion,
+        train_auxiliary=run.train_auxiliary,
+        auxiliary_bfloat16=run.auxiliary_precision == "bfloat16",
     )

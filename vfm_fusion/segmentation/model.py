@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 from torch import Tensor, nn
 
@@ -14,10 +16,11 @@ _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm
 
 
 class FusedSegmenter(nn.Module):
-    """A master encoder, an optional frozen auxiliary, one fusion slot and a mask head.
+    """A master encoder, an optional auxiliary, one fusion slot and a mask head.
 
     A frozen encoder stays in evaluation mode and outside the graph. A fine-tuned encoder keeps the running
-    statistics of its batch norms, as is usual for batches of a few images; their affine weights train.
+    statistics of its batch norms, as is usual for batches of a few images; their affine weights train. Either
+    runs no further than the strides that are read of it.
     """
 
     def __init__(
@@ -29,6 +32,8 @@ class FusedSegmenter(nn.Module):
         train_master: bool,
         auxiliary: Encoder | None = None,
         fusion: FusionOperator | None = None,
+        train_auxiliary: bool = False,
+        auxiliary_bfloat16: bool = False,
     ) -> None:
         """Assembles the model.
 
@@ -37,27 +42,31 @@ class FusedSegmenter(nn.Module):
             projection: brings the master's pyramid to the head's channels.
             head: the mask head.
             train_master: fine-tune the master; otherwise it is frozen.
-            auxiliary: encoder that is fused in, always frozen.
+            auxiliary: encoder that is fused in.
             fusion: how; given exactly when ``auxiliary`` is.
+            train_auxiliary: fine-tune the auxiliary; otherwise it is frozen.
+            auxiliary_bfloat16: run the auxiliary under autocast to bfloat16, whatever the model's precision.
         """
         super().__init__()
         if (auxiliary is None) != (fusion is None):
             raise ValueError("an auxiliary encoder and a fusion operator come together")
         self.master = master.requires_grad_(train_master)
-        self.auxiliary = None if auxiliary is None else auxiliary.requires_grad_(False)
+        self.auxiliary = None if auxiliary is None else auxiliary.requires_grad_(train_auxiliary)
         self.projection = projection
         self.fusion = fusion
         self.head = head
         self.train_master = train_master
+        self.train_auxiliary = train_auxiliary
+        self.auxiliary_bfloat16 = auxiliary_bfloat16
         self.train(self.training)
 
     def train(self, mode: bool = True) -> FusedSegmenter:
         """Sets the mode of what is trained; frozen encoders and batch-norm statistics stay as they are."""
         super().train(mode)
-        for encoder in (self.master, self.auxiliary):
+        for encoder, trained in ((self.master, self.train_master), (self.auxiliary, self.train_auxiliary)):
             if encoder is None:
                 continue
-            if encoder is self.auxiliary or not self.train_master:
+            if not trained:
                 encoder.eval()
             for module in encoder.modules():
                 if isinstance(module, _BATCH_NORMS):
@@ -67,13 +76,23 @@ class FusedSegmenter(nn.Module):
     def pyramid(self, images: Tensor) -> dict[int, Tensor]:
         """Returns the fused pyramid ``{stride: (B, C, H/stride, W/stride)}`` that the head reads."""
         with torch.set_grad_enabled(self.train_master and torch.is_grad_enabled()):
-            native = encode(self.master, images)
-        pyramid = self.projection(native, tuple(images.shape[-2:]))
+            read = encode(self.master, images, self.projection.strides)
+        pyramid = self.projection(read, tuple(images.shape[-2:]))
         if self.fusion is None:
             return pyramid
-        with torch.no_grad():
-            injected = encode(self.auxiliary, images)
-        return self.fusion(pyramid, injected)
+        return self.fusion(pyramid, self._auxiliary_maps(images))
+
+    def _auxiliary_maps(self, images: Tensor) -> dict[int, Tensor]:
+        """Returns ``{stride: (B, C, h, w)}`` of the auxiliary at the injection strides."""
+        trains = self.train_auxiliary and torch.is_grad_enabled()
+        with torch.set_grad_enabled(trains), self._auxiliary_precision(images.device):
+            maps = encode(self.auxiliary, images, self.fusion.strides)
+        if self.auxiliary_bfloat16:
+            return {stride: feature.float() for stride, feature in maps.items()}
+        return maps
+
+    def _auxiliary_precision(self, device: torch.device) -> AbstractContextManager[None]:
+        return torch.autocast(device.type, torch.bfloat16) if self.auxiliary_bfloat16 else nullcontext()
 
     def forward(self, images: Tensor) -> MaskPrediction:
         """Predicts classes and masks.

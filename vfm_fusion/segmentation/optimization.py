@@ -13,7 +13,7 @@ from vfm_fusion.segmentation.model import FusedSegmenter
 def parameter_groups(model: FusedSegmenter, recipe: TrainingConfig) -> list[dict[str, Any]]:
     """Groups the trainable parameters by learning rate and weight decay.
 
-    The master encoder learns at ``encoder_lr_multiplier`` times the rate. Only weight matrices and kernels
+    Encoders learn at ``encoder_lr_multiplier`` times the rate. Only weight matrices and kernels
     decay: no norms, no biases, no embeddings (position, level, query, relative-position tables).
 
     Returns:
@@ -25,7 +25,7 @@ def parameter_groups(model: FusedSegmenter, recipe: TrainingConfig) -> list[dict
     for module_name, module in model.named_modules():
         for name, parameter in module.named_parameters(recurse=False):
             if parameter.requires_grad:
-                key = (f"{module_name}.".startswith("master."), _decays(module, name, parameter))
+                key = (module_name.split(".")[0] in ("master", "auxiliary"), _decays(module, name, parameter))
                 groups[key].append(parameter)
     return [
         {

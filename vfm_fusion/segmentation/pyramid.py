@@ -14,23 +14,25 @@ from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.fusion.align import resize_to_grid
 
 
-def encode(encoder: Encoder, images: Tensor) -> dict[int, Tensor]:
-    """Encodes images of any size into a pyramid at OS 4, 8, 16, 32.
+def encode(encoder: Encoder, images: Tensor, strides: Collection[int] = STRIDES) -> dict[int, Tensor]:
+    """Encodes images of any size into a pyramid.
 
     An image whose sides are no multiples of the encoder's size divisor is resized bilinearly to the nearest
     size that is; strides that the encoder lacks are resized from its nearest native stride (nearest
-    neighbour, as in the released code).
+    neighbour, as in the released code). The encoder runs no further than the strides need.
 
     Args:
         encoder: the encoder.
         images: ``(B, 3, H, W)`` float RGB in [0, 1].
+        strides: output strides wanted, of 4, 8, 16, 32.
 
     Returns:
         ``{stride: (B, C, h, w)}`` with h, w = H/stride, W/stride where the image was not resized.
     """
     height, width = images.shape[-2:]
     fitted = resize_to(images, fit_size(height, width, encoder.spec.size_divisor))
-    return derive_pyramid(encoder(fitted), STRIDES)
+    native = {nearest_stride(encoder.spec.strides, stride) for stride in strides}
+    return derive_pyramid(encoder(fitted, native), sorted(strides))
 
 
 def derived_channels(spec: EncoderSpec) -> dict[int, int]:
@@ -71,6 +73,11 @@ class PyramidProjection(nn.Module):
                 if stride not in skip
             }
         )
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Strides that are projected."""
+        return tuple(int(key) for key in self.projections)
 
     def forward(self, pyramid: dict[int, Tensor], size: tuple[int, int]) -> dict[int, Tensor]:
         """Projects a pyramid of images of ``size`` = (H, W), multiples of 32.

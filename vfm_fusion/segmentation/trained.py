@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def describe_run(
     name: str,
     run: RunConfig,
     encoders: Mapping[str, EncoderConfig],
-    stride: int | None,
+    strides: Sequence[int],
     training: TrainingConfig,
     seed: int,
     categories: tuple[Category, ...],
@@ -39,7 +39,7 @@ def describe_run(
     return {
         "run": name,
         "settings": run.model_dump(mode="json", exclude={"label"}),
-        "stride": stride,
+        "strides": list(strides),
         "seed": seed,
         "training": training.model_dump(mode="json", exclude={"seeds", "workers"}),
         "categories": [
@@ -98,7 +98,7 @@ def load_run(folder: Path, encoders: Mapping[str, EncoderConfig]) -> tuple[Fused
     model = build_segmenter(
         RunConfig.model_validate_json(json.dumps(description["settings"])),
         encoders,
-        description["stride"],
+        description["strides"],
         training.head,
         len(description["categories"]),
         description["seed"],

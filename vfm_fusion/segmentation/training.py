@@ -6,7 +6,7 @@ import logging
 import math
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -107,7 +107,7 @@ def train_run(
     *,
     run: RunConfig,
     encoders: Mapping[str, EncoderConfig],
-    stride: int | None,
+    strides: Sequence[int],
     training: TrainingConfig,
     seed: int,
     dataset: Dataset,
@@ -122,7 +122,7 @@ def train_run(
     Args:
         run: the run, with encoder names in place of roles.
         encoders: encoders by name.
-        stride: injection stride s*; None without an auxiliary.
+        strides: injection strides; none without an auxiliary.
         training: the recipe.
         seed: seed of initial weights, sampling and augmentation.
         dataset: training images and labels.
@@ -138,7 +138,7 @@ def train_run(
     for folder in (out_dir, state_dir):
         folder.mkdir(parents=True, exist_ok=True)
     categories = len(dataset.categories)
-    model = build_segmenter(run, encoders, stride, training.head, categories, seed)
+    model = build_segmenter(run, encoders, strides, training.head, categories, seed)
     start = newest_valid(state_dir, token)
     first_step = 0 if start is None else start.step
     losses = LossLog(training)
@@ -163,7 +163,7 @@ def train_run(
         name=out_dir.resolve().parent.name,
         run=run,
         encoders=encoders,
-        stride=stride,
+        strides=strides,
         training=training,
         seed=seed,
         categories=dataset.categories,

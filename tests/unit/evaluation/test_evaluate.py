@@ -79,13 +79,13 @@ def untrained(tmp_path: Path, encoders: dict[str, EncoderConfig]):
             points=64,
         )
         run = RunConfig(master="vit", auxiliary=auxiliary)
-        stride = None if auxiliary is None else 8
-        model = build_segmenter(run, encoders, stride, head, len(CATEGORIES), 5)
+        strides = () if auxiliary is None else (8,)
+        model = build_segmenter(run, encoders, strides, head, len(CATEGORIES), 5)
         description = describe_run(
             name="fused",
             run=run,
             encoders=encoders,
-            stride=stride,
+            strides=strides,
             training=TrainingConfig(task=task, head=head),
             seed=5,
             categories=CATEGORIES,
@@ -127,18 +127,22 @@ def test_the_result_has_the_agreed_form_and_is_written(untrained, scored) -> Non
     folder = untrained()
     found = scored(folder, object_score=0.0)
     assert found == json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))
-    head = {key: found[key] for key in ("run", "seed", "dataset", "task", "images", "stride", "operator")}
+    head = {key: found[key] for key in ("run", "seed", "dataset", "task", "images", "strides", "operator")}
     assert head == {
         "run": "fused",
         "seed": 5,
         "dataset": "scenes",
         "task": "panoptic",
         "images": 3,
-        "stride": 8,
+        "strides": [8],
         "operator": "replace",
     }
     assert found["master"] == {"encoder": "vit", "trainable": True, "pretraining": "untrained (seed 1)"}
-    assert found["auxiliary"] == {"encoder": "hiera", "pretraining": "untrained (seed 1)"}
+    assert found["auxiliary"] == {
+        "encoder": "hiera",
+        "trainable": False,
+        "pretraining": "untrained (seed 1)",
+    }
     assert set(found["metrics"]) == set(METRICS)
     assert set(found["reasons"]) == {name for name, value in found["metrics"].items() if value is None}
     assert [set(row) for row in found["per_class"]] == [
@@ -149,7 +153,8 @@ def test_the_result_has_the_agreed_form_and_is_written(untrained, scored) -> Non
 
 def test_a_run_without_auxiliary_says_so(untrained, scored) -> None:
     found = scored(untrained(auxiliary=None))
-    assert found["auxiliary"] is found["stride"] is found["operator"] is None
+    assert found["auxiliary"] is found["operator"] is None
+    assert found["strides"] == []
 
 
 def test_the_truth_as_prediction_scores_100_throughout(

@@ -145,7 +145,7 @@ def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, An
     }
     metrics |= {"APm": None, "APl": None, "SQ": 70.0, "RQ": 50.0}
     fused = run == "fused"
-    injected = {"encoder": "mini_sam", "pretraining": LABELS["mini_sam"]["pretraining"]}
+    injected = {"encoder": "mini_sam", "trainable": False, "pretraining": LABELS["mini_sam"]["pretraining"]}
     master = {"swin_ft": "swin", "sam_fz": "mini_sam"}.get(run, "mini_dino")
     content = {
         "run": run,
@@ -159,7 +159,7 @@ def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, An
             "pretraining": LABELS[master]["pretraining"],
         },
         "auxiliary": injected if fused else None,
-        "stride": 16 if fused else None,
+        "strides": [16] if fused else [],
         "operator": "replace" if fused else None,
         "metrics": metrics,
         "reasons": {"APm": "no medium object", "APl": "no large object"},

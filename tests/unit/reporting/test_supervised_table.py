@@ -168,7 +168,7 @@ def fused(run: str, stride: int, gain: float, **changes: Any) -> list[dict[str, 
     """Evaluations of a fused run whose AP is ``gain`` above that of its master alone."""
     found = []
     for seed, alone in enumerate(ALONE):
-        content = results.evaluation("fused", seed, 30.0, stride=stride, **changes) | {"run": run}
+        content = results.evaluation("fused", seed, 30.0, strides=[stride], **changes) | {"run": run}
         content["metrics"] = content["metrics"] | {"AP": alone["metrics"]["AP"] + gain + 0.1 * seed}
         found.append(content)
     return found
@@ -266,7 +266,7 @@ class TestStrideGain:
     def test_without_a_fused_run(self) -> None:
         table = gain_table(ALONE)
         assert table.sections == ()
-        assert table.notes[0].startswith("No evaluated run fuses an auxiliary")
+        assert table.notes[0].startswith("No evaluated run injects an auxiliary")
         assert to_latex(table)
 
     def test_published_correlation_is_computed(self) -> None:

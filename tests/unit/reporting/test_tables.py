@@ -279,7 +279,7 @@ class TestMainResults:
         [
             ({"images": 79}, "differ in 'images': 80 .* and 79"),
             ({"dataset": "other"}, "differ in 'dataset'"),
-            ({"stride": 8}, "seeds of run 'fused' differ in 'stride': 16 .* and 8"),
+            ({"strides": [8]}, r"seeds of run 'fused' differ in 'strides': \[16\] .* and \[8\]"),
             ({"seed": 7}, "run 'fused', seed 7 was not asked for"),
             ({"seed": 1}, "run 'fused', seed 1 was given twice"),
         ],

@@ -52,7 +52,7 @@ def trained(
         training.train_run(
             run=RunConfig(**settings),
             encoders=encoders,
-            stride=8 if "auxiliary" in settings else None,
+            strides=(8,) if "auxiliary" in settings else (),
             training=recipe,
             seed=0,
             dataset=ToyDataset(),

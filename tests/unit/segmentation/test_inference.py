@@ -113,7 +113,7 @@ def test_images_of_any_size_come_back_at_their_size(
     encoders: dict[str, EncoderConfig], head_config: HeadConfig, size: tuple[int, int]
 ) -> None:
     head = head_config.model_copy(update={"hidden_dim": 64})  # a group norm of one value has no variance
-    model = build_segmenter(RunConfig(master="vit", auxiliary="hiera"), encoders, 8, head, CLASSES, 0)
+    model = build_segmenter(RunConfig(master="vit", auxiliary="hiera"), encoders, (8,), head, CLASSES, 0)
     images = [np.random.default_rng(k).integers(0, 256, (*size, 3), dtype=np.uint8) for k in range(2)]
     together = predict(model.eval(), images, THINGS, SETTINGS)
     assert [p.semantic.shape for p in together] == [size, size]

@@ -28,7 +28,7 @@ def assemble(
     channels = projected_channels(master.spec, head.pyramid_channels)
     fusion = None
     if auxiliary is not None:
-        fusion = build_fusion(FusionConfig(), stride, channels, derived_channels(auxiliary.spec))
+        fusion = build_fusion(FusionConfig(), (stride,), channels, derived_channels(auxiliary.spec))
     projection = PyramidProjection(
         master.spec, head.pyramid_channels, fusion.replaced if fusion else frozenset()
     )
@@ -161,7 +161,7 @@ def test_a_seed_gives_the_same_finite_weights(
     encoders: dict[str, EncoderConfig], head_config: HeadConfig
 ) -> None:
     run = RunConfig(master="vit", auxiliary="hiera")
-    first, second, other = (build_segmenter(run, encoders, 8, head_config, 4, seed) for seed in (0, 0, 1))
+    first, second, other = (build_segmenter(run, encoders, (8,), head_config, 4, seed) for seed in (0, 0, 1))
     torch.manual_seed(3)
     assert not changed(first, second.state_dict())
     assert changed(first, other.state_dict())
@@ -182,24 +182,24 @@ def test_building_leaves_the_global_random_state_alone(
     encoders: dict[str, EncoderConfig], head_config: HeadConfig
 ) -> None:
     state = torch.get_rng_state()
-    build_segmenter(RunConfig(master="vit"), encoders, None, head_config, 4, 0)
+    build_segmenter(RunConfig(master="vit"), encoders, (), head_config, 4, 0)
     assert torch.equal(torch.get_rng_state(), state)
 
 
 @pytest.mark.parametrize(
-    ("run", "stride", "message"),
+    ("run", "strides", "message"),
     [
-        (RunConfig(master="master"), None, "resolve the roles"),
-        (RunConfig(master="vit", auxiliary="hiera"), None, "injection stride is None"),
-        (RunConfig(master="vit"), 8, "injection stride is 8"),
+        (RunConfig(master="master"), (), "resolve the roles"),
+        (RunConfig(master="vit", auxiliary="hiera"), (), r"injection strides are \[\]"),
+        (RunConfig(master="vit"), (8,), r"injection strides are \[8\]"),
     ],
 )
 def test_an_unresolved_run_is_refused(
     encoders: dict[str, EncoderConfig],
     head_config: HeadConfig,
     run: RunConfig,
-    stride: int | None,
+    strides: tuple[int, ...],
     message: str,
 ) -> None:
     with pytest.raises(TrainingError, match=message):
-        build_segmenter(run, encoders, stride, head_config, 4, 0)
+        build_segmenter(run, encoders, strides, head_config, 4, 0)

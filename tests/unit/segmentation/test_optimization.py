@@ -16,7 +16,7 @@ from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter
 def test_groups_hold_every_trainable_parameter_once(
     encoders: dict[str, EncoderConfig], recipe: TrainingConfig
 ) -> None:
-    model = build_segmenter(RunConfig(master="vit", auxiliary="hiera"), encoders, 8, recipe.head, 4, 0)
+    model = build_segmenter(RunConfig(master="vit", auxiliary="hiera"), encoders, (8,), recipe.head, 4, 0)
     grouped = [id(p) for group in parameter_groups(model, recipe) for p in group["params"]]
     assert sorted(grouped) == sorted(id(p) for p in model.parameters() if p.requires_grad)
 
@@ -24,7 +24,7 @@ def test_groups_hold_every_trainable_parameter_once(
 def test_encoders_learn_slower_and_norms_biases_embeddings_do_not_decay(
     encoders: dict[str, EncoderConfig], recipe: TrainingConfig
 ) -> None:
-    model = build_segmenter(RunConfig(master="vit"), encoders, None, recipe.head, 4, 0)
+    model = build_segmenter(RunConfig(master="vit"), encoders, (), recipe.head, 4, 0)
     settings = {
         id(p): (group["lr"], group["weight_decay"])
         for group in parameter_groups(model, recipe)
@@ -49,7 +49,7 @@ def test_encoders_learn_slower_and_norms_biases_embeddings_do_not_decay(
 
 
 def test_a_frozen_master_has_no_group(encoders: dict[str, EncoderConfig], recipe: TrainingConfig) -> None:
-    model = build_segmenter(RunConfig(master="vit", train_master=False), encoders, None, recipe.head, 4, 0)
+    model = build_segmenter(RunConfig(master="vit", train_master=False), encoders, (), recipe.head, 4, 0)
     assert {group["lr"] for group in parameter_groups(model, recipe)} == {recipe.learning_rate}
 
 

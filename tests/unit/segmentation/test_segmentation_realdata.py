@@ -51,7 +51,7 @@ def test_a_fused_run_trains_and_evaluates_on_camvid(
     train_run(
         run=RunConfig(master="mobilenet", auxiliary="r2d2"),
         encoders=encoders,
-        stride=4,
+        strides=(4,),
         training=recipe.model_copy(update={"task": "semantic"}),
         seed=0,
         dataset=split(camvid, "val", 3),

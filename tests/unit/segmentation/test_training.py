@@ -32,7 +32,7 @@ def train(tmp_path: Path, encoders: dict[str, EncoderConfig], recipe: TrainingCo
     """Trains the toy run under ``tmp_path/<folder>`` and returns the folder of its results."""
 
     def run(folder: str, *, token: str = "t", seed: int = 0, dataset=None, **changes) -> Path:
-        settings = {"run": RUN, "stride": 8, "training": recipe} | changes
+        settings = {"run": RUN, "strides": (8,), "training": recipe} | changes
         out = tmp_path / folder / "fused" / "seed0"
         training.train_run(
             encoders=encoders,
@@ -165,7 +165,7 @@ def test_the_run_is_described_without_paths(train, tmp_path: Path) -> None:
     text = (train("run") / "run.json").read_text(encoding="utf-8")
     assert str(tmp_path) not in text
     found = json.loads(text)
-    assert (found["run"], found["seed"], found["stride"]) == ("fused", 0, 8)
+    assert (found["run"], found["seed"], found["strides"]) == ("fused", 0, [8])
     assert found["encoders"]["hiera"]["pretraining"] == "untrained (seed 1)"
     assert [category["name"] for category in found["categories"]] == ["road", "sky", "person", "car"]
 
@@ -201,7 +201,7 @@ def test_damaged_weights_are_refused(train, encoders: dict[str, EncoderConfig], 
     elif damage == "truncated":
         path.write_bytes(path.read_bytes()[:1000])
     else:
-        shutil.copy(train("other", run=RunConfig(master="hiera"), stride=None) / path.name, path)
+        shutil.copy(train("other", run=RunConfig(master="hiera"), strides=()) / path.name, path)
     with pytest.raises(WeightsError, match=r"model\.safetensors"):
         load_run(out, encoders)
 

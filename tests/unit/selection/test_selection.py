@@ -215,12 +215,12 @@ def test_roles_become_encoders_and_strides() -> None:
     fixed = RunConfig(master="master", auxiliary="auxiliary", fusion=FusionConfig(stride=8))
     alone = RunConfig(master="auxiliary")
     resolved = [resolve_run(run, selection) for run in (fused, reverse, other, fixed, alone)]
-    assert [(run.master, run.auxiliary, stride) for run, stride in resolved] == [
-        ("DINOv3", "SAM2", 16),
-        ("SAM2", "DINOv3", 32),
-        ("DINOv3", "Swin-B", 32),
-        ("DINOv3", "SAM2", 8),
-        ("SAM2", None, None),
+    assert [(run.master, run.auxiliary, strides) for run, strides in resolved] == [
+        ("DINOv3", "SAM2", (16,)),
+        ("SAM2", "DINOv3", (32,)),
+        ("DINOv3", "Swin-B", (32,)),
+        ("DINOv3", "SAM2", (8,)),
+        ("SAM2", None, ()),
     ]
 
 

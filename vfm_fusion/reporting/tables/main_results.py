@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.reporting.labels import EncoderLabels, label, mode
+from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
 from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
 from vfm_fusion.reporting.table import MISSING, Column, Section, Table
 
@@ -101,9 +101,11 @@ def _encoders(evaluation: Evaluation | None, labels: EncoderLabels) -> dict[str,
     return {
         "master": f"{label(labels, master['encoder'])} {mode(master['trainable'])}",
         "master_pretraining": master["pretraining"],
-        "auxiliary": f"{label(labels, auxiliary['encoder'])} {mode(False)}" if auxiliary else "none",
+        "auxiliary": (
+            f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])}" if auxiliary else "none"
+        ),
         "auxiliary_pretraining": auxiliary["pretraining"] if auxiliary else "",
-        "stride": str(evaluation["stride"]) if auxiliary else "",
+        "stride": strides_of(evaluation),
     }
 
 

@@ -122,7 +122,8 @@ def stride_gain_table(
 def group_by_stride(results: Sequence[RunResults], fusions: Mapping[str, str]) -> list[Group]:
     """Collects fused runs with the same encoders, trained alike and fused alike but for the stride.
 
-    Of two runs with one stride, which then are the same training, the first counts.
+    Of two runs with one stride, which then are the same training, the first counts. Runs that inject at
+    several strides say nothing of any one of them, and are left out.
 
     Args:
         results: all runs; those without an evaluation are left out.
@@ -137,9 +138,10 @@ def group_by_stride(results: Sequence[RunResults], fusions: Mapping[str, str]) -
         master = (evaluation["master"]["encoder"], evaluation["master"]["trainable"])
         if evaluation["auxiliary"] is None:
             alone.setdefault(master, result)
-        else:
-            key = (*master, evaluation["auxiliary"]["encoder"], fusions[result.key])
-            fused.setdefault(key, {}).setdefault(int(evaluation["stride"]), result)
+        elif len(evaluation["strides"]) == 1:
+            auxiliary = (evaluation["auxiliary"]["encoder"], evaluation["auxiliary"]["trainable"])
+            key = (*master, *auxiliary, fusions[result.key])
+            fused.setdefault(key, {}).setdefault(evaluation["strides"][0], result)
     return [Group(dict(sorted(runs.items())), alone.get(key[:2])) for key, runs in fused.items()]
 
 
@@ -165,7 +167,8 @@ def _columns(metrics: Sequence[str]) -> tuple[Column, ...]:
 def _title(group: Group, labels: EncoderLabels, fusions: Mapping[str, str]) -> str:
     master, auxiliary = group.example["master"], group.example["auxiliary"]
     return (
-        f"{label(labels, auxiliary['encoder'])} {mode(False)} · {auxiliary['pretraining']}, into "
+        f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])} · "
+        f"{auxiliary['pretraining']}, into "
         f"{label(labels, master['encoder'])} {mode(master['trainable'])} · {master['pretraining']}; "
         f"{fusions[group.example['run']]}"
     )
@@ -237,7 +240,7 @@ def _blank(title: str, metrics: Iterable[str]) -> dict[str, Any]:
 
 def _what_note(results: Sequence[RunResults], groups: Sequence[Group], definition: str) -> str:
     if not groups:
-        return "No evaluated run fuses an auxiliary, so there is no gain to show."
+        return "No evaluated run injects an auxiliary at a single stride, so there is no gain to show."
     first = next(result.any for result in results if result.any)
     return (
         f"EF by definition '{definition}', mean over images [95 % bootstrap interval]; gains on "

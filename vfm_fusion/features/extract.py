@@ -183,7 +183,7 @@ class Extraction:
             precision=self.settings.precision,
             dtype=self.settings.dtype,
             image_size=self.images.size,
-            input_size=self.images.input_size,
+            input_size=self.encoder.seen_size(*self.images.input_size),
             images=len(self.images.ids),
             shard_images=self.settings.shard_images,
             shapes=self.layout.shapes,

@@ -34,7 +34,7 @@ class Manifest:
         precision: arithmetic of the encoder.
         dtype: element type of the maps.
         image_size: (height, width) of the images in pixels.
-        input_size: (height, width) that they were resized to for the encoder.
+        input_size: (height, width) at which the encoder's model saw them, without padding.
         images: number of images.
         shard_images: images per shard.
         shapes: native output stride -> (C, h, w).

@@ -12,7 +12,7 @@ from pycocotools import mask as reference
 
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.base import VOID, Dataset
-from vfm_fusion.datasets.readers import coco_instance, coco_panoptic
+from vfm_fusion.datasets.readers import coco_instance, coco_panoptic, coco_stuff
 from vfm_fusion.datasets.registry import index_split, open_dataset
 
 pytestmark = pytest.mark.realdata
@@ -107,3 +107,30 @@ def test_instances_are_those_of_pycocotools(coco: Path) -> None:
             assert sample.instances.crowd[position] == row["iscrowd"]
         things = np.where(segments.semantic < 80, segments.semantic, VOID)
         np.testing.assert_array_equal(sample.semantic, things)
+
+
+@pytest.mark.parametrize(("split", "count"), [("train", 13), ("val", 8)])
+def test_every_pixel_map_of_coco_stuff(realdata: Path, split: str, count: int) -> None:
+    root = realdata / "images/coco_stuff"
+    dataset = opened("coco_stuff", root, split)
+    assert len(dataset) == count
+    official = {  # some pixel values of the release and their classes
+        0: "person", 16: "cat", 61: "chair", 64: "bed", 72: "laptop", 78: "oven", 23: "zebra", 123: "grass",
+        156: "sky-other", 158: "snow", 168: "tree", 171: "wall-concrete", 180: "window-other", 181: "wood",
+    }  # fmt: skip
+    names = [category.name for category in dataset.categories]
+    for sample in dataset:
+        values = np.array(Image.open(root / f"{split}_label/{sample.image_id}.png"))
+        assert np.array_equal(sample.semantic == VOID, values == 255)
+        pairs = set(zip(values[values != 255].tolist(), sample.semantic[values != 255].tolist(), strict=True))
+        assert len(pairs) == len({value for value, _ in pairs})
+        for value, train_id in pairs:
+            assert official.get(value, names[train_id]) == names[train_id]
+        assert sample.instances is None
+
+
+def test_coco_stuff_and_the_panoptic_task_agree_on_the_names_of_stuff() -> None:
+    stuff = {category.name for category in coco_stuff.CATEGORIES if not category.isthing}
+    own = [c.name for c in coco_panoptic.CATEGORIES if not c.isthing and not c.name.endswith("-merged")]
+    assert set(own) <= stuff
+    assert len(own) == 36

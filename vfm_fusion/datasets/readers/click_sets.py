@@ -44,5 +44,8 @@ GRABCUT = MaskFolders("GrabCut", (("data_GT", "boundary_GT"), ("images", "masks"
 BERKELEY = MaskFolders("Berkeley", (("images", "masks"),))
 """100 objects; a photo with several lies there once for each, such as ``189011`` and ``189011a``."""
 
+COCO_MVAL = MaskFolders("COCO-MVal", (("img", "gt"),))
+"""800 objects of COCO's validation images, ten of each class (``XavierCHEN34/ClickSEG`` reads it)."""
+
 DAVIS = MaskFolders("DAVIS (345 frames)", (("img", "gt"),))
 """345 video frames; their masks number up to three objects, which count as one."""

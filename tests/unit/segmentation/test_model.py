@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
 import pytest
 import torch
 from segmentation_toys import TinyHierarchy, TinyViT
@@ -9,9 +12,10 @@ from segmentation_toys import TinyHierarchy, TinyViT
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.training import FusionConfig, HeadConfig, RunConfig
 from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.pyramid import derive_pyramid
 from vfm_fusion.errors import ShapeError, TrainingError
-from vfm_fusion.fusion.registry import build_fusion
+from vfm_fusion.fusion.registry import OPERATORS, build_fusion
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.head import MaskHead
 from vfm_fusion.segmentation.model import FusedSegmenter
@@ -22,13 +26,17 @@ def assemble(
     master: Encoder,
     head: HeadConfig,
     auxiliary: Encoder | None = None,
-    stride: int = 16,
+    *strides: int,
+    operator: str = "replace",
     train_master: bool = True,
+    **settings: bool,
 ) -> FusedSegmenter:
     channels = projected_channels(master.spec, head.pyramid_channels)
     fusion = None
     if auxiliary is not None:
-        fusion = build_fusion(FusionConfig(), (stride,), channels, derived_channels(auxiliary.spec))
+        fusion = build_fusion(
+            FusionConfig(operator=operator), strides or (16,), channels, derived_channels(auxiliary.spec)
+        )
     projection = PyramidProjection(
         master.spec, head.pyramid_channels, fusion.replaced if fusion else frozenset()
     )
@@ -39,6 +47,7 @@ def assemble(
         train_master=train_master,
         auxiliary=auxiliary,
         fusion=fusion,
+        **settings,
     )
 
 
@@ -76,6 +85,23 @@ def test_a_hierarchical_encoder_keeps_its_maps_bit_for_bit(head_config: HeadConf
     assert all(torch.equal(pyramid[s], native[s]) for s in (4, 8, 16, 32))
 
 
+@contextmanager
+def counted(blocks: Iterable[torch.nn.Module]) -> Iterator[list[int]]:
+    """Counts how often each block runs."""
+    calls: list[int] = []
+    hooks = []
+    for position, block in enumerate(blocks):
+        calls.append(0)
+
+        def count(*_: object, position: int = position) -> None:
+            calls[position] += 1
+
+        hooks.append(block.register_forward_hook(count))
+    yield calls
+    for hook in hooks:
+        hook.remove()
+
+
 def test_encoding_is_the_profiled_pyramid_where_the_image_fits() -> None:
     encoder = TinyViT().eval()
     expected = derive_pyramid(encoder(images()))
@@ -106,6 +132,17 @@ def test_frozen_encoders_stay_bit_for_bit_batch_norm_statistics_included(head_co
     assert changed(model.head, head)
 
 
+def test_a_trained_auxiliary_learns_but_keeps_its_batch_norm_statistics(head_config: HeadConfig) -> None:
+    model = assemble(TinyHierarchy(), head_config, TinyViT(channels=16), train_auxiliary=True)
+    before = copied(model.auxiliary)
+    optimise(model)
+    moved = changed(model.auxiliary, before)
+    assert {"embed.weight", "norm.weight", "norm.bias"} <= moved
+    assert not moved & {"norm.running_mean", "norm.running_var", "norm.num_batches_tracked"}
+    assert model.auxiliary.training
+    assert not model.auxiliary.norm.training
+
+
 def test_a_fine_tuned_encoder_learns_but_keeps_its_batch_norm_statistics(head_config: HeadConfig) -> None:
     model = assemble(TinyViT(), head_config)
     before = copied(model.master)
@@ -124,7 +161,7 @@ def test_training_mode_leaves_frozen_encoders_in_evaluation_mode(head_config: He
 
 
 def test_only_what_trains_is_saved(head_config: HeadConfig) -> None:
-    model = assemble(TinyViT(), head_config, auxiliary=TinyHierarchy(), stride=16)
+    model = assemble(TinyViT(), head_config, auxiliary=TinyHierarchy())
     names = model.trained_names()
     assert not any(name.startswith("auxiliary.") for name in names)
     assert any(name.startswith("master.") for name in names)
@@ -134,12 +171,100 @@ def test_only_what_trains_is_saved(head_config: HeadConfig) -> None:
     assert counts["total"] - counts["trainable"] == frozen > 0
 
 
-def test_every_trained_parameter_gets_a_gradient(head_config: HeadConfig) -> None:
-    model = assemble(TinyViT(), head_config, auxiliary=TinyHierarchy())
+@pytest.mark.parametrize("operator", OPERATORS)
+@pytest.mark.parametrize("trained", [False, True])
+def test_every_trained_parameter_gets_a_gradient(
+    head_config: HeadConfig, operator: str, trained: bool
+) -> None:
+    model = assemble(
+        TinyHierarchy(), head_config, TinyViT(), 8, 16, operator=operator, train_auxiliary=trained
+    )
     output = model(images())
     total = output.class_logits.sum() + output.mask_logits.sum()
     (total + sum(c.sum() + m.sum() for c, m in output.intermediate)).backward()
     assert [name for name, p in model.named_parameters() if p.requires_grad and p.grad is None] == []
+    assert all((p.grad is not None) == trained for p in model.auxiliary.parameters())
+
+
+def test_a_gated_model_starts_as_its_master_alone(head_config: HeadConfig) -> None:
+    model = assemble(TinyViT(), head_config, TinyHierarchy(), 4, 32, operator="gated").eval()
+    fused = model.pyramid(images())
+    model.fusion = None
+    alone = model.pyramid(images())
+    assert all(torch.equal(fused[s], alone[s]) for s in (4, 8, 16, 32))
+
+
+@pytest.mark.parametrize(
+    ("strides", "stages"),
+    [((4,), 1), ((8,), 2), ((16,), 3), ((32,), 4), ((16, 4), 3)],
+)
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_auxiliary_runs_no_further_than_the_injection_strides(
+    encoders: dict[str, EncoderConfig],
+    head_config: HeadConfig,
+    operator: str,
+    strides: tuple[int, ...],
+    stages: int,
+) -> None:
+    run = RunConfig(master="vit", auxiliary="hiera", fusion=FusionConfig(operator=operator))
+    model = build_segmenter(run, encoders, strides, head_config, 4, 0)
+    ends = [0, 1, 3, 4]  # last block of each of mini_hiera's stages of 1, 1, 2 and 1 blocks
+    with counted(model.auxiliary.model.blocks) as calls:
+        model.pyramid(images())
+    assert calls == [1] * (ends[stages - 1] + 1) + [0] * (4 - ends[stages - 1])
+
+
+@pytest.mark.parametrize(
+    ("operator", "strides", "blocks"),
+    [("replace", (32,), 4), ("replace", (16, 32), 2), ("replace", (4,), 5), ("gated", (32,), 5)],
+)
+def test_the_master_runs_no_further_than_what_is_kept_of_it(
+    encoders: dict[str, EncoderConfig],
+    head_config: HeadConfig,
+    operator: str,
+    strides: tuple[int, ...],
+    blocks: int,
+) -> None:
+    run = RunConfig(master="hiera", auxiliary="vit", fusion=FusionConfig(operator=operator))
+    model = build_segmenter(run, encoders, strides, head_config, 4, 0)
+    with counted(model.master.model.blocks) as calls:
+        model.pyramid(images())
+    assert sum(calls) == blocks
+
+
+def test_a_stage_that_is_not_computed_changes_nothing(encoders: dict[str, EncoderConfig]) -> None:
+    encoder = build_encoder(encoders["hiera"])
+    whole = encode(encoder, images())
+    for strides in ((4,), (8, 16), (32,)):
+        part = encode(encoder, images(), strides)
+        assert list(part) == list(strides)
+        assert all(torch.equal(part[s], whole[s]) for s in strides)
+
+
+def test_no_gradient_is_kept_for_a_frozen_auxiliary(head_config: HeadConfig) -> None:
+    for trained in (False, True):
+        model = assemble(TinyViT(), head_config, TinyHierarchy(), 16, train_auxiliary=trained).train()
+        assert model.pyramid(images())[16].requires_grad == trained
+        with torch.no_grad():
+            assert not model.pyramid(images())[16].requires_grad
+
+
+def test_a_bfloat16_auxiliary_computes_in_it_and_hands_on_float32(
+    encoders: dict[str, EncoderConfig], head_config: HeadConfig
+) -> None:
+    pyramids, seen = {}, {}
+    for precision in ("same", "bfloat16"):
+        run = RunConfig(master="vit", auxiliary="hiera", auxiliary_precision=precision)
+        model = build_segmenter(run, encoders, (16,), head_config, 4, 0).eval()
+        attention = model.auxiliary.model.blocks[2].attn
+        attention.register_forward_hook(lambda *call, at=precision: seen.__setitem__(at, call[2].dtype))
+        pyramids[precision] = model.pyramid(images())
+    assert seen == {"same": torch.float32, "bfloat16": torch.bfloat16}
+    found, expected = pyramids["bfloat16"][16], pyramids["same"][16]
+    assert found.dtype == torch.float32
+    difference = (found - expected).abs().max() / expected.abs().max()
+    assert 0 < difference < 0.02  # bfloat16 has 8 bits: 0.4 % a rounding
+    assert all(torch.equal(pyramids["bfloat16"][s], pyramids["same"][s]) for s in (4, 8, 32))
 
 
 def test_the_head_predicts_once_and_then_after_every_decoder_layer(head_config: HeadConfig) -> None:

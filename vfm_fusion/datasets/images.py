@@ -138,6 +138,25 @@ def read_channels(path: Path) -> np.ndarray:
     return channels if channels.ndim == 3 else channels[..., None]  # (H, W) -> (H, W, 1)
 
 
+def read_packed_ids(path: Path) -> np.ndarray:
+    """Decodes a colour raster whose ids are red + 256 green + 65536 blue; alpha is dropped.
+
+    Returns:
+        ``(H, W)`` int32.
+
+    Raises:
+        CorruptImageError: see :func:`read_channels`; also, not 8-bit colour.
+        DatasetLayoutError: the file does not exist.
+    """
+    channels = read_channels(path)
+    if channels.dtype != np.uint8 or channels.shape[2] < 3:
+        raise CorruptImageError(
+            f"{path}: expected 8-bit red, green and blue, found {channels.shape[2]} channels of "
+            f"{channels.dtype.itemsize * 8} bits. Use the object file of the data set."
+        )
+    return channels[..., :3].astype(np.int32) @ np.array([1, 256, 65_536], np.int32)
+
+
 def _decode_deep(path: Path) -> np.ndarray:
     """Decodes a 16-bit PNG: ``(H, W)``, ``(H, W, 3)`` or ``(H, W, 4)`` uint16, red first."""
     channels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -9,11 +9,8 @@ import pytest
 from tiny_layouts import save
 from tiny_streets import packed
 
-from vfm_fusion.datasets.readers.street_scenes import (
-    objects_from_numbers,
-    read_packed_ids,
-    semantic_from_train_ids,
-)
+from vfm_fusion.datasets.images import read_packed_ids
+from vfm_fusion.datasets.readers.street_scenes import objects_from_numbers, semantic_from_train_ids
 from vfm_fusion.errors import CorruptImageError, LabelError
 
 FILE = Path("some_train_id.png")

@@ -10,7 +10,7 @@ import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
 from vfm_fusion.datasets.cityscapes import CATEGORIES
-from vfm_fusion.datasets.images import read_channels
+from vfm_fusion.datasets.images import read_packed_ids
 from vfm_fusion.errors import CorruptImageError, LabelError
 
 _THINGS = [category.id for category in CATEGORIES if category.isthing]
@@ -81,25 +81,6 @@ def semantic_from_train_ids(
             "data set's raster of train ids, not of label ids or colours."
         )
     return table[raster]
-
-
-def read_packed_ids(path: Path) -> np.ndarray:
-    """Decodes a colour raster whose ids are red + 256 green + 65536 blue; alpha is dropped.
-
-    Returns:
-        ``(H, W)`` int32.
-
-    Raises:
-        CorruptImageError: see :func:`~vfm_fusion.datasets.images.read_channels`; also, not 8-bit colour.
-        DatasetLayoutError: the file does not exist.
-    """
-    channels = read_channels(path)
-    if channels.dtype != np.uint8 or channels.shape[2] < 3:
-        raise CorruptImageError(
-            f"{path}: expected 8-bit red, green and blue, found {channels.shape[2]} channels of "
-            f"{channels.dtype.itemsize * 8} bits. Use the object file of the data set."
-        )
-    return channels[..., :3].astype(np.int32) @ np.array([1, 256, 65_536], np.int32)
 
 
 def objects_from_numbers(numbers: np.ndarray, semantic: np.ndarray) -> Instances:

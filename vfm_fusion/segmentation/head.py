@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from vfm_fusion.compat import ensure_torchvision
@@ -95,7 +96,9 @@ class MaskHead(nn.Module):
             ShapeError: the maps are not on the grids of one image size.
         """
         self._check(pyramid)
-        pixels = self.pixel_decoder([pyramid[stride] for stride in self.strides], output_hidden_states=False)
+        maps = [pyramid[stride].float() for stride in self.strides]
+        with torch.autocast(maps[0].device.type, enabled=False):  # float32, as in the released code
+            pixels = self.pixel_decoder(maps, output_hidden_states=False)
         decoded = self.decoder(
             multi_scale_features=pixels.multi_scale_features, mask_features=pixels.mask_features
         )
@@ -107,10 +110,11 @@ class MaskHead(nn.Module):
         return MaskPrediction(classes[-1], masks[-1], tuple(zip(classes[:-1], masks[:-1], strict=True)))
 
     def _restore_released_initialisation(self) -> None:
-        """Initialises like Mask2Former's released code what transformers draws with a deviation of .02.
+        """Initialises like Mask2Former's released code what transformers draws otherwise.
 
-        That constant suits wide models; for a narrow head it is several times too small, and a short training
-        ends before the pixel decoder has grown to its size.
+        A constant deviation of .02 suits wide models; for a narrow head it is several times too small, and a
+        short training ends before the pixel decoder has grown to its size. Queries, keys and values of the
+        self-attention are one matrix of three times the height in the released code.
         """
         for layer in self.pixel_decoder.encoder.layers:
             nn.init.xavier_uniform_(layer.fc1.weight)
@@ -120,6 +124,10 @@ class MaskHead(nn.Module):
         lateral = [self.pixel_decoder.adapter_1[0], self.pixel_decoder.layer_1[0]]
         for convolution in (*lateral, self.pixel_decoder.mask_projection):
             nn.init.kaiming_uniform_(convolution.weight, a=1)
+        for layer in self.decoder.decoder.layers:
+            attention = layer.self_attn
+            for part in (attention.q_proj, attention.k_proj, attention.v_proj):
+                nn.init.xavier_uniform_(part.weight, gain=0.5**0.5)
         self.class_predictor.reset_parameters()
 
     def _check(self, pyramid: dict[int, Tensor]) -> None:

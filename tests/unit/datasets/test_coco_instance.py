@@ -23,10 +23,13 @@ from tiny_coco import (
 )
 
 from vfm_fusion.config.datasets import FolderConfig
+from vfm_fusion.config.training import AugmentationConfig
 from vfm_fusion.datasets.base import VOID, Sample
 from vfm_fusion.datasets.readers.coco_instance import CATEGORIES
 from vfm_fusion.datasets.registry import categories, index_split, open_dataset
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
+from vfm_fusion.evaluation.rle import encode_truth
+from vfm_fusion.segmentation.data import MaskDataset
 
 
 def config(root: Path) -> FolderConfig:
@@ -69,6 +72,19 @@ def test_objects_in_front_and_behind(tmp_path: Path) -> None:
     classes = np.array([VOID, 2, 0, 16, 0])
     assert found.semantic.tolist() == classes[found.instances.ids].tolist()
     assert found.semantic.dtype == np.uint8
+
+
+def test_training_and_average_precision_see_whole_objects(tmp_path: Path) -> None:
+    write_instances(tmp_path, "val")
+    frame = index_split(config(tmp_path), tmp_path, "val").frame
+    dataset = open_dataset(config(tmp_path), tmp_path, frame)
+    plain = AugmentationConfig(crop=(32, 32), scales=(1.0, 1.0), flip=False, color=False)
+    _, targets, labels = MaskDataset(dataset, "panoptic", plain, seed=0)[0, 0]
+    assert labels.tolist() == [2, 16, 0]  # the crowd is no target
+    assert targets.sum(dim=(1, 2)).tolist() == [20, 4, 3]
+    truth = encode_truth(dataset[0].instances)
+    assert truth.areas.tolist() == [20, 12, 4, 3]
+    assert truth.crowd.tolist() == [False, True, False, False]
 
 
 def test_an_image_without_objects_is_kept(tmp_path: Path) -> None:

@@ -75,11 +75,12 @@ def _kitti360(root: Path, key: str) -> None:
 
 
 def write_mat(path: Path, name: str, segmentation: np.ndarray, **fields: object) -> None:
-    """Writes a structure as SBD's files hold it, sparse boundaries included."""
+    """Writes a structure as SBD's files hold it: compressed, sparse boundaries included."""
     path.parent.mkdir(parents=True, exist_ok=True)
     boundaries = np.empty((1, 1), object)
     boundaries[0, 0] = csc_matrix(np.eye(HEIGHT, WIDTH))
-    savemat(path, {name: {"Boundaries": boundaries, "Segmentation": segmentation, **fields}})
+    content = {"Boundaries": boundaries, "Segmentation": segmentation, **fields}
+    savemat(path, {name: content}, do_compression=True)
 
 
 def _sbd(base: str) -> Callable[[Path, str], None]:

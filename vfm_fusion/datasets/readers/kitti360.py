@@ -15,12 +15,13 @@ from pathlib import Path
 
 import numpy as np
 
-from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
+from vfm_fusion.datasets.base import VOID, Instances, RasterDataset
 from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.cityscapes_labels import LABEL_IDS
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
+from vfm_fusion.datasets.readers.street_scenes import StreetScenes
 from vfm_fusion.errors import DatasetLayoutError
 
 _LISTS = "data_2d_semantics/train"
@@ -42,13 +43,8 @@ _THINGS = [category.id for category in CATEGORIES if category.isthing]
 _EXPECTED = f"KITTI-360's 0..{_LAST_ID}. Use the semantic and instance rasters of the release"
 
 
-class Kitti360(RasterDataset):
+class Kitti360(StreetScenes, RasterDataset):
     """A split of KITTI-360."""
-
-    @property
-    def categories(self) -> tuple[Category, ...]:
-        """The 19 classes of Cityscapes."""
-        return CATEGORIES
 
     def _read_semantic(self, path: Path) -> np.ndarray:
         return train_ids(read_labels(path, np.uint8), _TRAIN_IDS, path, _EXPECTED)

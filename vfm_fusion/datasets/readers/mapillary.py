@@ -11,12 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
+from vfm_fusion.datasets.base import VOID, Instances, RasterDataset
 from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key
 from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
+from vfm_fusion.datasets.readers.street_scenes import StreetScenes
 
 _FOLDERS = {"train": "training", "val": "validation"}
 _CLASSES = 66
@@ -52,13 +53,8 @@ _THINGS = [category.id for category in CATEGORIES if category.isthing]
 _EXPECTED = f"Mapillary Vistas 1.2's 0..{_CLASSES - 1}. Use the labels of v1.2, not of v2.0"
 
 
-class Mapillary(RasterDataset):
+class Mapillary(StreetScenes, RasterDataset):
     """A split of Mapillary Vistas."""
-
-    @property
-    def categories(self) -> tuple[Category, ...]:
-        """The 19 classes of Cityscapes."""
-        return CATEGORIES
 
     def _read_semantic(self, path: Path) -> np.ndarray:
         return train_ids(read_labels(path, np.uint8), _TRAIN_IDS, path, _EXPECTED)

@@ -27,7 +27,7 @@ _DECODER_ERRORS = (
     TypeError,
     KeyError,
     IndexError,
-    NotImplementedError,
+    RuntimeError,
     MatReadError,
     zlib.error,
 )

@@ -1,15 +1,39 @@
-# AP, mIoU and PQ of every trained run on the validation split.
+# What every trained run predicts on the validation split, and AP, mIoU and PQ of it.
 
 
-rule evaluate:
+rule predict:
     input:
         model=rules.train.output.model,
         run=rules.train.output.run,
         val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
         weights=weights_of_run,
     output:
-        evaluation=f"{RESULTS}/runs/{{run}}/seed{{seed}}/evaluation.json",
         predictions=f"{RESULTS}/runs/{{run}}/seed{{seed}}/predictions.h5",
+    log:
+        f"{RESULTS}/logs/predict/{{run}}.seed{{seed}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/predict/{{run}}.seed{{seed}}.jsonl"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(240),
+    params:
+        generated=f"{RESULTS}/data/{DATASET}",
+        config=prediction_config,
+        code=fingerprint("predict.py"),
+    message:
+        "Predict the validation split with {wildcards.run}, seed {wildcards.seed}"
+    script:
+        "../workflow_scripts/predict.py"
+
+
+rule evaluate:
+    input:
+        predictions=rules.predict.output.predictions,
+        val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
+    output:
+        evaluation=f"{RESULTS}/runs/{{run}}/seed{{seed}}/evaluation.json",
     log:
         f"{RESULTS}/logs/evaluate/{{run}}.seed{{seed}}.log",
     benchmark:

@@ -233,7 +233,7 @@ rule figure_feature_maps:
 rule figure_qualitative:
     input:
         predictions=collect(
-            rules.evaluate.output.predictions, run=CONFIG.runs, seed=SEEDS[:1]
+            rules.predict.output.predictions, run=CONFIG.runs, seed=SEEDS[:1]
         ),
         evaluations=collect(
             rules.evaluate.output.evaluation, run=CONFIG.runs, seed=SEEDS[:1]

@@ -449,6 +449,7 @@ rule table_runtime:
         select_pair=collect(rules.select_pair.benchmark, dataset=DATASET),
         assess_stability=collect(rules.assess_stability.benchmark, dataset=DATASET),
         train=collect(rules.train.benchmark, run=CONFIG.runs, seed=SEEDS),
+        predict=collect(rules.predict.benchmark, run=CONFIG.runs, seed=SEEDS),
         evaluate=collect(rules.evaluate.benchmark, run=CONFIG.runs, seed=SEEDS),
         extract_finetuned=collect(
             rules.extract_finetuned.benchmark, run=finetuned_runs(), seed=SEEDS

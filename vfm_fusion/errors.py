@@ -41,5 +41,9 @@ class TrainingError(VfmFusionError):
     """Training cannot start or go on (non-finite loss, foreign checkpoint, missing labels)."""
 
 
+class PredictionError(VfmFusionError):
+    """A run's prediction file is missing or damaged, or lacks an image."""
+
+
 class ReportingError(VfmFusionError):
     """A table or figure lacks a result that it is made of."""

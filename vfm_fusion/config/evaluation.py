@@ -2,15 +2,40 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
+
+from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
 
+Protocol = Literal["coco", "cityscapes"]
+
+
+class ResizeConfig(Section):
+    """The size that images are segmented at, as detectron2's ``ResizeShortestEdge`` computes it."""
+
+    short_side: int = Field(ge=32, description="Pixels of the shorter side.")
+    max_side: int = Field(
+        ge=32, description="The longer side gets at most so many pixels; the shorter one shrinks with it."
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ResizeConfig:
+        if self.short_side > self.max_side:
+            raise ValueError(f"short_side {self.short_side} is larger than max_side {self.max_side}")
+        return self
+
 
 class EvaluationConfig(Section):
-    """Mask2Former inference settings."""
+    """Mask2Former inference, and how its predictions are scored."""
 
     batch_size: int = Field(1, ge=1, description="Images per forward pass.")
+    resize: ResizeConfig | None = Field(
+        None,
+        description="Segment images at another size than their own, as Mask2Former does ADE20K `{short_side: "
+        "640, max_side: 2560}` and COCO `{short_side: 800, max_side: 1333}`; null: as they are (Cityscapes). "
+        "Predictions are scored at the images' own size either way.",
+    )
     top_instances: int = Field(100, ge=1, description="Most confident instances kept per image.")
     object_score: float = Field(
         0.8, ge=0, le=1, description="Panoptic: queries below this class score are dropped."
@@ -22,4 +47,10 @@ class EvaluationConfig(Section):
         None,
         ge=1,
         description="Evaluate an evenly spaced subset of this many images; null takes the whole split.",
+    )
+    instance_protocol: Literal["auto"] | Protocol = Field(
+        "auto",
+        description="Whose rules instance AP follows: `coco` (pycocotools; boundaries are 2 % of the image "
+        "diagonal wide), `cityscapes` (cityscapesScripts; 0.5 %), or `auto`: those of the data set's own "
+        "benchmark.",
     )

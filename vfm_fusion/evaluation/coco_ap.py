@@ -1,4 +1,4 @@
-"""COCO's average precision of instance masks."""
+"""Average precision of instance masks by COCO's protocol, of masks and of their boundaries."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
 from vfm_fusion.datasets.base import Category
-from vfm_fusion.evaluation.rle import EncodedInstances
+from vfm_fusion.evaluation.rle import EncodedInstances, encode_truth
 from vfm_fusion.evaluation.scores import Scores
+from vfm_fusion.evaluation.truth import Truth
 
-METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl")
-PER_CLASS = ("AP", "AP50")
+METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "boundary_AP")
+PER_CLASS = ("AP", "AP50", "boundary_AP")
 
 _LOG = logging.getLogger(__name__)
 _AREAS = {"APs": "small", "APm": "medium", "APl": "large"}
@@ -27,64 +28,79 @@ _ABSENT_SIZE = {
 _MAX_DETECTIONS = 100
 
 
-class AveragePrecision:
-    """Collects run-length codes over images and matches them once at the end.
+class CocoAP:
+    """Collects run-length codes over images and matches them once at the end, as pycocotools does.
 
-    AP is the mean over IoU thresholds .5 to .95 and over the thing classes that have a ground-truth object,
-    with at most 100 detections per image and class; crowd regions are ignored. Sizes (APs, APm, APl) are
-    COCO's, in pixels of the original image.
+    AP is the mean of the precision at the recalls 0, .01, .., 1 over IoU thresholds .5 to .95 and over the
+    thing classes that have a ground-truth object, with at most 100 detections per image and class; crowd
+    regions are ignored. Sizes (APs, APm, APl) are COCO's, in pixels of the original image. Boundary AP takes
+    min(mask IoU, boundary IoU) for the IoU with all but crowds (Cheng et al., CVPR 2021; see
+    :mod:`vfm_fusion.evaluation.boundary`).
+
+    Args:
+        categories: the evaluated classes.
+        ratio: width of boundary regions over the image's diagonal.
     """
 
-    def __init__(self, categories: Sequence[Category]) -> None:
+    def __init__(self, categories: Sequence[Category], ratio: float) -> None:
         self._categories = categories
+        self._things = [category.id for category in categories if category.isthing]
+        self._ratio = ratio
         self._images: list[dict[str, int]] = []
         self._truth: list[dict[str, Any]] = []
         self._predicted: list[dict[str, Any]] = []
 
-    def add(self, truth: EncodedInstances, predicted: EncodedInstances, size: tuple[int, int]) -> None:
-        """Adds an image of ``size`` (H, W)."""
+    def add(self, truth: Truth, predicted: EncodedInstances) -> None:
+        """Adds an image; its objects may overlap."""
         image = len(self._images) + 1
-        self._images.append({"id": image, "height": size[0], "width": size[1]})
-        self._truth += _annotations(truth, image, len(self._truth) + 1)
+        height, width = truth.semantic.shape
+        self._images.append({"id": image, "height": height, "width": width})
+        self._truth += _annotations(encode_truth(truth.instances), image, len(self._truth) + 1)
         self._predicted += _annotations(predicted, image, len(self._predicted) + 1)
 
     def compute(self) -> Scores:
-        """Returns the AP family and AP, AP50 per class; classes without an object are NaN."""
-        things = [category.id for category in self._categories if category.isthing]
+        """Returns the AP family and, per class, AP, AP50 and Boundary AP (NaN without an object)."""
+        whole, params = self._precision("segm")
+        boundary, _ = self._precision("boundary")
+        return self._scores(whole, boundary[..., params.areaRngLbl.index("all")], params)
+
+    def _precision(self, kind: str) -> tuple[np.ndarray, Any]:
+        """Returns ``(thresholds, recalls, classes, areas)`` precisions, NaN without an object."""
         evaluation = COCOeval_faster(
-            self._coco(self._truth, things),
-            self._coco(self._predicted, things),
-            iouType="segm",
+            self._coco(self._truth),
+            self._coco(self._predicted),
+            iouType=kind,
             print_function=_LOG.debug,
             rle_iou_max_workers=1,
+            boundary_dilation_ratio=self._ratio,
         )
         evaluation.params.maxDets = [1, 10, _MAX_DETECTIONS]
         evaluation.evaluate()
         evaluation.accumulate()
-        # (thresholds, recalls, classes, areas, detections) -> (T, R, K, A); -1 where there is no object
-        precision = np.asarray(evaluation.eval["precision"])[..., -1]
-        return self._scores(np.where(precision < 0, np.nan, precision), evaluation.params, things)
+        precision = np.asarray(evaluation.eval["precision"])[..., -1]  # (T, R, K, A, detections)
+        return np.where(precision < 0, np.nan, precision), evaluation.params
 
-    def _scores(self, precision: np.ndarray, params: Any, things: list[int]) -> Scores:
+    def _scores(self, precision: np.ndarray, boundary: np.ndarray, params: Any) -> Scores:
         whole = precision[..., params.areaRngLbl.index("all")]
         at = {f"AP{100 * t:.0f}": whole[i] for i, t in enumerate(params.iouThrs)}
         parts = {"AP": whole, "AP50": at["AP50"], "AP75": at["AP75"]}
         parts |= {name: precision[..., params.areaRngLbl.index(label)] for name, label in _AREAS.items()}
+        parts["boundary_AP"] = boundary
         overall = {name: _mean(values) for name, values in parts.items()}
         per_class = {name: np.full(len(self._categories), np.nan) for name in PER_CLASS}
-        for position, category in enumerate(things):
-            per_class["AP"][category] = _mean(whole[:, :, position])
-            per_class["AP50"][category] = _mean(at["AP50"][:, position])
+        for position, category in enumerate(self._things):
+            for name in PER_CLASS:
+                per_class[name][category] = _mean(parts[name][..., position])
         reasons = {
             name: _ABSENT_SIZE.get(name, _ABSENT) for name, value in overall.items() if np.isnan(value)
         }
         return Scores(overall, per_class, reasons)
 
-    def _coco(self, annotations: list[dict[str, Any]], things: list[int]) -> COCO:
+    def _coco(self, annotations: list[dict[str, Any]]) -> COCO:
         return COCO(
             {
                 "images": self._images,
-                "categories": [{"id": category, "name": str(category)} for category in things],
+                "categories": [{"id": category, "name": str(category)} for category in self._things],
                 "annotations": annotations,
             }
         )

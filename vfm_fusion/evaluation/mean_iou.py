@@ -15,7 +15,8 @@ class MeanIoU:
     """Adds up a confusion matrix over images.
 
     The IoU of a class is TP / (TP + FP + FN) over all labelled pixels of all images; pixels whose truth is
-    void count nowhere. The mean is over the classes that occur in truth or prediction (Cityscapes, ADE20K).
+    void count nowhere. The mean is over the classes that occur in truth or prediction. These are the rules of
+    cityscapesScripts' ``evalPixelLevelSemanticLabeling`` and of ADE20K's.
     """
 
     def __init__(self, classes: int) -> None:
@@ -32,11 +33,8 @@ class MeanIoU:
             ShapeError: the maps differ in size.
             LabelError: a prediction is no class.
         """
-        if truth.shape != predicted.shape:
-            raise ShapeError(f"truth is {truth.shape}, the prediction {predicted.shape}; they must agree")
         classes = len(self._confusion)
-        if predicted.max(initial=0) >= classes:
-            raise LabelError(f"predicted train id {predicted.max()}; expected 0 to {classes - 1}")
+        check_maps(truth, predicted, classes)
         labelled = truth < classes
         pairs = truth[labelled].astype(np.int64) * classes + predicted[labelled]
         self._confusion += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
@@ -49,3 +47,16 @@ class MeanIoU:
         if not union.any():
             return Scores({"mIoU": float("nan")}, {"IoU": iou}, {"mIoU": "no labelled pixel"})
         return Scores({"mIoU": float(np.nanmean(iou))}, {"IoU": iou})
+
+
+def check_maps(truth: np.ndarray, predicted: np.ndarray, classes: int) -> None:
+    """Checks a truth and a predicted map.
+
+    Raises:
+        ShapeError: the maps differ in size.
+        LabelError: a prediction is no class.
+    """
+    if truth.shape != predicted.shape:
+        raise ShapeError(f"truth is {truth.shape}, the prediction {predicted.shape}; they must agree")
+    if predicted.max(initial=0) >= classes:
+        raise LabelError(f"predicted train id {predicted.max()}; expected 0 to {classes - 1}")

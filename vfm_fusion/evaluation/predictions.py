@@ -1,47 +1,54 @@
-"""``predictions.h5``: what a run predicted for every validation image."""
+"""``predictions.h5``: all that a run predicted, so that a new measure needs no new inference."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
 
 from vfm_fusion.atomic import atomic_path
-from vfm_fusion.errors import ReportingError
+from vfm_fusion.errors import PredictionError
 from vfm_fusion.evaluation.rle import EncodedInstances
 from vfm_fusion.segmentation.inference import Prediction
 
+PREDICTIONS_FILE = "predictions.h5"
+
 _TEXT = h5py.string_dtype()
 _SEGMENT = np.dtype([("id", "<i4"), ("category", "<i4"), ("isthing", "?")])
-_INSTANCE = np.dtype([("score", "<f4"), ("category", "<i4"), ("area", "<i8"), ("rle", _TEXT)])
+_INSTANCE = np.dtype([("score", "<f4"), ("category", "<i4"), ("area", "<i8"), ("bytes", "<i8")])
 
 
 @dataclass(frozen=True)
 class StoredPrediction:
-    """An image's maps, read back.
+    """What was predicted for one image, read back.
 
     Attributes:
         semantic: ``(H, W)`` uint8 train ids.
         panoptic: ``(H, W)`` int32 segment ids, 0 none; None for a semantic run.
         segments: ``(n,)`` records ``id, category, isthing``; None for a semantic run.
+        instances: scored objects, most confident first; None for a semantic run.
     """
 
     semantic: np.ndarray
     panoptic: np.ndarray | None
     segments: np.ndarray | None
+    instances: EncodedInstances | None
 
 
 class PredictionWriter:
     """Writes images one by one.
 
-    Layout: ``image_ids`` (text) names the images; group ``images/<position>`` holds ``semantic`` ``(H, W)``
-    uint8 train ids and, for panoptic runs, ``panoptic`` ``(H, W)`` int32 with its ``segments`` table and the
-    ``instances`` table (score, category, area, COCO run-length code). No times are stored: the same
-    predictions give the same bytes.
+    Layout: ``run`` is the run's description (JSON text), ``image_ids`` (text) names the images; group
+    ``images/<position>`` holds ``semantic`` ``(H, W)`` uint8 train ids and, for panoptic runs, ``panoptic``
+    ``(H, W)`` int32 with its ``segments`` table, the ``instances`` table (score, category, area, bytes) and
+    ``codes``, the COCO run-length codes of the instances one after the other, uint8. Arrays carry checksums.
+    No times are stored: the same predictions give the same bytes.
     """
 
     def __init__(self, file: h5py.File) -> None:
@@ -51,59 +58,119 @@ class PredictionWriter:
     def add(self, image_id: str, prediction: Prediction, instances: EncodedInstances | None) -> None:
         """Writes one image; ``instances`` is None for a semantic run."""
         group = self._file.create_group(f"images/{len(self._ids)}")
-        _write_map(group, "semantic", prediction.semantic)
+        _write(group, "semantic", prediction.semantic, compressed=True)
         if instances is not None:
-            _write_map(group, "panoptic", prediction.panoptic)
+            _write(group, "panoptic", prediction.panoptic, compressed=True)
             segments = [(segment.id, segment.category, segment.isthing) for segment in prediction.segments]
-            group.create_dataset("segments", data=np.array(segments, _SEGMENT), track_times=False)
-            rows = [
-                (score, category, area, rle["counts"])
-                for score, category, area, rle in zip(
-                    instances.scores, instances.categories, instances.areas, instances.rles, strict=True
-                )
-            ]
-            group.create_dataset("instances", data=np.array(rows, _INSTANCE), track_times=False)
+            _write(group, "segments", np.array(segments, _SEGMENT))
+            codes = [rle["counts"] for rle in instances.rles]
+            rows = zip(instances.scores, instances.categories, instances.areas, map(len, codes), strict=True)
+            _write(group, "instances", np.array(list(rows), _INSTANCE))
+            _write(group, "codes", np.frombuffer(b"".join(codes), np.uint8))
         self._ids.append(image_id)
 
-    def finish(self) -> None:
-        """Writes the list of images."""
+    def finish(self, run: Mapping[str, Any]) -> None:
+        """Writes the list of images and the run's description."""
         self._file.create_dataset("image_ids", data=self._ids, dtype=_TEXT, track_times=False)
+        self._file.create_dataset("run", data=json.dumps(run, sort_keys=True), dtype=_TEXT, track_times=False)
 
 
 @contextmanager
-def writing_predictions(path: Path) -> Iterator[PredictionWriter]:
-    """Opens ``path`` for writing; it appears only when every image has been written."""
+def writing_predictions(path: Path, run: Mapping[str, Any]) -> Iterator[PredictionWriter]:
+    """Opens ``path`` for writing; it appears only when every image has been written.
+
+    Args:
+        path: the file.
+        run: content of the run's ``run.json``.
+    """
     with atomic_path(path) as temporary, h5py.File(temporary, "w", libver="latest") as file:
         writer = PredictionWriter(file)
         yield writer
-        writer.finish()
+        writer.finish(run)
 
 
-def predicted_ids(path: Path) -> list[str]:
-    """Returns the ids of the images in a prediction file, in its order."""
-    with h5py.File(path, "r") as file:
-        return file["image_ids"].asstr()[:].tolist()
+class PredictionReader:
+    """An open prediction file.
+
+    Attributes:
+        ids: the images, in the order of the file.
+        run: content of the run's ``run.json``.
+    """
+
+    def __init__(self, file: h5py.File, path: Path) -> None:
+        self._file, self._path = file, path
+        with self._checked("its list of images"):
+            self.ids: tuple[str, ...] = tuple(file["image_ids"].asstr()[:].tolist())
+            self.run: dict[str, Any] = json.loads(file["run"].asstr()[()])
+        self._position = {image_id: position for position, image_id in enumerate(self.ids)}
+
+    def read(self, image_id: str) -> StoredPrediction:
+        """Reads one image.
+
+        Raises:
+            PredictionError: the file holds no such image, or the image is damaged.
+        """
+        if image_id not in self._position:
+            raise PredictionError(
+                f"{self._path}: no prediction for image {image_id!r} among {len(self.ids)}; predict again"
+            )
+        with self._checked(f"image {image_id!r}"):
+            group = self._file[f"images/{self._position[image_id]}"]
+            semantic = group["semantic"][:]
+            if "panoptic" not in group:
+                return StoredPrediction(semantic, None, None, None)
+            instances = _instances(group["instances"][:], group["codes"][:].tobytes(), semantic.shape)
+            return StoredPrediction(semantic, group["panoptic"][:], group["segments"][:], instances)
+
+    @contextmanager
+    def _checked(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, KeyError, ValueError, RuntimeError) as error:
+            raise PredictionError(
+                f"{self._path}: {what} cannot be read ({error}); delete the file and predict again"
+            ) from error
 
 
-def read_prediction(path: Path, image_id: str) -> StoredPrediction:
-    """Reads one image's maps.
+@contextmanager
+def reading_predictions(path: Path) -> Iterator[PredictionReader]:
+    """Opens a prediction file.
 
     Raises:
-        ReportingError: the file holds no such image.
+        PredictionError: the file is missing, truncated, or no prediction file.
     """
-    with h5py.File(path, "r") as file:
-        ids = file["image_ids"].asstr()[:].tolist()
-        if image_id not in ids:
-            raise ReportingError(
-                f"{path}: no prediction for image {image_id!r} among {len(ids)}; evaluate again"
-            )
-        group = file[f"images/{ids.index(image_id)}"]
-        return StoredPrediction(
-            group["semantic"][:],
-            group["panoptic"][:] if "panoptic" in group else None,
-            group["segments"][:] if "segments" in group else None,
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise PredictionError(
+            f"{path}: not a complete prediction file ({error}); delete it and predict again"
+        ) from error
+    with file:
+        yield PredictionReader(file, path)
+
+
+def _instances(table: np.ndarray, codes: bytes, size: tuple[int, int]) -> EncodedInstances:
+    ends = np.cumsum(table["bytes"])
+    if len(codes) != (ends[-1] if len(ends) else 0):
+        raise ValueError(
+            f"{len(codes)} bytes of run-length codes, the table says {int(table['bytes'].sum())}"
         )
+    rles = [
+        {"size": list(size), "counts": codes[end - count : end]}
+        for end, count in zip(ends.tolist(), table["bytes"].tolist(), strict=True)
+    ]
+    return EncodedInstances(
+        rles,
+        table["area"],
+        table["category"].astype(np.int64),
+        np.zeros(len(table), bool),
+        table["score"],
+    )
 
 
-def _write_map(group: h5py.Group, name: str, values: np.ndarray) -> None:
-    group.create_dataset(name, data=values, compression="gzip", shuffle=True, track_times=False)
+def _write(group: h5py.Group, name: str, values: np.ndarray, *, compressed: bool = False) -> None:
+    """Writes an array with a checksum; HDF5 keeps none of an empty one."""
+    options: dict[str, Any] = {"fletcher32": True, "chunks": values.shape} if values.size else {}
+    if compressed:
+        options |= {"compression": "gzip", "shuffle": values.itemsize > 1}
+    group.create_dataset(name, data=values, track_times=False, **options)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from vfm_fusion.datasets.base import Dataset, Sample
-from vfm_fusion.evaluation.predictions import predicted_ids, read_prediction
+from vfm_fusion.evaluation.predictions import PredictionReader, reading_predictions
 from vfm_fusion.reporting.figures.qualitative import Scene, Segmentation
 from vfm_fusion.subset import subset
 
@@ -21,13 +22,15 @@ def load_scenes(dataset: Dataset, predictions: Mapping[str, Path], count: int) -
         predictions: run label -> ``predictions.h5``.
         count: number of images.
     """
-    evaluated = predicted_ids(next(iter(predictions.values())))
-    shown = [dataset.ids.index(evaluated[position]) for position in subset(len(evaluated), count)]
-    return [_scene(dataset[index], predictions) for index in shown]
+    with ExitStack() as stack:
+        readers = {run: stack.enter_context(reading_predictions(path)) for run, path in predictions.items()}
+        predicted = next(iter(readers.values())).ids
+        shown = [dataset.ids.index(predicted[position]) for position in subset(len(predicted), count)]
+        return [_scene(dataset[index], readers) for index in shown]
 
 
-def _scene(sample: Sample, predictions: Mapping[str, Path]) -> Scene:
-    stored = {run: read_prediction(path, sample.image_id) for run, path in predictions.items()}
+def _scene(sample: Sample, readers: Mapping[str, PredictionReader]) -> Scene:
+    stored = {run: reader.read(sample.image_id) for run, reader in readers.items()}
     return Scene(
         image=sample.image,
         truth=Segmentation(sample.semantic, _truth_segments(sample)),

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfm_fusion.config.evaluation import EvaluationConfig
+from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig
 from vfm_fusion.encoders.sizes import fit_size, resize_to
 from vfm_fusion.segmentation.model import FusedSegmenter
 
@@ -71,23 +71,39 @@ def predict(
 ) -> list[Prediction]:
     """Segments images of one size.
 
-    The images are resized bilinearly to the nearest multiples of 32; the mask logits are resized bilinearly
-    to the images' own size before anything is thresholded.
+    The images are resized bilinearly to :func:`inference_size`; the mask logits are resized bilinearly to the
+    images' own size before anything is thresholded.
 
     Args:
         model: the trained model, in evaluation mode.
         images: ``(H, W, 3)`` uint8 RGB, all of one size.
         things: train ids of the countable classes.
-        config: thresholds.
+        config: sizes and thresholds.
     """
     height, width = images[0].shape[:2]
     device = next(model.parameters()).device
     batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float() / 255  # (B, 3, H, W)
-    output = model(resize_to(batch, fit_size(height, width, SIZE_DIVISOR)))
+    output = model(resize_to(batch, inference_size(height, width, config.resize)))
     return [
         decode(classes, masks, (height, width), things, config)
         for classes, masks in zip(output.class_logits, output.mask_logits, strict=True)
     ]
+
+
+def inference_size(height: int, width: int, resize: ResizeConfig | None) -> tuple[int, int]:
+    """Returns the size (h, w) that an image is segmented at, in multiples of 32.
+
+    With ``resize``, both sides are scaled so that the shorter one is ``short_side``, or the longer one
+    ``max_side`` if it would be longer, and rounded, as detectron2's ``ResizeShortestEdge`` does. Either way
+    the sides then go to the nearest multiples of 32 (Mask2Former pads to the next ones).
+
+    >>> inference_size(512, 683, ResizeConfig(short_side=640, max_side=2560))
+    (640, 864)
+    """
+    if resize is not None:
+        scale = min(resize.short_side / min(height, width), resize.max_side / max(height, width))
+        height, width = (int(scale * side + 0.5) for side in (height, width))
+    return fit_size(height, width, SIZE_DIVISOR)
 
 
 def decode(

@@ -1,22 +1,25 @@
-"""Evaluation of a run, end to end, and the prediction file."""
+"""Prediction and evaluation of a run, end to end."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 
-import vfm_fusion.evaluation.evaluate as evaluate
+import vfm_fusion.evaluation.predict as predict
+from vfm_fusion.config.datasets import Kind
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.training import HeadConfig, RunConfig, TrainingConfig
-from vfm_fusion.datasets.base import Category, Instances, Sample
-from vfm_fusion.errors import LabelError, ReportingError
-from vfm_fusion.evaluation.average_precision import METRICS as AP_METRICS
-from vfm_fusion.evaluation.predictions import read_prediction, writing_predictions
-from vfm_fusion.evaluation.rle import encode_predictions
+from vfm_fusion.datasets.base import Category, Instances
+from vfm_fusion.errors import LabelError
+from vfm_fusion.evaluation.coco_ap import METRICS as AP_METRICS
+from vfm_fusion.evaluation.evaluate import evaluate_run
+from vfm_fusion.evaluation.protocols import CITYSCAPES_KINDS, protocol_of
+from vfm_fusion.evaluation.truth import read_truth, true_panoptic
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.inference import PredictedInstances, Prediction, Segment
 from vfm_fusion.segmentation.trained import describe_run, save_run
@@ -26,11 +29,15 @@ CATEGORIES = (
     Category(1, "sky", False, (70, 130, 180)),
     Category(2, "car", True, (0, 0, 142)),
 )
-METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "mIoU", "PQ", "SQ", "RQ")
+OTHERS = ("mIoU", "boundary_mIoU", "PQ", "SQ", "RQ")
+METRICS = {
+    "coco": ("AP", "AP50", "AP75", "APs", "APm", "APl", "boundary_AP", *OTHERS),
+    "cityscapes": ("AP", "AP50", "boundary_AP", *OTHERS),
+}
 
 
 class Scenes:
-    """Three images of two sizes: a road, a sky and two cars."""
+    """Three images of two sizes: a road, a sky and two cars, which touch no border."""
 
     categories = CATEGORIES
     ids = ("a", "b/ü", "c")
@@ -41,16 +48,24 @@ class Scenes:
     def __len__(self) -> int:
         return 3
 
-    def __getitem__(self, index: int) -> Sample:
-        size = (48, 80) if index < 2 else (50, 70)
+    def image(self, index: int) -> np.ndarray:
+        return np.random.default_rng(index).integers(0, 256, (*self.size(index), 3), dtype=np.uint8)
+
+    def labels(self, index: int) -> tuple[np.ndarray | None, Instances | None]:
+        size = self.size(index)
         ids = np.zeros(size, np.int32)
         ids[20:40, 5:25], ids[10:30, 40:66] = 1, 2
         semantic = np.where(np.arange(size[0])[:, None] < 12, 1, 0).repeat(size[1], axis=1).astype(np.uint8)
         semantic[ids > 0] = 2
         semantic[-3:] = 255
-        image = np.random.default_rng(index).integers(0, 256, (*size, 3), dtype=np.uint8)
-        instances = Instances(ids, np.array([2, 2]), np.zeros(2, bool)) if self.annotated else None
-        return Sample(self.ids[index], image, semantic, instances)
+        return semantic, Instances(ids, np.array([2, 2]), np.zeros(2, bool)) if self.annotated else None
+
+    def path(self, column: str, index: int) -> None:
+        return None
+
+    @staticmethod
+    def size(index: int) -> tuple[int, int]:
+        return (48, 80) if index < 2 else (50, 70)
 
 
 @pytest.fixture
@@ -100,23 +115,24 @@ def untrained(tmp_path: Path, encoders: dict[str, EncoderConfig]):
 
 @pytest.fixture
 def scored(encoders: dict[str, EncoderConfig]):
-    def run(folder: Path, dataset=None, **settings) -> dict:
-        return evaluate.evaluate_run(
-            run_dir=folder,
-            dataset=Scenes() if dataset is None else dataset,
-            encoders=encoders,
-            evaluation=EvaluationConfig(**settings),
-            dataset_name="scenes",
+    def run(folder: Path, dataset=None, protocol: str = "coco", **settings) -> dict:
+        dataset = Scenes() if dataset is None else dataset
+        predictions = predict.predict_run(
+            run_dir=folder, dataset=dataset, encoders=encoders, inference=EvaluationConfig(**settings)
+        )
+        return evaluate_run(
+            predictions=predictions, dataset=dataset, dataset_name="scenes", protocol=protocol
         )
 
     return run
 
 
-def truth_as_prediction(sample: Sample) -> Prediction:
-    panoptic = evaluate.true_panoptic(sample, [2])
-    masks = np.stack([sample.instances.ids == k for k in (1, 2)])
+def truth_as_prediction(index: int) -> Prediction:
+    truth = read_truth(Scenes(), Scenes.ids[index])
+    panoptic = true_panoptic(truth, [2])
+    masks = np.stack([truth.instances.ids == k for k in (1, 2)])
     return Prediction(
-        np.where(sample.semantic == 255, 0, sample.semantic).astype(np.uint8),
+        np.where(truth.semantic == 255, 0, truth.semantic).astype(np.uint8),
         PredictedInstances(masks, np.array([2, 2]), np.array([0.9, 0.8], np.float32)),
         panoptic.ids.astype(np.int32),
         tuple(Segment(k, int(c), c == 2) for k, c in enumerate(panoptic.categories, start=1)),
@@ -143,10 +159,10 @@ def test_the_result_has_the_agreed_form_and_is_written(untrained, scored) -> Non
         "trainable": False,
         "pretraining": "untrained (seed 1)",
     }
-    assert set(found["metrics"]) == set(METRICS)
+    assert set(found["metrics"]) == set(METRICS["coco"])
     assert set(found["reasons"]) == {name for name, value in found["metrics"].items() if value is None}
     assert [set(row) for row in found["per_class"]] == [
-        {"category", "isthing", "AP", "AP50", "IoU", "PQ"}
+        {"category", "isthing", "AP", "AP50", "boundary_AP", "IoU", "boundary_IoU", "PQ"}
     ] * 3
     assert found["parameters"]["total"] > found["parameters"]["trainable"] > 0
 
@@ -157,16 +173,20 @@ def test_a_run_without_auxiliary_says_so(untrained, scored) -> None:
     assert found["strides"] == []
 
 
+@pytest.mark.parametrize("protocol", ["coco", "cityscapes"])
 def test_the_truth_as_prediction_scores_100_throughout(
-    untrained, scored, monkeypatch: pytest.MonkeyPatch
+    untrained, scored, monkeypatch: pytest.MonkeyPatch, protocol: str
 ) -> None:
-    truths = iter([truth_as_prediction(Scenes()[index]) for index in range(3)])
-    monkeypatch.setattr(evaluate, "predict", lambda model, images, *_: [next(truths) for _ in images])
-    found = scored(untrained())
-    assert {name: value for name, value in found["metrics"].items() if value is not None} == pytest.approx(
-        {"AP": 100, "AP50": 100, "AP75": 100, "APs": 100, "mIoU": 100, "PQ": 100, "SQ": 100, "RQ": 100}
+    truths = iter([truth_as_prediction(index) for index in range(3)])
+    monkeypatch.setattr(predict, "predict", lambda model, images, *_: [next(truths) for _ in images])
+    found = scored(untrained(), protocol=protocol)
+    undefined = {"APm", "APl"} if protocol == "coco" else set()
+    assert found["instance_protocol"] == protocol
+    assert found["boundary_ratio"] == {"coco": 0.02, "cityscapes": 0.005}[protocol]
+    assert found["metrics"] == pytest.approx(
+        {name: None if name in undefined else 100 for name in METRICS[protocol]}
     )
-    assert set(found["reasons"]) == {"APm", "APl"}
+    assert set(found["reasons"]) == undefined
 
 
 @pytest.mark.parametrize("case", ["semantic task", "no instance labels"])
@@ -187,8 +207,9 @@ def test_batches_do_not_change_the_predictions(untrained, scored) -> None:
 
 
 def test_images_are_batched_by_size() -> None:
-    batches = evaluate.same_size_batches((Scenes()[index] for index in range(3)), 8)
-    assert [[sample.image_id for sample in batch] for batch in batches] == [["a", "b/ü"], ["c"]]
+    images = ((Scenes.ids[index], Scenes().image(index)) for index in range(3))
+    batches = predict.same_size_batches(images, 8)
+    assert [[image_id for image_id, _ in batch] for batch in batches] == [["a", "b/ü"], ["c"]]
 
 
 def test_a_limit_takes_the_first_images(untrained, scored) -> None:
@@ -211,45 +232,53 @@ def test_other_classes_or_missing_labels_are_refused(untrained, scored) -> None:
         scored(untrained(), other)
 
     class Bare(Scenes):
-        def __getitem__(self, index: int) -> Sample:
-            return Sample("a", super().__getitem__(index).image, None, None)
+        def labels(self, index: int) -> tuple[None, None]:
+            return None, None
 
     folder = untrained()
     with pytest.raises(LabelError, match="'a' has no labels"):
         scored(folder, Bare())
-    assert not (folder / "predictions.h5").exists()
+    assert not (folder / "evaluation.json").exists()
 
 
-def test_predictions_are_read_back_by_image(tmp_path: Path) -> None:
-    path = tmp_path / "predictions.h5"
-    predictions = {sample.image_id: truth_as_prediction(sample) for sample in (Scenes()[k] for k in range(3))}
-    with writing_predictions(path) as writer:
-        for image_id, prediction in predictions.items():
-            writer.add(image_id, prediction, encode_predictions(prediction.instances))
-    for image_id, prediction in predictions.items():
-        found = read_prediction(path, image_id)
-        np.testing.assert_array_equal(found.semantic, prediction.semantic)
-        np.testing.assert_array_equal(found.panoptic, prediction.panoptic)
-        assert found.segments.tolist() == [(s.id, s.category, s.isthing) for s in prediction.segments]
-    with pytest.raises(ReportingError, match="'d' among 3"):
-        read_prediction(path, "d")
+def test_a_new_evaluation_needs_no_new_inference(untrained, scored) -> None:
+    """The prediction file alone gives every score again, by either protocol."""
+    folder = untrained()
+    first = scored(folder)
+    (folder / "model.safetensors").unlink()
+    (folder / "run.json").unlink()
+    for protocol in ("cityscapes", "coco"):
+        again = evaluate_run(
+            predictions=folder / "predictions.h5", dataset=Scenes(), dataset_name="scenes", protocol=protocol
+        )
+    assert again == first
 
 
-def test_empty_predictions_are_written_and_read(tmp_path: Path) -> None:
-    path = tmp_path / "predictions.h5"
-    empty = PredictedInstances(np.zeros((0, 4, 6), bool), np.zeros(0, np.int64), np.zeros(0, np.float32))
-    prediction = Prediction(np.zeros((4, 6), np.uint8), empty, np.zeros((4, 6), np.int32), ())
-    with writing_predictions(path) as writer:
-        writer.add("a", prediction, encode_predictions(empty))
-        writer.add("b", prediction, None)
-    assert len(read_prediction(path, "a").segments) == 0
-    assert read_prediction(path, "b").panoptic is None
+def test_predictions_of_images_that_the_data_set_lacks_are_refused(untrained, scored) -> None:
+    folder = untrained()
+    scored(folder)
+    shorter = Scenes()
+    shorter.ids = ("a", "c")
+    with pytest.raises(LabelError, match=r"image 'b/ü' was predicted, but is not among the .* predict again"):
+        evaluate_run(
+            predictions=folder / "predictions.h5", dataset=shorter, dataset_name="scenes", protocol="coco"
+        )
 
 
-def test_an_error_while_writing_leaves_the_previous_predictions(tmp_path: Path) -> None:
-    path = tmp_path / "predictions.h5"
-    path.write_bytes(b"previous")
-    with pytest.raises(RuntimeError, match="stop"), writing_predictions(path):
-        raise RuntimeError("stop")
-    assert path.read_bytes() == b"previous"
-    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+@pytest.mark.parametrize(
+    ("setting", "kind", "protocol"),
+    [
+        ("auto", "cityscapes", "cityscapes"),
+        ("auto", "miniscapes", "cityscapes"),
+        ("auto", "ade20k", "coco"),
+        ("auto", "coco_panoptic", "coco"),
+        ("coco", "cityscapes", "coco"),
+        ("cityscapes", "ade20k", "cityscapes"),
+    ],
+)
+def test_the_protocol_is_that_of_the_data_set_unless_one_is_asked_for(setting, kind, protocol) -> None:
+    assert protocol_of(setting, kind) == protocol
+
+
+def test_every_kind_with_the_protocol_of_cityscapes_exists() -> None:
+    assert CITYSCAPES_KINDS.issubset({"miniscapes", *get_args(Kind)})

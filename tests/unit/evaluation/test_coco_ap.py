@@ -1,4 +1,4 @@
-"""Average precision against pycocotools, and where it is undefined."""
+"""COCO's average precision against pycocotools, and where it is undefined."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pycocotools.cocoeval import COCOeval
 
 from vfm_fusion.datasets.base import Category, Instances
 from vfm_fusion.datasets.overlaps import lay_over
-from vfm_fusion.evaluation.average_precision import METRICS, AveragePrecision
+from vfm_fusion.evaluation.coco_ap import METRICS, CocoAP
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_mask, encode_predictions, encode_truth
+from vfm_fusion.evaluation.truth import Truth
 from vfm_fusion.segmentation.inference import PredictedInstances
 
 CATEGORIES = tuple(Category(k, f"c{k}", k > 0, (0, 0, 0)) for k in range(4))
@@ -63,10 +64,11 @@ def none() -> PredictedInstances:
     return PredictedInstances(np.zeros((0, *SIZE), bool), np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
-def measured(scenes: list[tuple[Instances, PredictedInstances]]) -> AveragePrecision:
-    measure = AveragePrecision(CATEGORIES)
+def measured(scenes: list[tuple[Instances, PredictedInstances]]) -> CocoAP:
+    measure = CocoAP(CATEGORIES, 0.02)
     for truth, predicted in scenes:
-        measure.add(encode_truth(truth), encode_predictions(predicted), SIZE)
+        labels = Truth("a", np.zeros(SIZE, np.uint8), truth, np.zeros(SIZE, bool))
+        measure.add(labels, encode_predictions(predicted))
     return measure
 
 
@@ -126,11 +128,29 @@ def test_perturbed_predictions_score_as_in_pycocotools(seed: int) -> None:
     reference = pycocotools(scenes)
     assert 1 < found.overall["AP"] < 99
     np.testing.assert_allclose(
-        [found.overall[name] for name in METRICS], 100 * reference.stats[:6], rtol=0, atol=1e-9
+        [found.overall[name] for name in METRICS[:6]], 100 * reference.stats[:6], rtol=0, atol=1e-9
     )
+    assert 0 < found.overall["boundary_AP"] < found.overall["AP"]
     precision = reference.eval["precision"][:, :, :2, 0, -1]  # classes 1 and 2 have ground truth
     np.testing.assert_allclose(found.per_class["AP"][1:3], 100 * precision.mean(axis=(0, 1)), atol=1e-9)
     np.testing.assert_allclose(found.per_class["AP50"][1:3], 100 * precision[0].mean(axis=0), atol=1e-9)
+
+
+def test_more_than_100_predictions_of_a_class_score_as_in_pycocotools() -> None:
+    """The least confident ones are cut off, image by image and class by class."""
+    rng = np.random.default_rng(5)
+    truth = scene(rng)
+    many = [perturbed(truth, rng) for _ in range(45)]
+    predicted = PredictedInstances(
+        np.concatenate([part.masks for part in many]),
+        np.concatenate([part.categories for part in many]),
+        np.concatenate([part.scores for part in many]),
+    )
+    assert np.bincount(predicted.categories)[1:3].max() > 130
+    found = measured([(truth, predicted)]).compute()
+    expected = 100 * pycocotools([(truth, predicted)]).stats[:6]
+    expected[expected < 0] = np.nan
+    np.testing.assert_allclose([found.overall[name] for name in METRICS[:6]], expected, rtol=0, atol=1e-9)
 
 
 def test_no_prediction_scores_0() -> None:

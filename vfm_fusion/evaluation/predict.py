@@ -1,0 +1,75 @@
+"""Segments a split with a trained run, image by image, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.evaluation import EvaluationConfig
+from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.evaluation.classes import check_classes
+from vfm_fusion.evaluation.predictions import PREDICTIONS_FILE, writing_predictions
+from vfm_fusion.evaluation.rle import encode_predictions
+from vfm_fusion.progress import progress
+from vfm_fusion.segmentation.inference import predict
+from vfm_fusion.segmentation.trained import load_run
+from vfm_fusion.subset import subset
+
+
+def predict_run(
+    *, run_dir: Path, dataset: Dataset, encoders: Mapping[str, EncoderConfig], inference: EvaluationConfig
+) -> Path:
+    """Segments the images of a split and writes ``predictions.h5`` beside the run's weights.
+
+    Args:
+        run_dir: folder with ``model.safetensors`` and ``run.json``.
+        dataset: the images; their labels are not looked at.
+        encoders: encoders by name, as the run was trained with.
+        inference: settings.
+
+    Returns:
+        The file, see :class:`vfm_fusion.evaluation.predictions.PredictionWriter`.
+
+    Raises:
+        WeightsError: the run's files are missing, damaged or of other encoder weights.
+        LabelError: the classes are not those of the training data.
+    """
+    model, description = load_run(run_dir, encoders)
+    check_classes(description, dataset)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    things = frozenset(category.id for category in dataset.categories if category.isthing)
+    semantic = description["training"]["task"] == "semantic"
+    chosen = subset(len(dataset), inference.max_images)
+    images = ((dataset.ids[position], dataset.image(position)) for position in chosen)
+    path = run_dir / PREDICTIONS_FILE
+    with writing_predictions(path, description) as writer:
+        shown = progress(images, f"predict: {run_dir}", len(chosen))
+        for batch in same_size_batches(shown, inference.batch_size):
+            predictions = predict(model, [image for _, image in batch], things, inference)
+            for (image_id, _), prediction in zip(batch, predictions, strict=True):
+                objects = None if semantic else encode_predictions(prediction.instances)
+                writer.add(image_id, prediction, objects)
+    return path
+
+
+def same_size_batches(
+    images: Iterator[tuple[str, np.ndarray]], batch_size: int
+) -> Iterator[list[tuple[str, np.ndarray]]]:
+    """Groups consecutive images of one size into batches of at most ``batch_size``.
+
+    Args:
+        images: pairs of image id and ``(H, W, 3)`` uint8.
+        batch_size: images of a batch at most.
+    """
+    batch: list[tuple[str, np.ndarray]] = []
+    for item in images:
+        if batch and (len(batch) == batch_size or batch[0][1].shape != item[1].shape):
+            yield batch
+            batch = []
+        batch.append(item)
+    if batch:
+        yield batch

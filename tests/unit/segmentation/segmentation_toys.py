@@ -77,3 +77,23 @@ class TinyHierarchy(Encoder):
         for stride, stage in zip(self.spec.strides, self.stages, strict=True):
             normalised = maps[stride] = stage(normalised)
         return maps
+
+
+def full_size_targets(
+    task: str, categories: int, size: tuple[int, int], count: int = 12
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Boxes that overlap (instances), or that leave every pixel to one of them (semantic, panoptic)."""
+    generator = torch.Generator().manual_seed(1)
+    height, width = size
+    tops = torch.randint(0, height // 2, (count,), generator=generator).tolist()
+    lefts = torch.randint(0, width // 2, (count,), generator=generator).tolist()
+    masks = torch.zeros(count, height, width)
+    for index, (top, left) in enumerate(zip(tops, lefts, strict=True)):
+        masks[index, top : top + height // 3, left : left + width // 3] = 1
+    if task != "instance":
+        masks[0] = 1
+        owner = (count - 1) - masks.flip(0).argmax(dim=0)  # the last box that covers a pixel
+        masks = (owner == torch.arange(count)[:, None, None]).float()
+        masks = masks[masks.flatten(1).any(dim=1)]
+    labels = torch.randperm(categories, generator=generator)[: len(masks)]
+    return masks, labels

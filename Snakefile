@@ -19,6 +19,7 @@ include: "rules/training.smk"
 include: "rules/finetuned.smk"
 include: "rules/evaluation.smk"
 include: "rules/reporting.smk"
+include: "rules/cost.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 

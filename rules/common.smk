@@ -201,19 +201,38 @@ def controls_config(wildcards):
     )
 
 
+def recipe(run):
+    """How a run is built and trained, but for its encoders."""
+    return {
+        "run": CONFIG.runs[run].model_dump(mode="json", exclude={"label"}),
+        "training": CONFIG.training.model_dump(
+            mode="json", exclude={"seeds", "workers"}
+        ),
+    }
+
+
 def training_config(wildcards):
     return canonical(
         {
             "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
-            "run": CONFIG.runs[wildcards.run].model_dump(
-                mode="json", exclude={"label"}
-            ),
+            **recipe(wildcards.run),
             "encoders": {
                 name: encoder_settings(name) for name in encoders_of(wildcards.run)
             },
-            "training": CONFIG.training.model_dump(
-                mode="json", exclude={"seeds", "workers"}
-            ),
+        }
+    )
+
+
+def cost_config(wildcards):
+    """What the cost of a run's model depends on: not on the values of weights."""
+    return canonical(
+        {
+            **recipe(wildcards.run),
+            "encoders": {
+                name: {**encoder_settings(name), "weights": {"source": "seeded"}}
+                for name in encoders_of(wildcards.run)
+            },
+            "cost": CONFIG.cost.model_dump(mode="json"),
         }
     )
 

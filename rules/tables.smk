@@ -451,6 +451,7 @@ rule table_runtime:
         train=collect(rules.train.benchmark, run=CONFIG.runs, seed=SEEDS),
         predict=collect(rules.predict.benchmark, run=CONFIG.runs, seed=SEEDS),
         evaluate=collect(rules.evaluate.benchmark, run=CONFIG.runs, seed=SEEDS),
+        measure_cost=collect(rules.measure_cost.benchmark, run=CONFIG.runs),
         extract_finetuned=collect(
             rules.extract_finetuned.benchmark, run=finetuned_runs(), seed=SEEDS
         ),
@@ -497,6 +498,7 @@ rule tables:
         rules.table_supervised.output,
         rules.table_stride_gain.output,
         rules.table_finetuned.output,
+        rules.table_cost.output,
         rules.table_runtime.output,
     message:
         "All tables are made"

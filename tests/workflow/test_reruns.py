@@ -14,6 +14,8 @@ ENCODERS, RUNS, TUNED = 3, 4, 3
 
 AFTER_SELECTION = {
     "train": RUNS,
+    "measure_cost": RUNS,
+    "table_cost": 1,
     "evaluate": RUNS,
     "extract_finetuned": TUNED,
     "profile_finetuned": TUNED,
@@ -120,6 +122,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "    label: Both\n",
             {
                 "resolved_config": 1,
+                "table_cost": 1,
                 "table_finetuned": 1,
                 "table_main_results": 1,
                 "table_per_class": 1,

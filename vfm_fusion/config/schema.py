@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import STRIDES, Section
 from vfm_fusion.config.controls import ControlsConfig
+from vfm_fusion.config.cost import CostConfig
 from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
@@ -54,6 +55,7 @@ class Config(Section):
     evaluation: EvaluationConfig = Field(
         default_factory=EvaluationConfig, description="Inference and evaluation."
     )
+    cost: CostConfig = Field(default_factory=CostConfig, description="What every run's model costs.")
     reporting: ReportingConfig = Field(default_factory=ReportingConfig, description="Tables and figures.")
 
     def features_of(self, dataset: str) -> FeaturesConfig:

@@ -16,11 +16,15 @@ PROFILE_COLUMNS = (
 )
 EVALUATION_KEYS = (
     *("run", "seed", "dataset", "task", "images", "master", "auxiliary", "strides", "operator"),
-    *("metrics", "reasons", "per_class", "parameters"),
+    *("instance_protocol", "boundary_ratio", "metrics", "reasons", "per_class", "parameters"),
 )
 SELECTION_KEYS = (
     *("dataset", "definition", "task", "stride_by", "master", "auxiliary", "stride", "reverse"),
     *("ranks", "strides", "margins", "reasons", "warnings"),
+)
+COST_KEYS = (
+    *("run", "master", "train_master", "auxiliary", "train_auxiliary", "strides", "operator"),
+    *("device", "threads", "parameters", "flops", "inference", "training"),
 )
 STABILITY_KEYS = (
     *("dataset", "definition", "task", "stride_by", "master", "auxiliary", "stride"),
@@ -97,6 +101,11 @@ def read_stability(path: Path) -> dict[str, Any]:
 def read_evaluation(path: Path) -> dict[str, Any]:
     """Reads one run's ``evaluation.json``; see :func:`read_selection` for the error."""
     return read_keys(path, EVALUATION_KEYS)
+
+
+def read_cost(path: Path) -> dict[str, Any]:
+    """Reads one run's ``cost.json``; see :func:`read_selection` for the error."""
+    return read_keys(path, COST_KEYS)
 
 
 def read_benchmarks(files: Mapping[Path, str]) -> pd.DataFrame:

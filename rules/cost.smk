@@ -1,0 +1,59 @@
+# What every run's model costs on the machine at hand; with seeded weights, so before anything is trained.
+
+
+rule measure_cost:
+    input:
+        selection=f"{RESULTS}/selection/{DATASET}/selection.json",
+        categories=f"{RESULTS}/datasets/{DATASET}/categories.json",
+    output:
+        cost=f"{RESULTS}/runs/{{run}}/cost.json",
+    log:
+        f"{RESULTS}/logs/measure_cost/{{run}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_cost/{{run}}.jsonl"
+    conda:
+        "../envs/training.yaml"
+    threads: 1 + CONFIG.training.workers
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(60),
+    params:
+        config=cost_config,
+        code=fingerprint("measure_cost.py"),
+    message:
+        "Measure what {wildcards.run} costs: parameters, FLOPs, speed, memory"
+    script:
+        "../workflow_scripts/measure_cost.py"
+
+
+rule table_cost:
+    input:
+        costs=collect(rules.measure_cost.output.cost, run=CONFIG.runs),
+        trainings=collect(rules.train.benchmark, run=CONFIG.runs, seed=SEEDS),
+        published=PUBLISHED,
+    output:
+        **table("cost"),
+        html=reported(
+            f"{RESULTS}/tables/cost.html",
+            "table_cost",
+            "4. Cost",
+            "Models",
+        ),
+    log:
+        f"{RESULTS}/logs/table_cost.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_cost.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        config=canonical(
+            {**names(), "trainings": [run for run in CONFIG.runs for _ in SEEDS]}
+        ),
+        code=fingerprint("table_cost.py"),
+    message:
+        "Table: parameters, FLOPs, speed, memory and training time of every model"
+    script:
+        "../workflow_scripts/table_cost.py"

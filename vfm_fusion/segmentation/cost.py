@@ -1,0 +1,150 @@
+"""What a run's model costs on this machine: parameters, operations, speed, memory (paper, Table 11)."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from vfm_fusion.config.cost import CostConfig
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.flops import count_flops
+from vfm_fusion.segmentation.loss import MaskCriterion
+from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.optimization import parameter_groups
+
+OBJECTS = 12
+"""Objects of each image that a training step is timed with."""
+
+_AUTOCAST = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+
+
+def measure_cost(
+    *,
+    run: RunConfig,
+    encoders: Mapping[str, EncoderConfig],
+    strides: Sequence[int],
+    training: TrainingConfig,
+    categories: int,
+    cost: CostConfig,
+) -> dict[str, Any]:
+    """Measures a run's model on random images.
+
+    Inference is one image of ``cost.size`` in float32. Training is a whole step of the recipe (its crop,
+    batch and precision, :data:`OBJECTS` boxes an image, loss, backward pass, optimiser). Both run on the GPU
+    if there is one. Times are medians after one untimed repetition. On a GPU, memory is the most that torch
+    has allocated; on a CPU it is the most that the process has ever held resident, libraries included, so
+    that it means this model only in a process of its own.
+
+    Args:
+        run: the run, with encoder names in place of roles.
+        encoders: encoders by name; seeded weights cost what trained ones do.
+        strides: injection strides; none without an auxiliary.
+        training: the recipe.
+        categories: number of classes.
+        cost: image size and repetitions.
+
+    Returns:
+        Plain data: ``device``, ``threads``, ``parameters`` (``total, trainable`` and one entry a part of the
+        model), ``flops`` of one inference (likewise, see :func:`~vfm_fusion.segmentation.flops.count_flops`),
+        ``inference`` and ``training``: ``size`` [height, width], ``batch``, ``precision``, ``seconds`` a pass
+        or step, ``images_per_second``, ``peak_bytes``.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = build_segmenter(run, encoders, strides, training.head, categories, 0).to(device)
+    size = cost.size or training.augmentation.crop
+    return {
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
+        "threads": torch.get_num_threads(),
+        "parameters": {**model.count_parameters(), **_parameters_by_part(model)},
+        "flops": count_flops(model.eval(), torch.rand(1, 3, *size, device=device)),
+        "inference": _inference(model, size, cost.repeats),
+        "training": _training(model, training, categories, cost.repeats),
+    }
+
+
+def _parameters_by_part(model: FusedSegmenter) -> dict[str, int]:
+    return {
+        part: sum(parameter.numel() for parameter in module.parameters())
+        for part, module in model.named_children()
+    }
+
+
+def _inference(model: FusedSegmenter, size: tuple[int, int], repeats: int) -> dict[str, Any]:
+    model.eval()
+    image = torch.rand(1, 3, *size, device=_device(model))
+    with torch.inference_mode():
+        return _timed(lambda: model(image), image, "32-true", repeats)
+
+
+def _training(model: FusedSegmenter, recipe: TrainingConfig, categories: int, repeats: int) -> dict[str, Any]:
+    model.train()
+    device, crop = _device(model), recipe.augmentation.crop
+    images = torch.rand(recipe.batch_size, 3, *crop, device=device)
+    masks = [_boxes(crop, seed).to(device) for seed in range(recipe.batch_size)]
+    labels = [torch.arange(OBJECTS, device=device) % categories for _ in masks]
+    criterion = MaskCriterion(categories, recipe.head).to(device)
+    optimizer = torch.optim.AdamW(parameter_groups(model, recipe), fused=True)
+    dtype = _AUTOCAST[recipe.precision]
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            loss = criterion(model(images), masks, labels)["loss"]
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+        optimizer.step()
+
+    return _timed(step, images, recipe.precision, repeats)
+
+
+def _timed(work: Callable[[], Any], images: Tensor, precision: str, repeats: int) -> dict[str, Any]:
+    if images.is_cuda:
+        torch.cuda.reset_peak_memory_stats()
+    work()
+    seconds = statistics.median(_seconds(work, images.is_cuda) for _ in range(repeats))
+    return {
+        "size": list(images.shape[-2:]),
+        "batch": len(images),
+        "precision": precision,
+        "seconds": seconds,
+        "images_per_second": len(images) / seconds,
+        "peak_bytes": torch.cuda.max_memory_allocated() if images.is_cuda else _peak_resident(),
+    }
+
+
+def _seconds(work: Callable[[], Any], on_gpu: bool) -> float:
+    if on_gpu:
+        torch.cuda.synchronize()
+    started = time.perf_counter()
+    work()
+    if on_gpu:
+        torch.cuda.synchronize()
+    return time.perf_counter() - started
+
+
+def _boxes(size: tuple[int, int], seed: int) -> Tensor:
+    """Returns ``(OBJECTS, H, W)`` float: boxes of a third of the image's sides, at random places."""
+    generator = torch.Generator().manual_seed(seed)
+    masks = torch.zeros(OBJECTS, *size)
+    for mask in masks:
+        top, left = (int(torch.randint(0, side - side // 3, (1,), generator=generator)) for side in size)
+        mask[top : top + size[0] // 3, left : left + size[1] // 3] = 1
+    return masks
+
+
+def _device(model: FusedSegmenter) -> torch.device:
+    return next(model.parameters()).device
+
+
+def _peak_resident() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # macOS counts bytes, Linux KiB

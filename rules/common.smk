@@ -13,6 +13,7 @@ from vfm_fusion import fingerprint as fingerprints
 from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.resolve import canonical, deep_merge, from_command_line, resolve
+from vfm_fusion.datasets.kinds import reader_module
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.encoders.describe import (
     describe_pretraining,
@@ -20,6 +21,7 @@ from vfm_fusion.encoders.describe import (
     provenance_sentences,
 )
 from vfm_fusion.encoders.files import weight_file, weights_digest
+from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.environment import prepare_environment
 from vfm_fusion.errors import VfmFusionError
 from vfm_fusion.evaluation.protocols import protocol_of
@@ -55,9 +57,16 @@ wildcard_constraints:
     split="train|val",
 
 
+LOADED = {
+    "vfm_fusion.datasets.kinds": [
+        reader_module(dataset.kind) for dataset in CONFIG.datasets.values()
+    ]
+}
+
+
 def fingerprint(script):
     """Hash of what a script in workflow_scripts/ and the project's modules behind it do."""
-    return fingerprints.fingerprint(ROOT / "workflow_scripts" / script, ROOT)
+    return fingerprints.fingerprint(ROOT / "workflow_scripts" / script, ROOT, LOADED)
 
 
 def growing(amount):
@@ -72,6 +81,11 @@ def growing(amount):
 def encoder_settings(name):
     """What an encoder's features depend on: everything but its label."""
     return CONFIG.encoders[name].model_dump(mode="json", exclude={"label"})
+
+
+def encoder_spec(name):
+    """What the registry says of an encoder that its features depend on."""
+    return ARCHITECTURES[CONFIG.encoders[name].architecture].facts()
 
 
 def weights(wildcards):
@@ -136,6 +150,7 @@ def features_config(wildcards):
         {
             "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
             "encoder": encoder_settings(wildcards.encoder),
+            "spec": encoder_spec(wildcards.encoder),
             "features": features_settings(wildcards.dataset),
         }
     )
@@ -219,6 +234,7 @@ def training_config(wildcards):
             "encoders": {
                 name: encoder_settings(name) for name in encoders_of(wildcards.run)
             },
+            "specs": {name: encoder_spec(name) for name in encoders_of(wildcards.run)},
         }
     )
 
@@ -245,6 +261,7 @@ def finetuned_config(wildcards):
             "encoders": {
                 name: encoder_settings(name) for name in encoders_of(wildcards.run)
             },
+            "specs": {name: encoder_spec(name) for name in encoders_of(wildcards.run)},
             "features": features_settings(DATASET),
         }
     )
@@ -257,6 +274,7 @@ def prediction_config(wildcards):
             "encoders": {
                 name: encoder_settings(name) for name in encoders_of(wildcards.run)
             },
+            "specs": {name: encoder_spec(name) for name in encoders_of(wildcards.run)},
             "inference": CONFIG.evaluation.model_dump(
                 mode="json", exclude={"instance_protocol"}
             ),

@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cache
 from pathlib import Path
 
 PACKAGE = "vfm_fusion"
 
-TABLES = ("vfm_fusion.datasets.readers.", "vfm_fusion.encoders.entries.")
-"""Packages of which an experiment uses a few modules: an edit of the others concerns it not."""
+DECLARATIONS = "vfm_fusion.encoders.entries."
+"""Modules that hold declarations only. They are left out: what rules use of them is in their params."""
 
 
-def fingerprint(script: Path, root: Path, used: Collection[str] = ()) -> str:
+def fingerprint(script: Path, root: Path, loaded: Mapping[str, Collection[str]] | None = None) -> str:
     """Hashes a script and every first-party module that it reaches by import, transitively.
 
     Args:
         script: the Python script.
         root: folder that holds the ``vfm_fusion`` package.
-        used: modules of :data:`TABLES` that count, with all that they import; the others are left out.
+        loaded: module to the modules that it imports by name when it runs; they count where it is reached.
 
     Returns:
         16 hexadecimal digits; equal for any two versions of the code that differ only in comments,
@@ -35,18 +35,16 @@ def fingerprint(script: Path, root: Path, used: Collection[str] = ()) -> str:
         SyntaxError: a reached module does not parse.
         FileNotFoundError: the script does not exist.
     """
+    loaded = loaded or {}
     reached: dict[str, Path] = {}
-    pending = {name for name in _imports(script, root) if name in used or not name.startswith(TABLES)}
+    pending = _imports(script, root)
     while pending:
         name = pending.pop()
         path = _module_file(name, root)
-        if path is None or name in reached:
+        if path is None or name in reached or name.startswith(DECLARATIONS):
             continue
         reached[name] = path
-        imports = _imports(path, root)
-        if not name.startswith(TABLES):
-            imports = {found for found in imports if found in used or not found.startswith(TABLES)}
-        pending |= imports - reached.keys()
+        pending |= (_imports(path, root) | set(loaded.get(name, ()))) - reached.keys()
     digest = hashlib.sha256(_normalised(script, script.stat().st_mtime_ns).encode())
     for name in sorted(reached):
         path = reached[name]

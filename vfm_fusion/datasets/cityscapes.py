@@ -19,6 +19,7 @@ from vfm_fusion.datasets.cityscapes_labels import (
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.layout import pair, require_folder
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.errors import LabelError
 
 _LAYOUT = "Cityscapes"
@@ -132,3 +133,6 @@ def _check_ids(label_ids: np.ndarray, minus_one: int, path: Path) -> None:
             f"{path}: label id {int(unknown[0])} is not in the official table (0..{LAST_LABEL_ID} and -1). "
             "Use the *_labelIds.png and *_instanceIds.png of the release, not train ids or a colour image."
         )
+
+
+READER = Reader(CATEGORIES, list_files, Cityscapes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from vfm_fusion.encoders.published import Published
@@ -49,6 +49,12 @@ class EncoderSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     published: Published | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Returns what features depend on, as plain data: all but what is only said of published weights."""
+        facts = asdict(self)
+        published = facts.pop("published") or {}
+        return {**facts, "official": published.get("official")}
 
     @property
     def strides(self) -> tuple[int, ...]:

@@ -34,6 +34,11 @@ def edit(tree: Path, name: str, text: str) -> None:
     os.utime(path, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns + 1_000_000))
 
 
+def edit_new(tree: Path, name: str, text: str) -> None:
+    (tree / name).parent.mkdir(parents=True, exist_ok=True)
+    (tree / name).write_text(text)
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [
@@ -65,26 +70,29 @@ def test_touch_comment_layout_docstring_and_unrelated_code_do_not(tree: Path, na
     assert fingerprint(tree / "script.py", tree) == before
 
 
-def test_of_a_table_only_the_used_modules_count(tree: Path) -> None:
-    readers = tree / "vfm_fusion/datasets/readers"
-    readers.mkdir(parents=True)
-    for name in ("__init__", "one", "two", "base"):
-        (readers / f"{name}.py").write_text("X = 1\n")
-    edit(tree, "vfm_fusion/datasets/readers/one.py", "from vfm_fusion.datasets.readers import base\n")
-    edit(tree, "script.py", "from vfm_fusion.datasets.readers import one, two\n")
-    used = ["vfm_fusion.datasets.readers.one"]
+def test_modules_loaded_by_name_count_where_their_loader_is_reached(tree: Path) -> None:
+    for name in ("one", "two", "behind"):
+        edit_new(tree, f"vfm_fusion/sub/{name}.py", "X = 1\n")
+    edit(tree, "vfm_fusion/sub/one.py", "from vfm_fusion.sub import behind\n")
+    loaded = {"vfm_fusion.sub.b": ["vfm_fusion.sub.one"], "vfm_fusion.unrelated": ["vfm_fusion.sub.two"]}
 
     def seen() -> str:
-        return fingerprint(tree / "script.py", tree, used)
+        return fingerprint(tree / "script.py", tree, loaded)
 
     before = seen()
-    edit(tree, "vfm_fusion/datasets/readers/two.py", "X = 2\n")
+    assert before != fingerprint(tree / "script.py", tree)
+    edit(tree, "vfm_fusion/sub/two.py", "X = 2\n")
     assert seen() == before
-    edit(tree, "vfm_fusion/datasets/readers/base.py", "X = 2\n")
+    edit(tree, "vfm_fusion/sub/behind.py", "X = 2\n")
     assert seen() != before
-    before = seen()
-    edit(tree, "vfm_fusion/datasets/readers/one.py", "from vfm_fusion.datasets.readers import base\nY = 1\n")
-    assert seen() != before
+
+
+def test_declarations_do_not_count(tree: Path) -> None:
+    edit_new(tree, "vfm_fusion/encoders/entries/a.py", "X = 1\n")
+    edit(tree, "script.py", "from vfm_fusion.encoders.entries import a\n")
+    before = fingerprint(tree / "script.py", tree)
+    edit(tree, "vfm_fusion/encoders/entries/a.py", "X = 2\n")
+    assert fingerprint(tree / "script.py", tree) == before
 
 
 def test_descriptions_of_settings_do_not(tree: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tiny_layouts import HEIGHT, WIDTH, save
 
 from vfm_fusion.config.datasets import FolderConfig
-from vfm_fusion.datasets.camvid import CATEGORIES, semantic_from_annotation
+from vfm_fusion.datasets.readers.camvid import CATEGORIES, semantic_from_annotation
 from vfm_fusion.datasets.registry import categories, index_split, open_dataset
 from vfm_fusion.errors import DatasetLayoutError, LabelError
 

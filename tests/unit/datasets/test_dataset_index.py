@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pytest
 
-from vfm_fusion.config.datasets import FolderConfig, MiniscapesConfig
+from vfm_fusion.config.datasets import FolderConfig, Kind, MiniscapesConfig
 from vfm_fusion.datasets.categories import read_categories, write_categories
 from vfm_fusion.datasets.index import read_index, write_index
-from vfm_fusion.datasets.registry import READERS, categories, index_split, open_dataset
+from vfm_fusion.datasets.kinds import READERS, reader
+from vfm_fusion.datasets.registry import categories, index_split, open_dataset
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.errors import DatasetLayoutError
 
@@ -65,7 +67,7 @@ def test_an_image_without_labels(frame: pd.DataFrame, camvid_root: Path, camvid_
 
 @pytest.mark.parametrize("kind", sorted(READERS))
 def test_categories_round_trip(kind: str, tmp_path: Path) -> None:
-    expected = READERS[kind].categories
+    expected = reader(kind).categories
     write_categories(expected, tmp_path / "categories.json")
     assert read_categories(tmp_path / "categories.json") == expected
 
@@ -113,3 +115,9 @@ def test_a_missing_root_is_named(tmp_path: Path) -> None:
     config = FolderConfig(kind="cityscapes", root=str(tmp_path / "nirgends"))
     with pytest.raises(DatasetLayoutError, match=r"datasets\.street\.root.*nirgends"):
         data_root(config, tmp_path, "street")
+
+
+def test_every_kind_of_the_configuration_has_a_reader() -> None:
+    assert READERS.keys() == {*get_args(Kind), "miniscapes"}
+    for kind in READERS:
+        assert reader(kind).categories

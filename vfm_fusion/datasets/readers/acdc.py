@@ -12,10 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import Instances, RasterDataset
-from vfm_fusion.datasets.cityscapes import instances_from_instance_ids
+from vfm_fusion.datasets.cityscapes import CATEGORIES, instances_from_instance_ids
 from vfm_fusion.datasets.images import read_labels, read_packed_ids
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key, require_split
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes, semantic_from_train_ids
 
 _LAYOUT = "ACDC"
@@ -59,3 +60,6 @@ def _list_condition(root: Path, part: str) -> list[Files]:
         panoptic,
         depth=1,
     )
+
+
+READER = Reader(CATEGORIES, list_files, Acdc)

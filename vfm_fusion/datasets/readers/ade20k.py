@@ -14,6 +14,7 @@ from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
 from vfm_fusion.datasets.images import read_channels, read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.ade20k_labels import CLASSES
 from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
 from vfm_fusion.errors import CorruptImageError
@@ -89,3 +90,6 @@ def instances_from_channels(channels: np.ndarray, path: Path) -> Instances:
     expected = f"the {len(_THINGS)} classes of the instance benchmark. Use the PNGs of annotations_instance"
     objects, _ = objects_of_codes(codes, _FACTOR, _INSTANCE_CLASSES, _THINGS, path, expected)
     return objects
+
+
+READER = Reader(CATEGORIES, list_files, Ade20k)

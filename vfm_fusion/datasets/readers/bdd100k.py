@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import RasterDataset
+from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key, require_split
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes, semantic_from_train_ids
 
 _LAYOUT = "BDD100K"
@@ -40,3 +42,6 @@ def list_files(root: Path, split: str) -> list[Files]:
     return list_by_key(
         root, _LAYOUT, f"images/10k/{split}/{{}}.jpg", f"labels/sem_seg/masks/{split}/{{}}.png"
     )
+
+
+READER = Reader(CATEGORIES, list_files, Bdd100k)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_stem, require_split
+from vfm_fusion.datasets.reader import Reader
+from vfm_fusion.datasets.readers.object_masks import CATEGORIES, PaintedMasks, TrimapMasks
 
 
 @dataclass(frozen=True)
@@ -38,14 +40,18 @@ class MaskFolders:
         return list_by_stem(root, self.layout, photos, masks)
 
 
-GRABCUT = MaskFolders("GrabCut", (("data_GT", "boundary_GT"), ("images", "masks")))
+GRABCUT = Reader(
+    CATEGORIES,
+    MaskFolders("GrabCut", (("data_GT", "boundary_GT"), ("images", "masks"))).list_files,
+    TrimapMasks,
+)
 """50 photos; the original release, or the folders of later copies."""
 
-BERKELEY = MaskFolders("Berkeley", (("images", "masks"),))
+BERKELEY = Reader(CATEGORIES, MaskFolders("Berkeley", (("images", "masks"),)).list_files, TrimapMasks)
 """100 objects; a photo with several lies there once for each, such as ``189011`` and ``189011a``."""
 
-COCO_MVAL = MaskFolders("COCO-MVal", (("img", "gt"),))
+COCO_MVAL = Reader(CATEGORIES, MaskFolders("COCO-MVal", (("img", "gt"),)).list_files, TrimapMasks)
 """800 objects of COCO's validation images, ten of each class (``XavierCHEN34/ClickSEG`` reads it)."""
 
-DAVIS = MaskFolders("DAVIS (345 frames)", (("img", "gt"),))
+DAVIS = Reader(CATEGORIES, MaskFolders("DAVIS (345 frames)", (("img", "gt"),)).list_files, PaintedMasks)
 """345 video frames; their masks number up to three objects, which count as one."""

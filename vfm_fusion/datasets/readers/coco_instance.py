@@ -16,6 +16,7 @@ from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.layout import pair, require_folder
 from vfm_fusion.datasets.overlaps import lay_over
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.coco_json import ListedImage, annotation_file
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.errors import LabelError
@@ -122,3 +123,6 @@ def _from_polygons(polygons: list[list[float]], size: tuple[int, int]) -> dict[s
     if not drawn:
         return coco_mask.encode(np.zeros(size, np.uint8, order="F"))
     return coco_mask.merge(coco_mask.frPyObjects(drawn, *size))
+
+
+READER = Reader(CATEGORIES, list_files, CocoInstance)

@@ -15,6 +15,7 @@ from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
 from vfm_fusion.datasets.images import read_packed_ids
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.layout import pair, require_folder
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.coco_json import annotation_file
 from vfm_fusion.datasets.readers.coco_labels import PANOPTIC
 from vfm_fusion.errors import LabelError
@@ -153,3 +154,6 @@ def _check_segments(present: set[int], listed: list[int], path: Path) -> None:
     ):
         if found:
             raise LabelError(f"{path}: segment {min(found)} {what}. Take both from the same release.")
+
+
+READER = Reader(CATEGORIES, list_files, CocoPanoptic)

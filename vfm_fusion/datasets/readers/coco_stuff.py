@@ -15,6 +15,7 @@ from vfm_fusion.datasets.base import VOID, Category, RasterDataset
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.datasets.readers.coco_stuff_labels import FIRST_STUFF_ID, STUFF
 from vfm_fusion.datasets.readers.id_tables import train_ids
@@ -56,3 +57,6 @@ def list_files(root: Path, split: str) -> list[Files]:
         return list_by_key(root, "COCO-Stuff (SPADE)", f"{split}_img/{{}}.jpg", f"{split}_label/{{}}.png")
     labels = f"stuffthingmaps_trainval2017/{split}2017/{{}}.png"
     return list_by_key(root, "COCO-Stuff", f"{split}2017/{{}}.jpg", labels, derived="_labelTrainIds.png")
+
+
+READER = Reader(CATEGORIES, list_files, CocoStuff)

@@ -17,10 +17,11 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from vfm_fusion.datasets.base import VOID, RasterDataset
-from vfm_fusion.datasets.cityscapes import semantic_from_label_ids
+from vfm_fusion.datasets.cityscapes import CATEGORIES, semantic_from_label_ids
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key, require_split
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes
 from vfm_fusion.errors import DatasetLayoutError
 
@@ -80,3 +81,6 @@ def read_split(path: Path, split: str) -> set[str]:
             f"{path}: cannot be read as a list of image numbers {key!r} ({error}). Take the file of the "
             "release's read_mapping.zip."
         ) from error
+
+
+READER = Reader(CATEGORIES, list_files, Gta5)

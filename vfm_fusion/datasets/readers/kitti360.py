@@ -20,6 +20,7 @@ from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.cityscapes_labels import LABEL_IDS
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes
 from vfm_fusion.errors import DatasetLayoutError
@@ -116,3 +117,6 @@ def _check_files(root: Path, files: Iterable[Files]) -> None:
             f"{root / missing[0]}: no such file, one of {len(missing)} such that the split's list names. "
             "Unpack the perspective images and the semantics of KITTI-360 into one folder."
         )
+
+
+READER = Reader(CATEGORIES, list_files, Kitti360)

@@ -16,6 +16,7 @@ from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes
 
@@ -92,3 +93,6 @@ def instances_from_codes(codes: np.ndarray, path: Path) -> Instances:
     """
     objects, _ = objects_of_codes(codes, _FACTOR, _TRAIN_IDS, _THINGS, path, _EXPECTED)
     return objects
+
+
+READER = Reader(CATEGORIES, list_files, Mapillary)

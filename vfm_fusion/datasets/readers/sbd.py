@@ -16,6 +16,7 @@ from scipy.io.matlab import MatReadError
 from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.layout import pair, require_folder
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.id_tables import train_ids
 from vfm_fusion.datasets.readers.palette import voc_color
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
@@ -118,3 +119,6 @@ def _segmentation(content: dict[str, np.ndarray], path: Path) -> np.ndarray:
             f"{path}: its Segmentation is not a raster of 8-bit ids. Restore it from the data set's archive."
         )
     return raster
+
+
+READER = Reader(CATEGORIES, list_files, Sbd)

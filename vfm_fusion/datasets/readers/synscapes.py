@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vfm_fusion.datasets.cityscapes import semantic_from_label_ids
+from vfm_fusion.datasets.cityscapes import CATEGORIES, semantic_from_label_ids
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key, require_split
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.street_scenes import NumberedScenes
 
 _LAYOUT = "Synscapes"
@@ -35,3 +36,6 @@ def list_files(root: Path, split: str) -> list[Files]:
     """
     require_split(root, split, ("train",), _LAYOUT)
     return list_by_key(root, _LAYOUT, "img/rgb/{}.png", "img/class/{}.png", "img/instance/{}.png")
+
+
+READER = Reader(CATEGORIES, list_files, Synscapes)

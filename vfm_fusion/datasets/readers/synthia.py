@@ -16,6 +16,7 @@ from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.images import read_channels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key, require_split
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes, objects_from_numbers
 from vfm_fusion.errors import CorruptImageError, LabelError
 
@@ -97,3 +98,6 @@ def semantic_from_classes(classes: np.ndarray, path: Path) -> np.ndarray:
             "GT/LABELS, not the colours of GT/COLOR."
         )
     return _TABLE[classes]
+
+
+READER = Reader(CATEGORIES, list_files, Synthia)

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.listing import list_by_key, require_split
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.street_scenes import NumberedScenes, semantic_from_train_ids
 
 _LAYOUT = "UrbanSyn"
@@ -36,3 +38,6 @@ def list_files(root: Path, split: str) -> list[Files]:
     require_split(root, split, ("train",), _LAYOUT)
     instance = "panoptic/panoptic_{}.png" if (root / "panoptic").is_dir() else None
     return list_by_key(root, _LAYOUT, "rgb/rgb_{}.png", "ss/ss_{}.png", instance)
+
+
+READER = Reader(CATEGORIES, list_files, UrbanSyn)

@@ -13,6 +13,7 @@ from vfm_fusion.datasets.base import VOID, Category, RasterDataset
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.layout import pair, require_folder
+from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.errors import LabelError
 
 _LAYOUT = "CamVid (SegNet tutorial)"
@@ -85,3 +86,6 @@ def semantic_from_annotation(annotation: np.ndarray, path: Path) -> np.ndarray:
             "11-class annotation of the SegNet tutorial."
         )
     return np.where(annotation == _FILE_VOID, VOID, annotation).astype(np.uint8)
+
+
+READER = Reader(CATEGORIES, list_files, Camvid)

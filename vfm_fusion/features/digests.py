@@ -31,10 +31,10 @@ class MapDigest:
     crc32c: int
     sha256: str
 
-    @classmethod
-    def of(cls, stored: np.ndarray, crc32c: int) -> MapDigest:
-        """Digests a contiguous map whose checksum is known."""
-        return cls(crc32c, hashlib.sha256(stored.data).hexdigest())
+
+def sha256_of(stored: np.ndarray) -> str:
+    """SHA-256 of the bytes of a contiguous map, in hexadecimal."""
+    return hashlib.sha256(stored.data).hexdigest()
 
 
 class MapTable:

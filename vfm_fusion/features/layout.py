@@ -91,7 +91,7 @@ class StoreLayout:
 
     def shard_path(self, store: Path, shard: int, stride: int) -> Path:
         """The file of a shard."""
-        return store / f"os{stride}" / "c" / str(shard) / "0" / "0" / "0"
+        return store / f"os{stride}/c/{shard}/0/0/0"
 
     def write_metadata(self, store: Path, attributes: dict[str, Any]) -> None:
         """Writes the metadata of the group, with ``attributes``, and of its arrays; chunks stay.

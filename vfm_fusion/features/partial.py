@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import logging
 import os
 import shutil
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import sha256
-from json import dumps
 from pathlib import Path
 
 import numpy as np
 
 from vfm_fusion.errors import FeatureStoreError
-from vfm_fusion.features.digests import MapDigest, MapTable
+from vfm_fusion.features.digests import MapDigest, MapTable, sha256_of
 from vfm_fusion.features.journal import Journal, journal_path, read_journals, remove_journals
 from vfm_fusion.features.layout import StoreLayout, read_attributes
 from vfm_fusion.features.locks import StoreLock
@@ -66,7 +66,7 @@ def identity_of(token: str, image_ids: Iterable[str], layout: StoreLayout) -> st
     """
     shapes = sorted(layout.shapes.items())
     what = [token, list(image_ids), layout.images, shapes, layout.dtype, layout.shard_images]
-    return sha256(dumps(what).encode()).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
 
 class PartialStore:
@@ -126,7 +126,7 @@ class PartialStore:
         for stride, stored in sorted(maps.items()):
             self._check(image, stride, stored)
             checksum = write_map(self._shard(index, stride), self._layout, index, stride, stored)
-            digests[stride] = MapDigest.of(stored, checksum)
+            digests[stride] = MapDigest(checksum, sha256_of(stored))
         self._maps[index] = digests
         self._journal.wrote(image, digests)
         shard = index // self._layout.shard_images
@@ -137,8 +137,12 @@ class PartialStore:
         """Reads back what this job has not read back yet, and forgets the images whose maps differ."""
         self._mend_indexes()
         unchecked = [index for index in self._positions() if index in self._maps.keys() - self._checked]
+
+        def check(index: int) -> bool:
+            return self._intact(index, by_sha256=True)
+
         with ThreadPoolExecutor(_CHECKING_THREADS) as pool:
-            for index, intact in zip(unchecked, pool.map(self._intact, unchecked), strict=True):
+            for index, intact in zip(unchecked, pool.map(check, unchecked), strict=True):
                 self._settle(index, intact)
 
     def checked(self) -> None:
@@ -218,7 +222,7 @@ class PartialStore:
                 os.close(descriptor)
         for index in self._layout.images_of(shard):
             if index not in self._checked:
-                self._settle(index, self._intact(index))
+                self._settle(index, self._intact(index, by_sha256=False))  # this job's own bytes
 
     def _settle(self, index: int, intact: bool) -> None:
         if intact:
@@ -227,11 +231,12 @@ class PartialStore:
             _LOG.warning("%s: image %s is damaged; it is extracted again", self.path, self.image_ids[index])
             del self._maps[index]
 
-    def _intact(self, index: int) -> bool:
+    def _intact(self, index: int, *, by_sha256: bool) -> bool:
+        """Whether the maps of an image are on the disk as the journal says."""
         try:
             for stride, digest in self._maps[index].items():
                 stored, checksum = read_map(self.path, self._layout, index, stride, self.image_ids[index])
-                if MapDigest.of(stored, checksum) != digest:
+                if checksum != digest.crc32c or (by_sha256 and sha256_of(stored) != digest.sha256):
                     return False
         except FeatureStoreError:
             return False

@@ -53,7 +53,7 @@ def read_map(store: Path, layout: StoreLayout, index: int, stride: int, image: s
         image: id of the image, for messages.
 
     Returns:
-        The map ``(C, h, w)`` as stored, writable, and its CRC32C.
+        The map ``(C, h, w)`` as stored, and its CRC32C, which agrees with the one behind it.
 
     Raises:
         FeatureStoreError: the chunk is missing, truncated, unreadable, or fails its CRC32C.

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.errors import FeatureStoreError
-from vfm_fusion.features.digests import MapDigest
+from vfm_fusion.features.digests import sha256_of
 from vfm_fusion.features.layout import remedy
 from vfm_fusion.features.manifest import Manifest, read_maps, store_path
 from vfm_fusion.features.shards import damaged, has_index, read_map
@@ -61,7 +61,16 @@ class FeatureStore:
         Raises:
             FeatureStoreError: a chunk is missing, cut or altered; names store, image and stride.
         """
-        return {stride: self._decode(stored) for stride, stored, _ in self._stored(index)}
+        decode = self.manifest.layout.element.decode
+        return {stride: decode(stored) for stride, stored in self.read_stored(index).items()}
+
+    def read_stored(self, index: int) -> dict[int, np.ndarray]:
+        """Reads and checks one image's maps ``{stride: (C, h, w)}`` as they are stored.
+
+        Raises:
+            FeatureStoreError: see :meth:`read`.
+        """
+        return {stride: self._read(index, stride) for stride in self.manifest.shapes}
 
     def verify(self) -> None:
         """Reads and checks every map by its SHA-256, and what other readers of Zarr rely on.
@@ -75,47 +84,43 @@ class FeatureStore:
 
     def damage(self) -> Iterator[FeatureStoreError]:
         """Yields everything that :meth:`verify` objects to."""
-        yield from self._stale_metadata()
-        layout = self.manifest.layout
-        for shard in range(layout.shards):
-            for stride in layout.shapes:
-                if not has_index(self.path, layout, shard, stride):
-                    images = [self.image_ids[index] for index in layout.images_of(shard)]
-                    yield FeatureStoreError(
-                        f"{self.path}, OS={stride}: shard {shard} (images {images[0]} to {images[-1]}) is "
-                        f"missing, cut, or has lost its index; {remedy(self.path)}"
-                    )
         with ThreadPoolExecutor(_CHECKING_THREADS) as pool:
             for errors in pool.map(self._damage_of, range(len(self))):
                 yield from errors
+        yield from self._lost_indexes()
+        yield from self._stale_metadata()
 
-    def _decode(self, stored: np.ndarray) -> np.ndarray:
-        return self.manifest.layout.element.decode(stored)
-
-    def _stored(self, index: int) -> Iterator[tuple[int, np.ndarray, int]]:
-        """Yields stride, map as stored and CRC32C."""
-        for stride in self.manifest.shapes:
-            yield stride, *self._one(index, stride)
-
-    def _one(self, index: int, stride: int) -> tuple[np.ndarray, int]:
+    def _read(self, index: int, stride: int) -> np.ndarray:
         image = self.image_ids[index]
         stored, checksum = read_map(self.path, self.manifest.layout, index, stride, image)
         if checksum != self._maps.crc32c(index, stride):
             raise damaged(self.path, image, stride, "the stored map is not the one that was extracted")
-        return stored, checksum
+        return stored
 
     def _damage_of(self, index: int) -> list[FeatureStoreError]:
         errors = []
         for stride in self.manifest.shapes:
             try:
-                digest = MapDigest.of(*self._one(index, stride))
+                stored = self._read(index, stride)
             except FeatureStoreError as error:
                 errors.append(error)
                 continue
-            if digest.sha256 != self._maps.sha256(index, stride):
+            if sha256_of(stored) != self._maps.sha256(index, stride):
                 image = self.image_ids[index]
                 errors.append(damaged(self.path, image, stride, "the stored map fails its SHA-256"))
         return errors
+
+    def _lost_indexes(self) -> Iterator[FeatureStoreError]:
+        layout = self.manifest.layout
+        for shard in range(layout.shards):
+            for stride in layout.shapes:
+                if not has_index(self.path, layout, shard, stride):
+                    images = layout.images_of(shard)
+                    yield FeatureStoreError(
+                        f"{self.path}, OS={stride}: the shard of the images {self.image_ids[images[0]]} to "
+                        f"{self.image_ids[images[-1]]} is missing, cut, or has lost its index; "
+                        f"{remedy(self.path)}"
+                    )
 
     def _stale_metadata(self) -> Iterator[FeatureStoreError]:
         """Consolidated metadata, which this project neither writes nor reads, may belong to another store."""

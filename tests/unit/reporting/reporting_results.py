@@ -22,6 +22,9 @@ WARNING = "The master's level does not clear its null: 0.3 < 0.4."
 CLASSES = (("sky", False), ("road", False), ("person", True), ("rider", True), ("car", True), ("bus", True))
 
 
+FACTORS = {"AP": 1, "AP50": 1.6, "AP75": 1.1, "APs": 0.5, "boundary_AP": 0.7}
+FACTORS |= {"mIoU": 1.9, "boundary_mIoU": 1.2, "PQ": 1.4}
+
 SCORES = ("sfc", "scs", "sc", "ec", "nc", "fc", "sp", "ef", "sc_null", "ef_null", "sc_excess", "ef_excess")
 NULLS = {"sc_null": 0.4, "ef_null": 3.0}
 
@@ -140,8 +143,7 @@ def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, An
     """Builds one ``evaluation.json``; ``base`` sets the level of its metrics, in percent."""
     rng = np.random.default_rng([seed, *run.encode()])
     metrics: dict[str, float | None] = {
-        name: round(base * factor + float(rng.normal(0, 0.3)), 3)
-        for name, factor in {"AP": 1, "AP50": 1.6, "AP75": 1.1, "APs": 0.5, "mIoU": 1.9, "PQ": 1.4}.items()
+        name: round(base * factor + float(rng.normal(0, 0.3)), 3) for name, factor in FACTORS.items()
     }
     metrics |= {"APm": None, "APl": None, "SQ": 70.0, "RQ": 50.0}
     fused = run == "fused"
@@ -153,6 +155,8 @@ def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, An
         "dataset": "miniscapes",
         "task": "panoptic",
         "images": 80,
+        "instance_protocol": "coco",
+        "boundary_ratio": 0.02,
         "master": {
             "encoder": master,
             "trainable": run != "sam_fz",
@@ -169,7 +173,9 @@ def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, An
                 "isthing": thing,
                 "AP": round(base + index + float(rng.normal(0, 1)), 3) if thing else None,
                 "AP50": round(base * 1.5, 3) if thing else None,
+                "boundary_AP": round(base * 0.7 + index, 3) if thing else None,
                 "IoU": round(base * 1.8 + index, 3),
+                "boundary_IoU": round(base * 1.1 + index, 3),
                 "PQ": round(base * 1.3, 3),
             }
             for index, (name, thing) in enumerate(CLASSES)

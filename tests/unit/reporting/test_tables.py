@@ -210,6 +210,31 @@ class TestMainResults:
         assert cell.detail == f"± {statistics.stdev(values):.1f}"
         assert cell.bold
 
+    def test_boundaries_stand_below_and_the_protocol_is_named(self) -> None:
+        evaluations = results.evaluations()
+        values = [e["metrics"]["boundary_AP"] for e in evaluations if e["run"] == "fused"]
+        table = main_table(evaluations)
+        row = cells(table)["Ours-D3S2"]
+        assert row["AP"].below == f"boundary {statistics.fmean(values):.1f}"
+        assert row["mIoU"].below.startswith("boundary ")
+        assert row["PQ"].below == row["AP50"].below == ""
+        assert "by the protocol of COCO" in table.caption
+        assert any("regions 2 % of the image's diagonal wide" in note for note in table.notes)
+        fused = table.data[(table.data["run"] == "fused") & (table.data["metric"] == "boundary_AP")]
+        assert fused["value"].tolist()[:3] == values
+
+    def test_the_protocol_of_cityscapes_has_its_own_columns(self) -> None:
+        evaluations = results.evaluations()
+        for e in evaluations:
+            e |= {"instance_protocol": "cityscapes", "boundary_ratio": 0.005}
+            e["metrics"] = {k: v for k, v in e["metrics"].items() if k not in ("AP75", "APs", "APm", "APl")}
+        table = main_table(evaluations)
+        shown = [column.key for column in table.columns if column.digits == 1]
+        assert shown == ["AP", "AP50", "mIoU", "PQ"]
+        assert "AP50 by the protocol of Cityscapes" in table.caption
+        assert any("regions 0.5 % of" in note for note in table.notes)
+        assert "by the protocol of Cityscapes" in TestPerClass().table(evaluations).caption
+
     def test_encoders_mode_stride_parameters(self) -> None:
         row = cells(main_table(results.evaluations()))["Ours-D3S2"]
         assert (row["master"].text, row["master"].detail) == ("DINO mini FT", "self-distilled, 240 images")
@@ -279,6 +304,10 @@ class TestMainResults:
         [
             ({"images": 79}, "differ in 'images': 80 .* and 79"),
             ({"dataset": "other"}, "differ in 'dataset'"),
+            (
+                {"instance_protocol": "cityscapes"},
+                "differ in 'instance_protocol': 'coco' .* and 'cityscapes'",
+            ),
             ({"strides": [8]}, r"seeds of run 'fused' differ in 'strides': \[16\] .* and \[8\]"),
             ({"seed": 7}, "run 'fused', seed 7 was not asked for"),
             ({"seed": 1}, "run 'fused', seed 1 was given twice"),
@@ -316,7 +345,7 @@ class TestPerClass:
         table = self.table(evaluations)
         assert "IoU per class" in table.caption
         assert {"sky", "road", "person"} <= set(cells(table))
-        assert set(table.data["metric"]) == {"IoU"}
+        assert set(table.data["metric"]) == {"IoU", "boundary_IoU"}
 
     def test_mean_is_the_mean_of_the_rows(self) -> None:
         evaluations = results.evaluations()
@@ -327,11 +356,26 @@ class TestPerClass:
         )
         assert cells(self.table(evaluations))["mean"]["fused"].text == f"{expected:.1f}"
 
+    def test_boundaries_stand_below(self) -> None:
+        evaluations = results.evaluations()
+        of_car = [
+            entry["boundary_AP"]
+            for e in evaluations
+            if e["run"] == "fused"
+            for entry in e["per_class"]
+            if entry["category"] == "car"
+        ]
+        table = self.table(evaluations)
+        assert cells(table)["car"]["fused"].below == f"boundary {statistics.fmean(of_car):.1f}"
+        assert cells(table)["mean"]["fused"].below.startswith("boundary ")
+        assert set(table.data["metric"]) == {"AP", "boundary_AP"}
+
     def test_missing_seed_undefined_class_and_class_without_pixels(self) -> None:
         evaluations = without("dino_ft", 0)
         for e in evaluations:
             e["per_class"].append(
-                {"category": "train", "isthing": True, "AP": None, "AP50": None, "IoU": None, "PQ": None}
+                {"category": "train", "isthing": True}
+                | dict.fromkeys(("AP", "AP50", "boundary_AP", "IoU", "boundary_IoU", "PQ"))
             )
         table = self.table(evaluations)
         shown = cells(table)

@@ -8,12 +8,19 @@ from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
 from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
 from vfm_fusion.reporting.table import MISSING, Column, Section, Table
 
-METRICS = ("AP", "AP50", "AP75", "APs", "mIoU", "PQ")
-"""Metrics of the table, all in percent."""
+METRICS = {
+    "coco": ("AP", "AP50", "AP75", "APs", "mIoU", "PQ"),
+    "cityscapes": ("AP", "AP50", "mIoU", "PQ"),
+}
+"""Columns by the protocol of instance AP, all in percent."""
+
+BOUNDARY = {"AP": "boundary_AP", "mIoU": "boundary_mIoU"}
+"""Metrics with their counterpart of boundary regions, which stands below them."""
 
 
 def main_results_table(
@@ -40,48 +47,70 @@ def main_results_table(
             :func:`vfm_fusion.reporting.seeds.collect_runs`) or an undefined metric without a reason.
     """
     results = collect_runs(evaluations, runs, seeds)
-    rows = pd.DataFrame([_row(result, labels, seeds) for result in results])
-    sections = [Section("", rows)]
-    notes = [_what_note(results), seeds_note(seeds), "FT: fine-tuned, FZ: frozen. Bold: best measured value."]
-    if published is not None:
-        sections = [Section("Measured", rows), _published_section(published)]
-        notes.append(_published_note(published))
     first = next((result.any for result in results if result.any), None)
+    metrics = METRICS[first["instance_protocol"] if first else "coco"]
+    rows = pd.DataFrame([_row(result, labels, seeds, metrics) for result in results])
+    sections = [Section("", rows)]
+    notes = [
+        _what_note(first),
+        boundary_note(first),
+        seeds_note(seeds),
+        "FT: fine-tuned, FZ: frozen. Bold: best measured value.",
+    ]
+    if published is not None:
+        sections = [Section("Measured", rows), _published_section(published, metrics)]
+        notes.append(_published_note(published))
     where = f" on {first['dataset']}" if first else ""
+    sizes = ", AP75 and APs (small objects)" if "APs" in metrics else ""
     return Table(
         name="main_results",
         caption=(
-            f"Segmentation results{where}, in percent: instance AP, AP50, AP75 and APs (small objects), "
+            f"Segmentation results{where}, in percent: instance AP, AP50{sizes} by {protocol(first)}, "
             "semantic mIoU and panoptic PQ. OS: output stride at which the auxiliary is injected."
         ),
-        data=pd.DataFrame([record for result in results for record in _records(result, labels, seeds)]),
-        columns=_columns(),
+        data=pd.DataFrame(
+            [record for result in results for record in _records(result, labels, seeds, metrics)]
+        ),
+        columns=_columns(metrics),
         sections=tuple(sections),
         notes=tuple(note for note in notes if note),
         problems=tuple(result.problem for result in results if result.problem),
     )
 
 
-def _columns() -> tuple[Column, ...]:
+def _columns(metrics: Sequence[str]) -> tuple[Column, ...]:
     return (
         Column("run", "Run"),
         Column("master", "Master, pretraining", detail="master_pretraining"),
         Column("auxiliary", "Auxiliary, pretraining", detail="auxiliary_pretraining"),
         Column("stride", "OS"),
         *(
-            Column(metric, metric, digits=1, best="max", spread=f"{metric}_std", reason=f"{metric}_reason")
-            for metric in METRICS
+            Column(
+                metric,
+                metric,
+                digits=1,
+                best="max",
+                spread=f"{metric}_std",
+                below=f"{metric}_below",
+                reason=f"{metric}_reason",
+            )
+            for metric in metrics
         ),
         Column("parameters", "Params (M)", digits=2, reason="parameters_reason"),
         Column("seeds", "Seeds"),
     )
 
 
-def _row(result: RunResults, labels: EncoderLabels, seeds: Sequence[int]) -> dict[str, Any]:
+def _row(
+    result: RunResults, labels: EncoderLabels, seeds: Sequence[int], metrics: Sequence[str]
+) -> dict[str, Any]:
     row: dict[str, Any] = {"run": result.label, **_encoders(result.any, labels)}
-    for metric in METRICS:
+    for metric in metrics:
         summary = result.summarise(_values(result, metric))
         row |= {metric: summary.mean, f"{metric}_std": summary.std, f"{metric}_reason": summary.reason}
+        row[f"{metric}_below"] = ""
+        if metric in BOUNDARY:
+            row[f"{metric}_below"] = below(result.summarise(_values(result, BOUNDARY[metric])).mean)
     row["parameters"] = result.any["parameters"]["total"] / 1e6 if result.any else math.nan
     row["parameters_reason"] = result.reason
     row["seeds"] = f"{len(result.by_seed)} of {len(seeds)}" if result.missing else str(len(seeds))
@@ -116,10 +145,12 @@ def _values(result: RunResults, metric: str) -> dict[int, tuple[float | None, st
     }
 
 
-def _records(result: RunResults, labels: EncoderLabels, seeds: Sequence[int]) -> list[dict[str, Any]]:
+def _records(
+    result: RunResults, labels: EncoderLabels, seeds: Sequence[int], metrics: Sequence[str]
+) -> list[dict[str, Any]]:
     """Tidy rows: one per run, metric and seed, and one per run and metric for the mean (empty seed)."""
     records = []
-    for metric in METRICS:
+    for metric in (*metrics, *BOUNDARY.values()):
         values = _values(result, metric)
         for seed in seeds:
             value, reason = values.get(seed, (None, "not evaluated"))
@@ -155,12 +186,11 @@ def _record(
     }
 
 
-def _what_note(results: Sequence[RunResults]) -> str:
-    first = next((result.any for result in results if result.any), None)
+def _what_note(first: Evaluation | None) -> str:
     return f"n = {first['images']} validation images; task: {first['task']}." if first else ""
 
 
-def _published_section(published: pd.DataFrame) -> Section:
+def _published_section(published: pd.DataFrame, metrics: Sequence[str]) -> Section:
     rows = []
     for (model, run_mode), values in published.groupby(["model", "mode"], sort=False, dropna=False):
         by_metric = dict(zip(values["metric"], values["value"], strict=True))
@@ -175,9 +205,10 @@ def _published_section(published: pd.DataFrame) -> Section:
             "parameters_reason": "",
             "seeds": "",
         }
-        for metric in METRICS:
+        for metric in metrics:
             row |= {
                 metric: by_metric.get(metric, math.nan),
+                f"{metric}_below": "",
                 f"{metric}_std": math.nan,
                 f"{metric}_reason": "",
             }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.boundary_ratio import group_by_ratio
+from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol
 from vfm_fusion.reporting.labels import EncoderLabels, run_encoders
 from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
 from vfm_fusion.reporting.table import Column, Section, Table
 
 GROUPS = ("Boundary-sensitive classes (ratio above the median)", "Large classes (ratio up to the median)")
 NO_PIXEL = "Classes without a ground-truth pixel"
+BOUNDARY = {"AP": "boundary_AP", "IoU": "boundary_IoU"}
 NO_SUCH_CLASS = "the class is not in the run's evaluation"
 
 
@@ -27,7 +30,8 @@ def per_class_table(
 ) -> Table:
     """Builds the table of classes (rows) by runs (columns).
 
-    Shows AP of the thing classes, or IoU of all classes where the task is semantic.
+    Shows AP of the thing classes, or IoU of all classes where the task is semantic, and below it what the
+    boundary regions give.
 
     Args:
         evaluations: parsed ``evaluation.json`` of every run and seed that exists.
@@ -74,7 +78,7 @@ def per_class_table(
 
 
 def _caption(first: Evaluation | None, metric: str) -> str:
-    what = "Instance AP" if metric == "AP" else "IoU"
+    what = f"Instance AP (by {protocol(first)})" if metric == "AP" else "IoU"
     where = f" on {first['dataset']}" if first else ""
     return (
         f"{what} per class{where}, in percent. Ratio: boundary pixels over area in the ground truth, "
@@ -104,6 +108,7 @@ def _columns(results: Sequence[RunResults]) -> tuple[Column, ...]:
                 digits=1,
                 best="max",
                 spread=f"{result.key}|std",
+                below=f"{result.key}|below",
                 reason=f"{result.key}|reason",
             )
             for result in results
@@ -114,7 +119,8 @@ def _columns(results: Sequence[RunResults]) -> tuple[Column, ...]:
 def _row(name: str, results: Sequence[RunResults], metric: str, ratio: float) -> dict[str, Any]:
     row: dict[str, Any] = {"class": name, "ratio": ratio, "ratio_reason": "no ground-truth pixel"}
     for result in results:
-        row |= _summary(result, _values(result, name, metric))
+        boundary = _values(result, name, BOUNDARY[metric])
+        row |= _summary(result, _values(result, name, metric), boundary)
     return row
 
 
@@ -125,11 +131,14 @@ def _average(results: Sequence[RunResults], metric: str, classes: Sequence[str])
         "ratio_reason": "",
     }
     for result in results:
-        means = {
-            seed: _class_mean([_values(result, name, metric)[seed] for name in classes])
-            for seed in result.by_seed
-        }
-        row |= _summary(result, means)
+        means, boundary = (
+            {
+                seed: _class_mean([_values(result, name, key)[seed] for name in classes])
+                for seed in result.by_seed
+            }
+            for key in (metric, BOUNDARY[metric])
+        )
+        row |= _summary(result, means, boundary)
     return row
 
 
@@ -140,11 +149,16 @@ def _class_mean(values: Sequence[tuple[float | None, str]]) -> tuple[float | Non
     return (math.fsum(defined) / len(defined), "") if defined else (None, "undefined for every class")
 
 
-def _summary(result: RunResults, values: Mapping[int, tuple[float | None, str]]) -> dict[str, Any]:
+def _summary(
+    result: RunResults,
+    values: Mapping[int, tuple[float | None, str]],
+    boundary: Mapping[int, tuple[float | None, str]],
+) -> dict[str, Any]:
     summary = result.summarise(values)
     return {
         result.key: summary.mean,
         f"{result.key}|std": summary.std,
+        f"{result.key}|below": below(result.summarise(boundary).mean),
         f"{result.key}|reason": summary.reason,
     }
 
@@ -164,8 +178,8 @@ def _records(
     name: str, group: str, results: Sequence[RunResults], metric: str, ratio: float, seeds: Sequence[int]
 ) -> list[dict[str, Any]]:
     records = []
-    for result in results:
-        values = _values(result, name, metric)
+    for result, key in itertools.product(results, (metric, BOUNDARY[metric])):
+        values = _values(result, name, key)
         for seed in seeds:
             value, reason = values.get(seed, (None, "not evaluated"))
             records.append(
@@ -176,7 +190,7 @@ def _records(
                     "run": result.key,
                     "label": result.label,
                     "seed": seed,
-                    "metric": metric,
+                    "metric": key,
                     "value": math.nan if value is None else value,
                     "reason": reason if value is None else "",
                 }
@@ -197,4 +211,5 @@ def _notes(
             f"n = {first['images']} validation images. Median ratio: {median:.3f} per pixel. Mean: over "
             "the classes with a defined value. Bold: best run of the row."
         )
+        notes.append(boundary_note(first))
     return [*notes, seeds_note(seeds)]

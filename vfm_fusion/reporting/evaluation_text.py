@@ -1,0 +1,27 @@
+"""What tables of results say of how they were evaluated."""
+
+from __future__ import annotations
+
+import math
+
+from vfm_fusion.reporting.seeds import Evaluation
+from vfm_fusion.reporting.table import number
+
+
+def protocol(first: Evaluation | None) -> str:
+    """Says by whose rules AP was computed."""
+    names = {"coco": "the protocol of COCO", "cityscapes": "the protocol of Cityscapes"}
+    return names[first["instance_protocol"]] if first else "the protocol of the data set"
+
+
+def boundary_note(first: Evaluation | None) -> str:
+    """Says what stands below AP and IoU; empty without an evaluation."""
+    if first is None:
+        return ""
+    width = f"{100 * first['boundary_ratio']:g} %"
+    return f"boundary: Boundary AP and Boundary IoU, of regions {width} of the image's diagonal wide."
+
+
+def below(value: float) -> str:
+    """The line below AP or IoU; empty where there is none."""
+    return "" if math.isnan(value) else f"boundary {number(value, 1)}"

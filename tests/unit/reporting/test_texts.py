@@ -34,11 +34,11 @@ def resolved_config() -> dict[str, Any]:
     return yaml.safe_load(yaml.safe_dump(resolve(raw, ROOT / "experiments").model_dump(mode="json")))
 
 
-def render(path: Path, config: dict[str, Any]) -> str:
+def render(path: Path, config: dict[str, Any], **wildcards: str) -> str:
     """Renders as Snakemake's report does; docutils' warnings are errors."""
     environment = Environment(trim_blocks=True, lstrip_blocks=True)
     text = environment.from_string(path.read_text(encoding="utf-8")).render(
-        snakemake=SimpleNamespace(config=config)
+        snakemake=SimpleNamespace(config=config, wildcards=SimpleNamespace(**wildcards))
     )
     settings = {"halt_level": 2, "report_level": 2}
     return publish_parts(text, writer="html", settings_overrides=settings)["html_body"]
@@ -98,8 +98,19 @@ def test_captions_render_from_the_resolved_configuration(path: Path, seeds: list
     html = render(path, config)
     assert "{{" not in html
     assert "None" not in html
-    if path.stem not in ("table_runtime", "workflow"):
+    if path.stem not in ("table_datasets", "table_runtime", "workflow"):
         assert config["dataset"] in html
+
+
+@pytest.mark.parametrize("name", ["figure_profiles", "table_profiles"])
+def test_captions_name_the_data_set_that_is_shown(name: str) -> None:
+    config = resolved_config()
+    config["also_profiled"] = {"photos": {"split": "train", "max_images": None, "image_size": None}}
+    html = render(REPORT / "captions" / f"{name}.rst", config, dataset="photos")
+    assert "photos" in html
+    assert config["dataset"] not in html
+    if name == "table_profiles":
+        assert "train" in html
 
 
 def test_front_page_names_untrained_encoders() -> None:

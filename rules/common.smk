@@ -145,6 +145,33 @@ def feature_parts(wildcards):
     )
 
 
+def planned_features():
+    """Every store of an encoder's own features: its manifest, and what its size follows from."""
+    return canonical(
+        [
+            {
+                "manifest": f"{RESULTS}/features/{dataset}/{name}.zarr.manifest.json",
+                "index": f"{RESULTS}/datasets/{dataset}/{CONFIG.features_of(dataset).split}.parquet",
+                "architecture": encoder.architecture,
+                "features": features_settings(dataset),
+            }
+            for dataset in (DATASET, *CONFIG.also_profiled)
+            for name, encoder in CONFIG.encoders.items()
+        ]
+    )
+
+
+def feature_manifests():
+    """Manifests of all feature stores that this configuration uses."""
+    own = collect(
+        f"{RESULTS}/features/{{dataset}}/{{encoder}}.zarr.manifest.json",
+        dataset=[DATASET, *CONFIG.also_profiled],
+        encoder=CONFIG.encoders,
+    )
+    tuned = f"{RESULTS}/features/{DATASET}/finetuned/{{run}}.seed{{seed}}.zarr.manifest.json"
+    return [*own, *collect(tuned, run=finetuned_runs(), seed=SEEDS)]
+
+
 def features_config(wildcards):
     return canonical(
         {

@@ -58,3 +58,91 @@ rule extract_features:
         "Extract the features of {wildcards.encoder} on {wildcards.dataset}"
     script:
         "../workflow_scripts/extract_features.py"
+
+
+rule verify_features:
+    log:
+        f"{RESULTS}/logs/verify_features.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/verify_features.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    threads: CONFIG.features.threads
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(240),
+    params:
+        manifests=feature_manifests(),
+    message:
+        "Check every map of the feature stores that are there"
+    script:
+        "../workflow_scripts/verify_features.py"
+
+
+rule feature_info:
+    log:
+        f"{RESULTS}/logs/feature_info.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/feature_info.jsonl"
+    localrule: True
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        results=RESULTS,
+        manifests=feature_manifests(),
+        config=planned_features(),
+    message:
+        "List the feature stores, what they take, and what is still to come"
+    script:
+        "../workflow_scripts/feature_info.py"
+
+
+rule prune_features:
+    log:
+        f"{RESULTS}/logs/prune_features.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/prune_features.jsonl"
+    localrule: True
+    conda:
+        "../envs/workflow.yaml"
+    params:
+        results=RESULTS,
+        manifests=feature_manifests(),
+        prune=CONFIG.features.prune,
+    message:
+        "List the feature stores that this configuration does not use, or delete them"
+    script:
+        "../workflow_scripts/prune_features.py"
+
+
+rule export_store:
+    input:
+        manifest=rules.extract_features.output.manifest,
+    output:
+        f"{RESULTS}/exports/{{dataset}}/{{encoder}}.h5",
+    log:
+        f"{RESULTS}/logs/export_store/{{dataset}}/{{encoder}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/export_store/{{dataset}}/{{encoder}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(2000),
+        runtime=growing(240),
+    params:
+        code=fingerprint("export_store.py"),
+    message:
+        "Export the features of {wildcards.encoder} on {wildcards.dataset} to HDF5"
+    script:
+        "../workflow_scripts/export_store.py"
+
+
+rule export_features:
+    input:
+        collect(
+            rules.export_store.output[0],
+            dataset=[DATASET, *CONFIG.also_profiled],
+            encoder=CONFIG.encoders,
+        ),
+    message:
+        "The features of all encoders are exported to HDF5"

@@ -17,7 +17,7 @@ from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.sizes import fit_size, resize_to
 from vfm_fusion.errors import FeatureStoreError
-from vfm_fusion.features.layout import StoreLayout
+from vfm_fusion.features.layout import StoreLayout, layout_of
 from vfm_fusion.features.pipeline import ahead
 from vfm_fusion.progress import progress
 from vfm_fusion.subset import subset
@@ -59,9 +59,7 @@ class Images:
 
     def layout(self, encoder: Encoder, settings: FeaturesConfig) -> StoreLayout:
         """Lays out the store of their native maps."""
-        height, width = self.input_size
-        shapes = {s: (channels, height // s, width // s) for s, channels in encoder.spec.channels.items()}
-        return StoreLayout(len(self.ids), dict(sorted(shapes.items())), settings.dtype, settings.shard_images)
+        return layout_of(len(self.ids), self.input_size, encoder.spec, settings)
 
     def load(self, position: int) -> Tensor:
         """Decodes an image to ``(1, 3, H, W)`` float32 in [0, 1], as the encoder takes it.

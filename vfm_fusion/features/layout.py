@@ -22,6 +22,8 @@ import numpy as np
 import zarr
 from zarr.codecs import BytesCodec, Crc32cCodec
 
+from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features.elements import ELEMENTS, Element
 
@@ -142,6 +144,22 @@ class StoreLayout:
             dimension_names=("image", "channel", "y", "x"),
             attributes={"element_type": self.dtype},
         )
+
+
+def layout_of(
+    images: int, input_size: tuple[int, int], spec: EncoderSpec, settings: FeaturesConfig
+) -> StoreLayout:
+    """Lays out the store of an encoder's native maps.
+
+    Args:
+        images: number of images.
+        input_size: their (height, width), multiples of the encoder's divisor.
+        spec: the encoder's strides and channels.
+        settings: element type and shards.
+    """
+    height, width = input_size
+    shapes = {s: (spec.channels[s], height // s, width // s) for s in spec.strides}
+    return StoreLayout(images, shapes, settings.dtype, settings.shard_images)
 
 
 def read_attributes(store: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import reporting_results as results
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.image_scores import Bootstrap, by_image, estimate, read_image_scores
+from vfm_fusion.reporting.labels import run_encoders
 from vfm_fusion.reporting.published import published_table, read_published
 from vfm_fusion.reporting.render.html import to_html
 from vfm_fusion.reporting.render.latex import to_latex
@@ -242,6 +243,19 @@ class TestStrideGain:
         assert [title.rpartition("; ")[2] for title, _ in layout.sections] == ["sample", "project", "sample"]
         assert "into DINO mini FZ" in layout.sections[2][0]
         assert list(layout.footnotes.values()) == ["no run trains this master alone in the same way"]
+
+    def test_a_trained_auxiliary_is_another_fusion(self) -> None:
+        trained = {"auxiliary": results.evaluation("fused", 0, 30.0)["auxiliary"] | {"trainable": True}}
+        evaluations = [*ALONE, *fused("os8", 8, 1.0), *fused("trained", 8, 2.0, **trained)]
+        titles = [title for title, _ in lay_out(gain_table(evaluations)).sections]
+        assert [title.split(" · ")[0] for title in titles] == ["SAM mini FZ", "SAM mini FT"]
+
+    def test_runs_of_several_strides_are_named_and_left_out(self) -> None:
+        both = [e | {"strides": [4, 16]} for e in fused("both", 4, 9.0)]
+        table = gain_table([*all_strides(), *both])
+        assert table.sections[0].rows.equals(gain_table(all_strides()).sections[0].rows)
+        assert "Not shown, because they inject at several strides: both." in table.notes
+        assert run_encoders(both[0], results.LABELS).endswith("injected at OS 4, 16")
 
     def test_a_missing_seed_is_said(self) -> None:
         table = gain_table(all_strides()[1:])  # the master alone lacks seed 0

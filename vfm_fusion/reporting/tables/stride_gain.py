@@ -99,6 +99,7 @@ def stride_gain_table(
     ]
     notes = [
         _what_note(results, groups, definition),
+        _left_out_note(results),
         seeds_note(seeds),
         *_evidence_notes(groups, metrics, ef),
     ]
@@ -246,6 +247,11 @@ def _what_note(results: Sequence[RunResults], groups: Sequence[Group], definitio
         f"EF by definition '{definition}', mean over images [95 % bootstrap interval]; gains on "
         f"{first['images']} validation images of {first['dataset']}. FT: fine-tuned, FZ: frozen."
     )
+
+
+def _left_out_note(results: Sequence[RunResults]) -> str:
+    several = [result.label for result in results if result.any and len(result.any["strides"]) > 1]
+    return f"Not shown, because they inject at several strides: {', '.join(several)}." if several else ""
 
 
 def _evidence_notes(groups: Sequence[Group], metrics: Sequence[str], ef: Ef) -> list[str]:

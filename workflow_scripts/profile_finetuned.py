@@ -10,7 +10,7 @@ from vfm_fusion.profiles import profile_store, summarise_profile
 from vfm_fusion.rule_log import rule_log
 from vfm_fusion.tables import write_parquet
 
-ROLE = "master"  # the auxiliary is always frozen
+ROLE = "master"
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

@@ -17,7 +17,7 @@ from vfm_fusion.segmentation.trained import MODEL_FILE, load_run
 def finetuned_encoder(
     folder: Path, encoders: Mapping[str, EncoderConfig], dataset_name: str
 ) -> tuple[Encoder, Source]:
-    """Rebuilds the fine-tuned master of a finished run, as evaluation does; the auxiliary is always frozen.
+    """Rebuilds the fine-tuned master of a finished run, as evaluation does.
 
     Args:
         folder: holds ``model.safetensors`` and ``run.json``.

@@ -25,6 +25,8 @@ def encoders_table(
         provenance: sentences on how the encoders were trained.
     """
     rows = pd.DataFrame([_row(known, manifests[encoder]) for encoder, known in facts.items()])
+    said = [row.supervision in row.pretraining for row in rows.itertuples()]
+    shown = rows.assign(supervision=rows["supervision"].mask(said, ""))
     sizes = {manifest.image_size for manifest in manifests.values()}
     return Table(
         name="encoders",
@@ -40,7 +42,7 @@ def encoders_table(
             Column("weights", "Weights"),
             Column("licence", "Licence"),
         ),
-        sections=(Section("", rows, ranked=False),),
+        sections=(Section("", shown, ranked=False),),
         notes=(*provenance, f"Weights: the first {_DIGEST} digits of the file's SHA-256."),
     )
 

@@ -60,11 +60,10 @@ rule extract_features:
         "../workflow_scripts/extract_features.py"
 
 
+# The next three have no output, not even a benchmark: they run whenever they are asked for.
 rule verify_features:
     log:
         f"{RESULTS}/logs/verify_features.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/verify_features.jsonl"
     conda:
         "../envs/workflow.yaml"
     threads: CONFIG.features.threads
@@ -82,8 +81,6 @@ rule verify_features:
 rule feature_info:
     log:
         f"{RESULTS}/logs/feature_info.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/feature_info.jsonl"
     localrule: True
     conda:
         "../envs/workflow.yaml"
@@ -100,8 +97,6 @@ rule feature_info:
 rule prune_features:
     log:
         f"{RESULTS}/logs/prune_features.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/prune_features.jsonl"
     localrule: True
     conda:
         "../envs/workflow.yaml"

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
+import pytest
+from segmentation_toys import ToyDataset
+
+import vfm_fusion.segmentation.training as training
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import AugmentationConfig, HeadConfig, TrainingConfig
+from vfm_fusion.config.training import AugmentationConfig, HeadConfig, RunConfig, TrainingConfig
+from vfm_fusion.segmentation.model import FusedSegmenter
 
 
 @pytest.fixture
@@ -44,3 +49,38 @@ def encoders() -> dict[str, EncoderConfig]:
         )
 
     return {"vit": seeded("mini_vit"), "hiera": seeded("mini_hiera")}
+
+
+@pytest.fixture
+def trained(
+    tmp_path: Path,
+    encoders: dict[str, EncoderConfig],
+    recipe: TrainingConfig,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Trains a run on the toys; returns its folder and its model as it was when training ended."""
+
+    def run(strides: tuple[int, ...] = (), **settings: object) -> tuple[Path, FusedSegmenter]:
+        left: list[FusedSegmenter] = []
+        save = training.save_run
+
+        def spy(folder: Path, model: FusedSegmenter, description: dict) -> None:
+            left.append(model)
+            save(folder, model, description)
+
+        monkeypatch.setattr(training, "save_run", spy)
+        folder = tmp_path / "run" / "seed0"
+        training.train_run(
+            run=RunConfig(**settings),
+            encoders=encoders,
+            strides=strides,
+            training=recipe,
+            seed=0,
+            dataset=ToyDataset(),
+            out_dir=folder,
+            state_dir=tmp_path / "state",
+            token="t",
+        )
+        return folder, left[0]
+
+    return run

@@ -8,13 +8,9 @@ import numpy as np
 import pytest
 import torch
 from segmentation_toys import ToyDataset
-from torch import Tensor
 
-import vfm_fusion.segmentation.training as training
 from vfm_fusion.checksums import file_sha256
-from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.features import FeaturesConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import WeightsError
 from vfm_fusion.features.encode import image_tensor
@@ -30,45 +26,11 @@ class Scenes(ToyDataset):
         return self[index].image
 
 
-@pytest.fixture
-def trained(
-    tmp_path: Path,
-    encoders: dict[str, EncoderConfig],
-    recipe: TrainingConfig,
-    monkeypatch: pytest.MonkeyPatch,
-):
-    """Trains a run; returns its folder and the master's state at the moment training ended."""
-
-    def run(**settings: object) -> tuple[Path, dict[str, Tensor]]:
-        left: dict[str, Tensor] = {}
-        save = training.save_run
-
-        def spy(folder, model, description) -> None:
-            left.update({name: value.clone() for name, value in model.master.state_dict().items()})
-            save(folder, model, description)
-
-        monkeypatch.setattr(training, "save_run", spy)
-        folder = tmp_path / "run" / "seed0"
-        training.train_run(
-            run=RunConfig(**settings),
-            encoders=encoders,
-            strides=(8,) if "auxiliary" in settings else (),
-            training=recipe,
-            seed=0,
-            dataset=ToyDataset(),
-            out_dir=folder,
-            state_dir=tmp_path / "state",
-            token="t",
-        )
-        return folder, left
-
-    return run
-
-
 @pytest.mark.parametrize("master", ["vit", "hiera"])
 def test_the_rebuilt_encoder_is_the_trained_one_bit_by_bit(trained, encoders, master: str) -> None:
     auxiliary = "hiera" if master == "vit" else "vit"
-    folder, left = trained(master=master, auxiliary=auxiliary)
+    folder, model = trained((8,), master=master, auxiliary=auxiliary)
+    left = model.master.state_dict()
     encoder, source = finetuned_encoder(folder, encoders, "toys")
     rebuilt = encoder.state_dict()
     assert rebuilt.keys() == left.keys()

@@ -8,12 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
-from segmentation_toys import ToyDataset
 from torch import Tensor, nn
 
-import vfm_fusion.segmentation.training as training
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import FusionConfig, RunConfig, TrainingConfig
+from vfm_fusion.config.training import FusionConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.segmentation.checkpoints import stored_checkpoints
@@ -28,38 +26,6 @@ def encoders(encoders: dict[str, EncoderConfig]) -> dict[str, EncoderConfig]:
     return {"hiera": encoders["hiera"], "cnn": EncoderConfig.model_validate(cnn)}
 
 
-@pytest.fixture
-def train(
-    tmp_path: Path,
-    encoders: dict[str, EncoderConfig],
-    recipe: TrainingConfig,
-    monkeypatch: pytest.MonkeyPatch,
-):
-    """Trains a run; returns its folder and its model as training left it."""
-
-    def run(fusion: FusionConfig, **settings: object) -> tuple[Path, FusedSegmenter]:
-        left: list[FusedSegmenter] = []
-        save = training.save_run
-        monkeypatch.setattr(
-            training, "save_run", lambda folder, model, text: (left.append(model), save(folder, model, text))
-        )
-        folder = tmp_path / "fused" / "seed0"
-        training.train_run(
-            run=RunConfig(fusion=fusion, **settings),
-            encoders=encoders,
-            strides=(8, 16),
-            training=recipe,
-            seed=0,
-            dataset=ToyDataset(),
-            out_dir=folder,
-            state_dir=tmp_path / "state",
-            token="t",
-        )
-        return folder, left[0]
-
-    return run
-
-
 def moved(encoder: Encoder, config: EncoderConfig) -> set[str]:
     """Names of what training changed in an encoder, buffers included."""
     state, before = encoder.state_dict(), build_encoder(config).state_dict()
@@ -70,10 +36,10 @@ def moved(encoder: Encoder, config: EncoderConfig) -> set[str]:
 @pytest.mark.parametrize("operator", ["replace", "concat", "gated"])
 @pytest.mark.parametrize(("master", "auxiliary"), [("hiera", "cnn"), ("cnn", "hiera")])
 def test_frozen_encoders_keep_every_bit_in_training(
-    train, encoders: dict[str, EncoderConfig], tmp_path: Path, operator: str, master: str, auxiliary: str
+    trained, encoders: dict[str, EncoderConfig], tmp_path: Path, operator: str, master: str, auxiliary: str
 ) -> None:
     fusion = FusionConfig(operator=operator, align="project")
-    folder, model = train(fusion, master=master, train_master=False, auxiliary=auxiliary)
+    folder, model = trained((8, 16), fusion=fusion, master=master, train_master=False, auxiliary=auxiliary)
     assert moved(model.master, encoders[master]) == set()
     assert moved(model.auxiliary, encoders[auxiliary]) == set()
     assert statistics(model)
@@ -82,21 +48,22 @@ def test_frozen_encoders_keep_every_bit_in_training(
         assert {name.split(".")[0] for name in names} == {"fusion", "head"}
 
 
-@pytest.mark.parametrize("trained", ["hiera", "cnn"])
+@pytest.mark.parametrize("tuned", ["hiera", "cnn"])
 def test_what_is_trained_moves_and_the_other_does_not(
-    train, encoders: dict[str, EncoderConfig], tmp_path: Path, trained: str
+    trained, encoders: dict[str, EncoderConfig], tuned: str
 ) -> None:
-    frozen = "cnn" if trained == "hiera" else "hiera"
-    folder, model = train(FusionConfig(operator="concat"), master=trained, auxiliary=frozen)
+    frozen = "cnn" if tuned == "hiera" else "hiera"
+    folder, model = trained((8, 16), fusion=FusionConfig(operator="concat"), master=tuned, auxiliary=frozen)
     assert moved(model.auxiliary, encoders[frozen]) == set()
-    assert moved(model.master, encoders[trained]) == {name for name, _ in model.master.named_parameters()}
+    assert moved(model.master, encoders[tuned]) == {name for name, _ in model.master.named_parameters()}
     names = set(load_file(folder / "model.safetensors"))
     assert {name.split(".")[0] for name in names} == {"master", "fusion", "head"}
 
 
-def test_an_auxiliary_is_trained_if_that_is_asked_for(train, encoders: dict[str, EncoderConfig]) -> None:
-    folder, model = train(
-        FusionConfig(operator="concat"),
+def test_an_auxiliary_is_trained_if_that_is_asked_for(trained, encoders: dict[str, EncoderConfig]) -> None:
+    folder, model = trained(
+        (8, 16),
+        fusion=FusionConfig(operator="concat"),
         master="hiera",
         train_master=False,
         auxiliary="cnn",
@@ -113,8 +80,8 @@ def test_an_auxiliary_is_trained_if_that_is_asked_for(train, encoders: dict[str,
     assert all(torch.equal(value, expected[name]) for name, value in rebuilt.state_dict().items())
 
 
-def test_the_strides_of_a_run_are_on_record(train) -> None:
-    folder, _ = train(FusionConfig(), master="hiera", auxiliary="cnn")
+def test_the_strides_of_a_run_are_on_record(trained) -> None:
+    folder, _ = trained((8, 16), master="hiera", auxiliary="cnn")
     assert json.loads((folder / "run.json").read_text())["strides"] == [8, 16]
 
 

@@ -16,7 +16,12 @@ class CostConfig(Section):
         description="[height, width] of the image whose inference is measured; multiples of 32. null: the "
         "training crop.",
     )
-    repeats: int = Field(3, ge=1, description="Timed forward passes and training steps; the median counts.")
+    repeats: int = Field(
+        5,
+        ge=1,
+        description="Timed forward passes and training steps; the fastest counts, which other jobs on the "
+        "machine disturb least.",
+    )
 
     @field_validator("size")
     @classmethod

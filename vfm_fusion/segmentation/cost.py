@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import resource
-import statistics
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -40,9 +39,9 @@ def measure_cost(
 
     Inference is one image of ``cost.size`` in float32. Training is a whole step of the recipe (its crop,
     batch and precision, :data:`OBJECTS` boxes an image, loss, backward pass, optimiser). Both run on the GPU
-    if there is one. Times are medians after one untimed repetition. On a GPU, memory is the most that torch
-    has allocated; on a CPU it is the most that the process has ever held resident, libraries included, so
-    that it means this model only in a process of its own.
+    if there is one. A time is that of the fastest repetition, after one that is not timed. On a GPU, memory
+    is the most that torch has allocated; on a CPU it is the most that the process has ever held resident,
+    libraries included, so that it means this model only in a process of its own.
 
     Args:
         run: the run, with encoder names in place of roles.
@@ -110,7 +109,7 @@ def _timed(work: Callable[[], Any], images: Tensor, precision: str, repeats: int
     if images.is_cuda:
         torch.cuda.reset_peak_memory_stats()
     work()
-    seconds = statistics.median(_seconds(work, images.is_cuda) for _ in range(repeats))
+    seconds = min(_seconds(work, images.is_cuda) for _ in range(repeats))
     return {
         "size": list(images.shape[-2:]),
         "batch": len(images),

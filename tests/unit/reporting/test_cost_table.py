@@ -67,7 +67,7 @@ def test_every_number_is_in_its_unit() -> None:
         "run": "Fused",
         "parameters": "3.46",
         "trainable": "2.00",
-        "gflops": "12.3",
+        "gflops": "12.34",
         "images_per_second": "4.00",
         "inference_memory": "1.23",
         "step_seconds": "1.50",
@@ -81,12 +81,12 @@ def test_every_number_is_in_its_unit() -> None:
 
 def test_the_notes_say_how_it_was_measured() -> None:
     notes = " ".join(table().notes)
-    assert "Measured on: CPU, 1 thread;" in notes
+    assert "Measured on: CPU, 1 thread," in notes
     assert "1 image of 256 x 512, 32-true" in notes
     assert "2 crops of 128 x 128, bf16-mixed" in notes
     gpu = {run: cost(run, device="NVIDIA X") for run in RUNS}
     notes = " ".join(table(**gpu).notes)
-    assert "Measured on: NVIDIA X;" in notes
+    assert "Measured on: NVIDIA X," in notes
     assert "allocated on the GPU" in notes
 
 
@@ -101,7 +101,7 @@ def test_published_values_stand_in_a_section_of_their_own() -> None:
     ours = rows["Ours-D3S2"]
     assert (ours["parameters"].text, ours["gflops"].text, ours["images_per_second"].text) == (
         "176.20",
-        "1857.0",
+        "1857.00",
         "1.40",
     )
     assert ours["training_memory"].text == "—"

@@ -66,7 +66,7 @@ def _columns() -> tuple[Column, ...]:
         Column("run", "Run", detail="encoders"),
         Column("parameters", "All", group="Parameters (M)", digits=2),
         Column("trainable", "Trained", group="Parameters (M)", digits=2),
-        Column("gflops", "GFLOPs", digits=1),
+        Column("gflops", "GFLOPs", digits=2),
         Column("images_per_second", "Images/s", group="Inference", digits=2),
         Column("inference_memory", "Memory (GB)", group="Inference", digits=2),
         Column("step_seconds", "Step (s)", group="Training", digits=2),
@@ -124,7 +124,7 @@ def _notes(cost: Cost) -> tuple[str, ...]:
     device = cost["device"] if gpu else f"CPU, {cost['threads']} thread{'s' if cost['threads'] > 1 else ''}"
     memory = "allocated on the GPU" if gpu else "resident in the process, Python and its libraries included"
     return (
-        f"Measured on: {device}; other jobs may have run beside it. Numbers depend on the machine.",
+        f"Measured on: {device}, the fastest of several repetitions; other jobs may have run beside it.",
         f"Inference: {inference['batch']} image of {_size(inference)}, {inference['precision']}. Training: a "
         f"step on {training['batch']} crops of {_size(training)}, {training['precision']}. Memory: the most "
         f"{memory}.",

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.config.training import FusionConfig, RunConfig, TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
 
@@ -46,6 +46,29 @@ def test_encoders_learn_slower_and_norms_biases_embeddings_do_not_decay(
     norms = [n for n, m in model.named_modules() if isinstance(m, nn.LayerNorm | nn.GroupNorm)]
     assert norms
     assert all(found[f"{name}.weight"][1] == 0 for name in norms)
+
+
+def test_a_trained_auxiliary_learns_as_slowly_as_a_master_and_gates_do_not_decay(
+    encoders: dict[str, EncoderConfig], recipe: TrainingConfig
+) -> None:
+    run = RunConfig(
+        master="vit",
+        auxiliary="hiera",
+        train_auxiliary=True,
+        fusion=FusionConfig(operator="gated", align="project"),
+    )
+    model = build_segmenter(run, encoders, (8,), recipe.head, 4, 0)
+    settings = {
+        id(p): (group["lr"], group["weight_decay"])
+        for group in parameter_groups(model, recipe)
+        for p in group["params"]
+    }
+    found = {name: settings[id(p)] for name, p in model.named_parameters()}
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    assert found["auxiliary.model.blocks.0.attn.qkv.weight"] == (0.1 * rate, decay)
+    assert found["auxiliary.model.blocks.0.norm1.weight"] == (0.1 * rate, 0)
+    assert found["fusion.align.8.weight"] == (rate, decay)
+    assert found["fusion.gate.8"] == (rate, 0)
 
 
 def test_a_frozen_master_has_no_group(encoders: dict[str, EncoderConfig], recipe: TrainingConfig) -> None:

@@ -16,6 +16,7 @@ def test_real_photos_and_weights_go_through_every_stage(fresh: Workflow, realdat
     fresh.config = {
         "experiment": "realdata",
         "features": "{max_images: 6}",
+        "also_profiled": "{cityscapes-frames: {max_images: 1}, coco-photos: {max_images: 3}}",
         "training": "{steps: 4, warmup_steps: 1, log_every: 2}",
         "evaluation": "{max_images: 4}",
     }
@@ -29,6 +30,15 @@ def test_real_photos_and_weights_go_through_every_stage(fresh: Workflow, realdat
     assert evaluation["reasons"]["AP"]
     assert "untrained" not in (results / "tables" / "main_results.md").read_text()
     assert "self-supervised" in (results / "tables" / "profiles.md").read_text()
+    assert (
+        "No weights of the DINO or SAM families were used."
+        in (results / "tables" / "encoders.md").read_text()
+    )
+    frames = json.loads((results / "features/cityscapes-frames/r2d2.zarr.manifest.json").read_text())
+    assert frames["input_size"] == [1024, 2048]
+    for name in ("cityscapes-frames", "coco-photos"):
+        assert name in (results / "tables" / f"profiles-{name}.md").read_text()
+        assert (results / "figures" / f"profiles-{name}.png").stat().st_size > 10_000
     assert (results / "report.html").stat().st_size > 100_000
     assert str(realdata) not in (results / "tables" / "main_results.csv").read_text()
 

@@ -9,79 +9,25 @@ import google_crc32c
 import numpy as np
 import pytest
 import torch
+from stores import ENCODER, Photos, run
 
-from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
-from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features import extract as extract_module
 from vfm_fusion.features import partial
 from vfm_fusion.features.encode import image_tensor
-from vfm_fusion.features.extract import extraction
-from vfm_fusion.features.journal import Journal
 from vfm_fusion.features.layout import StoreLayout
 from vfm_fusion.features.manifest import Manifest, store_path
-from vfm_fusion.features.partial import PartialStore
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.subset import subset
-
-ENCODER = EncoderConfig(architecture="mini_hiera", weights=SeededWeights(source="seeded", seed=1))
-
-
-class Photos:
-    """Random images behind the two methods of a data set that extraction uses."""
-
-    def __init__(self, count: int = 5, size: tuple[int, int] = (64, 96)) -> None:
-        rng = np.random.default_rng(0)
-        self.ids = tuple(f"image {i} ü" for i in range(count))
-        self._images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(count)]
-
-    def __len__(self) -> int:
-        return len(self.ids)
-
-    def image(self, index: int) -> np.ndarray:
-        return self._images[index]
-
-
-class Killed(BaseException):
-    """Stands for a SIGKILL: nothing catches it."""
-
-
-def run(folder: Path, photos: Photos | None = None, token: str = "t", **settings: object) -> Path:
-    manifest = folder / "mini.zarr.manifest.json"
-    extraction(
-        dataset=photos or Photos(),
-        dataset_name="photos",
-        encoder_name="mini",
-        encoder_config=ENCODER,
-        settings=FeaturesConfig(**{"batch_size": 2, **settings}),
-        token=token,
-        manifest_path=manifest,
-        state_dir=folder / "state",
-    ).run()
-    return manifest
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store that was extracted without interruption; tests must not change it."""
     return run(tmp_path_factory.mktemp("whole"))
-
-
-def counted(monkeypatch: pytest.MonkeyPatch, die_after: int | None = None) -> list[int]:
-    """Counts written images; after ``die_after`` of them the job dies."""
-    seen: list[int] = []
-    write = PartialStore.write
-
-    def spy(self: PartialStore, index: int, maps: dict[int, np.ndarray]) -> None:
-        if die_after is not None and len(seen) == die_after:
-            raise Killed
-        seen.append(index)
-        write(self, index, maps)
-
-    monkeypatch.setattr(PartialStore, "write", spy)
-    return seen
 
 
 def test_the_store_holds_the_encoders_maps(whole: Path) -> None:
@@ -94,47 +40,6 @@ def test_the_store_holds_the_encoders_maps(whole: Path) -> None:
         for stride, array in store.read(index).items():
             assert array.dtype == np.float32
             np.testing.assert_allclose(array, expected[stride][0].numpy(), rtol=2e-3, atol=1e-3)
-
-
-def test_a_killed_extraction_resumes_with_the_missing_images_only(
-    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    counted(monkeypatch, die_after=3)
-    with pytest.raises(Killed):
-        run(tmp_path)
-    assert not (tmp_path / "mini.zarr.manifest.json").exists()
-    assert not (tmp_path / "mini.zarr").exists()
-    monkeypatch.undo()
-    seen = counted(monkeypatch)
-    manifest = run(tmp_path)
-    assert seen == [3, 4]
-    assert Manifest.read(manifest) == Manifest.read(whole)
-
-
-def test_an_extraction_killed_before_its_first_image_resumes(
-    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Arrays are there, but the journal has no image yet."""
-
-    def killed(self: Journal, image: str, maps: object) -> None:
-        raise Killed
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Journal, "wrote", killed)
-        with pytest.raises(Killed):
-            run(tmp_path)
-    assert list(tmp_path.rglob("os4/zarr.json"))
-    assert Manifest.read(run(tmp_path)) == Manifest.read(whole)
-
-
-def test_changed_settings_start_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted(monkeypatch, die_after=3)
-    with pytest.raises(Killed):
-        run(tmp_path)
-    monkeypatch.undo()
-    seen = counted(monkeypatch)
-    run(tmp_path, token="another")
-    assert seen == [0, 1, 2, 3, 4]
 
 
 def test_a_lost_array_or_store_is_refused(tmp_path: Path) -> None:
@@ -156,14 +61,6 @@ def test_a_foreign_manifest_is_refused(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(FeatureStoreError, match="manifest"):
         FeatureStore(path)
-
-
-def test_a_moved_project_keeps_its_store(tmp_path: Path) -> None:
-    manifest = run(tmp_path / "here")
-    (tmp_path / "here").rename(tmp_path / "there")
-    moved = tmp_path / "there" / manifest.name
-    FeatureStore(moved).verify()
-    assert str(tmp_path) not in moved.read_text()
 
 
 def test_a_second_extraction_is_identical(tmp_path: Path, whole: Path) -> None:

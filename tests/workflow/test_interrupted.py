@@ -53,9 +53,9 @@ def finish(workflow: Workflow) -> None:
 
 def extracting(results: Path) -> bool:
     """The first image is written; a store already in its place counts, so the moment cannot be missed."""
-    journals = [*results.glob("state/features/*/*/store.zarr/journal.jsonl")]
-    journals += results.glob("features/*/*.zarr/journal.jsonl")
-    return any(len(journal.read_text().splitlines()) >= 2 for journal in journals)
+    journals = results.glob("state/features/*/*/store.zarr/journal.jsonl")
+    written = any(journal.read_text().splitlines() for journal in journals)
+    return written or any(results.glob("features/*/*.zarr.manifest.json"))
 
 
 def training(results: Path) -> bool:

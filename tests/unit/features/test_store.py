@@ -1,4 +1,4 @@
-"""The feature store: resume, damage, refusal."""
+"""The feature store: what it holds, and what it refuses."""
 
 from __future__ import annotations
 
@@ -121,3 +121,65 @@ def test_a_disk_that_loses_what_is_written_is_refused(
 def test_subset_is_evenly_spaced() -> None:
     assert subset(10, 4) == [0, 2, 5, 7]
     assert subset(3, None) == subset(3, 9) == [0, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "stored", "relative"),
+    [("float32", "float32", 0), ("float16", "float16", 2**-11), ("bfloat16", "uint16", 2**-8)],
+)
+def test_every_element_type_is_read_back_as_it_was_rounded(
+    tmp_path: Path, dtype: str, stored: str, relative: float
+) -> None:
+    manifest = run(tmp_path, Photos(2), dtype=dtype)
+    store = FeatureStore(manifest)
+    assert json.loads(manifest.read_text())["stored_as"] == stored
+    assert {array.dtype for array in store.read_stored(0).values()} == {np.dtype(stored)}
+    with torch.inference_mode():
+        native = build_encoder(ENCODER)(torch.cat([image_tensor(Photos(2).image(index)) for index in (0, 1)]))
+    for index in (0, 1):
+        for stride, array in store.read(index).items():
+            exact = native[stride][index]
+            assert torch.equal(torch.from_numpy(array), exact.to(getattr(torch, dtype)).float())
+            assert (np.abs(array - exact.numpy()) <= relative * np.abs(exact.numpy()) + 1e-7).all()
+
+
+def test_autocast_gives_the_features_of_bfloat16_arithmetic(tmp_path: Path, whole: Path) -> None:
+    manifest = run(tmp_path, precision="bfloat16")
+    ours, exact = FeatureStore(manifest).read(0), FeatureStore(whole).read(0)
+    assert Manifest.read(manifest).precision == "bfloat16"
+    for stride, features in exact.items():
+        error = np.linalg.norm(ours[stride] - features) / np.linalg.norm(features)
+        assert 0 < error < 0.03, stride
+
+
+def test_random_images_are_drawn_by_a_seed(tmp_path: Path) -> None:
+    def drawn(seed: int) -> tuple[str, ...]:
+        folder = tmp_path / str(seed)
+        manifest = run(folder, Photos(20), max_images=5, sampling="random", seed=seed, image_size=(32, 32))
+        return FeatureStore(manifest).image_ids
+
+    first = drawn(0)
+    assert len(set(first)) == 5
+    assert list(first) == sorted(first, key=Photos(20).ids.index)
+    assert first == drawn(0) != drawn(1)
+
+
+def test_an_encoder_that_breaks_its_promise_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def short(config: EncoderConfig) -> torch.nn.Module:
+        encoder = build_encoder(config)
+        encoder.register_forward_hook(lambda module, args, maps: {s: m[..., 1:] for s, m in maps.items()})
+        return encoder
+
+    monkeypatch.setattr(extract_module, "build_encoder", short)
+    promise = r"image 0 ü, OS=4: the encoder gave a map \(24, 16, 23\), .* \(24, 16, 24\)"
+    with pytest.raises(FeatureStoreError, match=promise):
+        run(tmp_path)
+
+    def few(config: EncoderConfig) -> torch.nn.Module:
+        encoder = build_encoder(config)
+        encoder.register_forward_hook(lambda module, args, maps: {4: maps[4]})
+        return encoder
+
+    monkeypatch.setattr(extract_module, "build_encoder", few)
+    with pytest.raises(FeatureStoreError, match=r"gave maps at OS \[4\].* \[4, 8, 16, 32\]"):
+        run(tmp_path)

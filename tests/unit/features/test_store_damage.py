@@ -136,6 +136,7 @@ def test_a_lost_index_hurts_other_readers_only_and_is_mended_without_computing(
     assert repaired(store, whole, monkeypatch) == []
 
 
+@pytest.mark.filterwarnings("ignore::zarr.errors.ZarrUserWarning")
 def test_stale_consolidated_metadata_are_never_trusted(store: Path, whole: Path) -> None:
     expected = FeatureStore(store).read(IMAGE)
     zarr.consolidate_metadata(store_path(store))

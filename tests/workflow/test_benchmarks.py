@@ -28,3 +28,53 @@ def test_metrics_agree_with_their_transcription(repository: Path) -> None:
     assert len(lines) == 2
     for score, difference in re.findall(r"(\w+) (\S+?)(?:,|$)", ", ".join(lines)):
         assert float(difference) < (0.02 if score in ("sc", "scs") else 1e-4), score
+
+
+def test_measures_agree_with_the_fields_libraries(repository: Path) -> None:
+    options = ["--size", "128", "256", "--frames", "2", "--objects", "6", "--predictions", "12"]
+    done = subprocess.run(
+        [sys.executable, "benchmarks/evaluation.py", *options],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    rows = re.findall(r"^(.+?)  +[\d.]+   (.+)$", done.stdout, flags=re.MULTILINE)
+    scores = {name: dict(re.findall(r"(\w+) ([\d.]+)", shown)) for name, shown in rows}
+    assert len(scores) == 10
+    for ours, theirs, metric in (
+        ("mIoU, ours", "mIoU, torchmetrics", "mIoU"),
+        ("Boundary IoU, ours", "Boundary IoU, written out", "boundary_mIoU"),
+        ("PQ, ours", "PQ, torchmetrics", "PQ"),
+        ("AP and Boundary AP, COCO, ours", "AP, pycocotools", "AP"),
+        ("AP and Boundary AP, COCO, ours", "Boundary AP, pycocotools and erosion", "boundary_AP"),
+    ):
+        assert float(scores[ours][metric]) == pytest.approx(float(scores[theirs][metric]), abs=2e-4), metric
+
+
+def test_the_feature_cache_is_measured_against_its_peers(repository: Path) -> None:
+    options = ["--encoders", "mini_hiera", "--images", "8", "--repeats", "1", "--read", "16"]
+    options += ["--memory", "20", "60", "--opened", "5000"]
+    done = subprocess.run(
+        [sys.executable, "benchmarks/features.py", *options],
+        cwd=repository,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in (0, 1), done.stderr
+    assert ("all within their limits" in done.stdout) == (done.returncode == 0)
+    ratios = dict(re.findall(r"^  (\w+, +[\w ]+?)  .*?ratio +([\d.]+)", done.stdout, flags=re.MULTILINE))
+    ratios = {" ".join(name.split()): float(ratio) for name, ratio in ratios.items()}
+    assert set(ratios) == {
+        "extraction, mini_hiera",
+        "disk, mini_hiera",
+        "reading, plain ViT",
+        "reading, Hiera",
+        "memory, mini_hiera",
+    }
+    assert ratios["disk, mini_hiera"] < 1.05
+    assert ratios["memory, mini_hiera"] < 1.15
+    assert ratios["extraction, mini_hiera"] < 5
+    assert "opening,    5,000 images x 4 strides" in done.stdout

@@ -12,20 +12,24 @@ pytestmark = [pytest.mark.timeout(1200)]
 ENCODERS, RUNS, TUNED = 3, 4, 3
 """Runs, and those of them that train their encoder."""
 
-AFTER_SELECTION = {
-    "train": RUNS,
-    "measure_cost": RUNS,
-    "table_cost": 1,
+AFTER_EVALUATION = {
     "evaluate": RUNS,
-    "extract_finetuned": TUNED,
-    "profile_finetuned": TUNED,
-    "table_finetuned": 1,
     "table_main_results": 1,
     "table_per_class": 1,
     "table_runtime": 1,
     "table_stride_gain": 1,
     "figure_qualitative": 1,
     "figure_training_curves": 1,
+}
+AFTER_PREDICTION = {"predict": RUNS, **AFTER_EVALUATION}
+AFTER_SELECTION = {
+    "train": RUNS,
+    "measure_cost": RUNS,
+    "table_cost": 1,
+    "extract_finetuned": TUNED,
+    "profile_finetuned": TUNED,
+    "table_finetuned": 1,
+    **AFTER_PREDICTION,
 }
 AFTER_PROFILES = {
     "select_pair": 1,
@@ -87,6 +91,41 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "CHANGED = 1\n\n\ndef _peak(",
             AFTER_PROFILES,
             id="selection",
+        ),
+        *(
+            pytest.param(
+                f"vfm_fusion/evaluation/{module}.py",
+                line,
+                f"CHANGED = 1\n\n\n{line}",
+                AFTER_EVALUATION,
+                id=f"measure, {module}",
+            )
+            for module, line in (
+                ("mean_iou", "def check_maps("),
+                ("cityscapes_matching", "def judge("),
+                ("panoptic_quality", "class PanopticQuality:"),
+            )
+        ),
+        pytest.param(
+            "vfm_fusion/segmentation/inference.py",
+            "def inference_size(",
+            "CHANGED = 1\n\n\ndef inference_size(",
+            AFTER_PREDICTION,
+            id="inference",
+        ),
+        pytest.param(
+            "experiments/quick.yaml",
+            "datasets:\n",
+            "evaluation: {instance_protocol: coco}\n\ndatasets:\n",
+            {"resolved_config": 1, **AFTER_EVALUATION},
+            id="protocol",
+        ),
+        pytest.param(
+            "experiments/quick.yaml",
+            "datasets:\n",
+            "evaluation: {resize: {short_side: 96, max_side: 256}}\n\ndatasets:\n",
+            {"resolved_config": 1, **AFTER_PREDICTION},
+            id="size of inference",
         ),
         pytest.param(
             "workflow_scripts/figure_sc_ef_plane.py",

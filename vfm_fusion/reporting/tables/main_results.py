@@ -61,11 +61,11 @@ def main_results_table(
         sections = [Section("Measured", rows), _published_section(published, metrics)]
         notes.append(_published_note(published))
     where = f" on {first['dataset']}" if first else ""
-    sizes = ", AP75 and APs (small objects)" if "APs" in metrics else ""
+    which = "AP, AP50, AP75 and APs (small objects)" if "APs" in metrics else "AP and AP50"
     return Table(
         name="main_results",
         caption=(
-            f"Segmentation results{where}, in percent: instance AP, AP50{sizes} by {protocol(first)}, "
+            f"Segmentation results{where}, in percent: instance {which} by {protocol(first)}, "
             "semantic mIoU and panoptic PQ. OS: output stride at which the auxiliary is injected."
         ),
         data=pd.DataFrame(

@@ -53,7 +53,8 @@ class FeaturesConfig(Section):
         1,
         ge=1,
         description="Jobs that extract one encoder side by side, each its own shards of one store, as on a "
-        "cluster. The features are the same for any number.",
+        "cluster. The features are the same for any number. Choose it before an extraction is finished: "
+        "afterwards, a change has the store checked and published again, though nothing is computed.",
     )
     threads: int = Field(
         1,

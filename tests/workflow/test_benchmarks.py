@@ -12,15 +12,19 @@ import pytest
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
-def test_metrics_agree_with_their_transcription(repository: Path) -> None:
-    options = ["--size", "256", "512", "--workloads", "hiera", "--threads", "1", "--repeats", "1"]
-    done = subprocess.run(
-        [sys.executable, "benchmarks/metrics.py", *options],
+def run(script: str, options: list[str], repository: Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, f"benchmarks/{script}", *options],
         cwd=repository,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_metrics_agree_with_their_transcription(repository: Path) -> None:
+    options = ["--size", "256", "512", "--workloads", "hiera", "--threads", "1", "--repeats", "1"]
+    done = run("metrics.py", options, repository)
     assert done.returncode == 0, done.stderr
     for row in ("ours, paper", "ours, reference_training", "transcription, paper", "floor: two reads"):
         assert row in done.stdout
@@ -32,16 +36,10 @@ def test_metrics_agree_with_their_transcription(repository: Path) -> None:
 
 def test_measures_agree_with_the_fields_libraries(repository: Path) -> None:
     options = ["--size", "128", "256", "--frames", "2", "--objects", "6", "--predictions", "12"]
-    done = subprocess.run(
-        [sys.executable, "benchmarks/evaluation.py", *options],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("evaluation.py", options, repository)
     assert done.returncode == 0, done.stderr
     rows = re.findall(r"^(.+?)  +[\d.]+   (.+)$", done.stdout, flags=re.MULTILINE)
-    scores = {name: dict(re.findall(r"(\w+) ([\d.]+)", shown)) for name, shown in rows}
+    scores = {name: dict(re.findall(r"(\w+) ([\d.]+)", values)) for name, values in rows}
     assert len(scores) == 10
     for ours, theirs, metric in (
         ("mIoU, ours", "mIoU, torchmetrics", "mIoU"),
@@ -56,13 +54,7 @@ def test_measures_agree_with_the_fields_libraries(repository: Path) -> None:
 def test_the_feature_cache_is_measured_against_its_peers(repository: Path) -> None:
     options = ["--encoders", "mini_hiera", "--images", "8", "--repeats", "1", "--read", "16"]
     options += ["--memory", "20", "60", "--opened", "5000"]
-    done = subprocess.run(
-        [sys.executable, "benchmarks/features.py", *options],
-        cwd=repository,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = run("features.py", options, repository)
     assert done.returncode in (0, 1), done.stderr
     assert ("all within their limits" in done.stdout) == (done.returncode == 0)
     ratios = dict(re.findall(r"^  (\w+, +[\w ]+?)  .*?ratio +([\d.]+)", done.stdout, flags=re.MULTILINE))

@@ -33,7 +33,9 @@ class PanopticQuality:
 
     A predicted and a true segment of one class match when their IoU exceeds .5, void pixels of the truth left
     out of the union. A prediction that lies by more than half on void or on a crowd of its class is ignored;
-    every other one without a match is a false positive.
+    every other one without a match is a false positive. Per class, over all images,
+    PQ = sum of the matches' IoU / (TP + FP / 2 + FN / 2) = SQ x RQ, SQ the mean IoU of the matches and
+    RQ = TP / (TP + FP / 2 + FN / 2).
     """
 
     def __init__(self, classes: int) -> None:

@@ -35,13 +35,13 @@ def test_the_snakemake_commands_work(finished: Workflow, repository: Path) -> No
     commands = [
         line for block in blocks(repository, "bash") for line in block.splitlines() if SNAKEMAKE in line
     ]
-    assert len(commands) == 4
+    assert len(commands) == 8
     for command in commands:
         arguments = shlex.split(command)[1:]
-        target = arguments.pop() if not arguments[-1].startswith("-") and "select" in command else "all"
         if "--cores" in arguments:
             at = arguments.index("--cores")
             del arguments[at : at + 2]
+        target = arguments.pop() if arguments and not arguments[-1].startswith("-") else "all"
         done = finished.snakemake(*arguments, target)
         assert done.returncode == 0, f"{command}\n{done.stderr}"
 
@@ -63,7 +63,8 @@ def test_the_configuration_examples_are_valid(
         settings = deep_merge(settings, yaml.safe_load(block))
     config = resolve(settings, repository / "experiments")
     assert config.dataset == "cityscapes"
-    assert config.encoders["my-encoder"].architecture == "mobilenetv2_100"
+    assert config.encoders["dinov3"].architecture == "dinov3_vitb16"
+    assert config.features_of("photos").image_size == (480, 640)
 
 
 def test_the_error_that_the_readme_shows_is_the_error(repository: Path, fresh: Workflow) -> None:

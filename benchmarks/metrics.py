@@ -142,6 +142,7 @@ def reset_peak() -> int:
 def isolated(threads: int, *arguments: object) -> tuple[float, float, float, pd.DataFrame | None]:
     """Runs ``measure`` in a fresh process with so many threads."""
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)))
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every rule of the workflow sets it
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
         return pool.submit(measure, *arguments).result()
 

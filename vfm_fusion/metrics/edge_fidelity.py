@@ -16,6 +16,7 @@ from vfm_fusion.metrics.image_edges import EdgeRegions, edge_regions
 from vfm_fusion.metrics.inputs import check_features, check_images, unit_range
 from vfm_fusion.metrics.reasons import Score, undefined
 from vfm_fusion.metrics.spectrum import frequency
+from vfm_fusion.metrics.threads import one_thread
 
 EF_SCORES = ("ec", "nc", "fc", "sp", "ef")
 """The sub-scores of EF, then EF."""
@@ -42,6 +43,7 @@ class EdgeFidelity:
     reasons: dict[str, tuple[str | None, ...]]
 
 
+@one_thread
 def edge_fidelity(features: Tensor, images: Tensor, config: MetricConfig | None = None) -> EdgeFidelity:
     """Scores how faithfully features keep the edges of their images (paper, Sec. 3.2.2).
 

@@ -17,6 +17,7 @@ from vfm_fusion.metrics.image_edges import EdgeRegions, edge_regions
 from vfm_fusion.metrics.inputs import check_features, check_images, unit_range
 from vfm_fusion.metrics.reasons import Score, first_reason, undefined
 from vfm_fusion.metrics.structural_coherence import coherence, score_contrast, score_structure
+from vfm_fusion.metrics.threads import one_thread
 
 NULL_SCORES = ("sc_null", "ef_null")
 """SC and EF of the permuted map, averaged over the draws."""
@@ -37,6 +38,7 @@ class NullFloor:
     reasons: dict[str, tuple[str | None, ...]]
 
 
+@one_thread
 def null_floor(features: Tensor, images: Tensor, config: MetricConfig | None = None) -> NullFloor:
     """Scores the same features with their pixel positions permuted, averaged over ``null_draws`` draws.
 

@@ -15,6 +15,7 @@ from vfm_fusion.metrics.inputs import check_images, unit_range
 from vfm_fusion.metrics.map_scores import SWEPT_SCORES, MapScores
 from vfm_fusion.metrics.null_floor import NULL_SCORES
 from vfm_fusion.metrics.reasons import Score
+from vfm_fusion.metrics.threads import one_thread
 
 SCORES = SWEPT_SCORES + NULL_SCORES
 """Every score of a profile."""
@@ -38,6 +39,7 @@ def every_score(scorer: MapScores, config: MetricConfig) -> dict[str, Score]:
     return scorer.scores(config) | (scorer.nulls(config) if config.null_draws else {})
 
 
+@one_thread
 def profile_image(pyramid: Mapping[int, FeatureMap], image: Tensor, config: ProfileConfig) -> pd.DataFrame:
     """Scores the feature maps of one image at every stride of ``config.strides``, by every definition.
 

@@ -15,6 +15,7 @@ from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.inputs import check_features
 from vfm_fusion.metrics.reasons import Score, undefined
 from vfm_fusion.metrics.spectrum import clip_deviations
+from vfm_fusion.metrics.threads import one_thread
 
 SC_SCORES = ("sfc", "scs", "sc")
 """The sub-scores of SC, then SC."""
@@ -121,6 +122,7 @@ def feature_contrast(plane: Tensor, config: MetricConfig, independent: float = 1
     return Score(above_chance(share, chance, deviation, config.chance_deviations))
 
 
+@one_thread
 def structural_coherence(features: Tensor, config: MetricConfig | None = None) -> StructuralCoherence:
     """Scores how well features form spatially coherent, separable regions (paper, Sec. 3.2.1).
 

@@ -11,6 +11,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/presentation.smk"
 include: "rules/datasets.smk"
 include: "rules/features.smk"
 include: "rules/metrics.smk"
@@ -21,6 +22,7 @@ include: "rules/evaluation.smk"
 include: "rules/reporting.smk"
 include: "rules/cost.smk"
 include: "rules/tables.smk"
+include: "rules/result_tables.smk"
 include: "rules/figures.smk"
 
 

@@ -1,10 +1,8 @@
-# Configuration look-ups, code fingerprints and path helpers; no other file of rules defines helpers.
-import subprocess
+# Configuration look-ups and code fingerprints; those of tables and figures are in presentation.smk.
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
@@ -43,6 +41,7 @@ except VfmFusionError as error:
 RESULTS = CONFIG.paths.results
 DATASET = CONFIG.dataset
 SEEDS = CONFIG.training.seeds
+PROFILED = [DATASET, *CONFIG.also_profiled]
 SPLITS = [(DATASET, "train"), (DATASET, "val")]
 SPLITS += [(name, CONFIG.features_of(name).split) for name in CONFIG.also_profiled]
 
@@ -93,6 +92,10 @@ def weights(wildcards):
     return WEIGHT_FILES[wildcards.encoder] or []
 
 
+def dataset_section(name):
+    return CONFIG.datasets[name].model_dump(mode="json")
+
+
 def dataset_settings(wildcards):
     return canonical(CONFIG.datasets[wildcards.dataset])
 
@@ -117,6 +120,15 @@ def encoders_of(run):
     """Encoders that a run may come to use: the named ones, or all where it uses a role."""
     named = {CONFIG.runs[run].master, CONFIG.runs[run].auxiliary} - {None}
     return sorted(named if named <= set(CONFIG.encoders) else CONFIG.encoders)
+
+
+def run_encoders(run):
+    """What a run depends on of the encoders that it may come to use."""
+    used = encoders_of(run)
+    return {
+        "encoders": {name: encoder_settings(name) for name in used},
+        "specs": {name: encoder_spec(name) for name in used},
+    }
 
 
 def weights_of_run(wildcards):
@@ -155,7 +167,7 @@ def planned_features():
                 "architecture": encoder.architecture,
                 "features": features_settings(dataset),
             }
-            for dataset in (DATASET, *CONFIG.also_profiled)
+            for dataset in PROFILED
             for name, encoder in CONFIG.encoders.items()
         ]
     )
@@ -165,7 +177,7 @@ def feature_manifests():
     """Manifests of all feature stores that this configuration uses."""
     own = collect(
         f"{RESULTS}/features/{{dataset}}/{{encoder}}.zarr.manifest.json",
-        dataset=[DATASET, *CONFIG.also_profiled],
+        dataset=PROFILED,
         encoder=CONFIG.encoders,
     )
     tuned = f"{RESULTS}/features/{DATASET}/finetuned/{{run}}.seed{{seed}}.zarr.manifest.json"
@@ -175,7 +187,7 @@ def feature_manifests():
 def features_config(wildcards):
     return canonical(
         {
-            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
+            "dataset": dataset_section(wildcards.dataset),
             "encoder": encoder_settings(wildcards.encoder),
             "spec": encoder_spec(wildcards.encoder),
             "features": features_settings(wildcards.dataset),
@@ -186,7 +198,7 @@ def features_config(wildcards):
 def profile_config(wildcards):
     return canonical(
         {
-            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
+            "dataset": dataset_section(wildcards.dataset),
             "metrics": CONFIG.metrics.model_dump(mode="json"),
         }
     )
@@ -198,7 +210,7 @@ def sweep_config(wildcards):
     maps = CONFIG.metrics.model_dump(mode="json", include={"strides", "interpolation"})
     return canonical(
         {
-            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
+            "dataset": dataset_section(wildcards.dataset),
             "maps": maps,
             "definition": definition.model_dump(mode="json", exclude={"null_draws"}),
             "sensitivity": {
@@ -218,7 +230,7 @@ def supervised_config(wildcards):
     settings = CONFIG.metrics.definitions[definition].model_dump(mode="json")
     return canonical(
         {
-            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
+            "dataset": dataset_section(wildcards.dataset),
             "definition": definition,
             "metrics": {**metrics, "definitions": {definition: settings}},
         }
@@ -232,7 +244,7 @@ def controls_config(wildcards):
     )
     return canonical(
         {
-            "dataset": CONFIG.datasets[wildcards.dataset].model_dump(mode="json"),
+            "dataset": dataset_section(wildcards.dataset),
             "images": CONFIG.controls.images,
             "strides": CONFIG.metrics.strides,
             "definitions": [
@@ -256,12 +268,9 @@ def recipe(run):
 def training_config(wildcards):
     return canonical(
         {
-            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "dataset": dataset_section(DATASET),
             **recipe(wildcards.run),
-            "encoders": {
-                name: encoder_settings(name) for name in encoders_of(wildcards.run)
-            },
-            "specs": {name: encoder_spec(name) for name in encoders_of(wildcards.run)},
+            **run_encoders(wildcards.run),
         }
     )
 
@@ -284,11 +293,8 @@ def finetuned_config(wildcards):
     return canonical(
         {
             "name": DATASET,
-            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
-            "encoders": {
-                name: encoder_settings(name) for name in encoders_of(wildcards.run)
-            },
-            "specs": {name: encoder_spec(name) for name in encoders_of(wildcards.run)},
+            "dataset": dataset_section(DATASET),
+            **run_encoders(wildcards.run),
             "features": features_settings(DATASET),
         }
     )
@@ -297,11 +303,8 @@ def finetuned_config(wildcards):
 def prediction_config(wildcards):
     return canonical(
         {
-            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
-            "encoders": {
-                name: encoder_settings(name) for name in encoders_of(wildcards.run)
-            },
-            "specs": {name: encoder_spec(name) for name in encoders_of(wildcards.run)},
+            "dataset": dataset_section(DATASET),
+            **run_encoders(wildcards.run),
             "inference": CONFIG.evaluation.model_dump(
                 mode="json", exclude={"instance_protocol"}
             ),
@@ -313,7 +316,7 @@ def evaluation_config(wildcards):
     return canonical(
         {
             "name": DATASET,
-            "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+            "dataset": dataset_section(DATASET),
             "protocol": protocol_of(
                 CONFIG.evaluation.instance_protocol, CONFIG.datasets[DATASET].kind
             ),
@@ -321,90 +324,6 @@ def evaluation_config(wildcards):
     )
 
 
-def encoder_names():
-    """How encoders are called in tables and figures, as pairs: their order is the order of rows and colours."""
-    return {
-        "encoders": [
-            (
-                name,
-                {
-                    "label": encoder.label or name,
-                    "pretraining": describe_pretraining(encoder),
-                },
-            )
-            for name, encoder in CONFIG.encoders.items()
-        ]
-    }
-
-
-def names():
-    """How encoders and runs are called in tables and figures, in their order."""
-    runs = [(name, run.label or name) for name, run in CONFIG.runs.items()]
-    return {**encoder_names(), "runs": runs}
-
-
 def finetuned_runs():
     """Runs that train their encoder; a frozen one keeps its profile."""
     return [name for name, run in CONFIG.runs.items() if run.train_master]
-
-
-def fusions():
-    """How each run fuses, but for the stride; runs that differ in the stride alone have the same."""
-    said = []
-    for name, run in CONFIG.runs.items():
-        settings = run.fusion.model_dump(mode="json", exclude={"stride"})
-        if run.auxiliary_precision != "same":
-            settings["auxiliary in"] = run.auxiliary_precision
-        said.append(
-            (name, ", ".join(f"{key} {value}" for key, value in settings.items()))
-        )
-    return said
-
-
-def interval():
-    """The metric definition that tables show, and how their intervals over images are drawn."""
-    return {
-        "definition": CONFIG.selection.definition,
-        "bootstrap": [CONFIG.metrics.bootstrap, CONFIG.metrics.seed],
-    }
-
-
-def table(name):
-    """Files of one table: for programs, for papers, for READMEs, for browsers."""
-    return {kind: f"{RESULTS}/tables/{name}.{kind}" for kind in ("csv", "tex", "md")}
-
-
-def figure(name):
-    """Files of one figure that the report does not show."""
-    return f"{RESULTS}/figures/{name}.pdf"
-
-
-def reported(path, caption, category, label):
-    """An output that the HTML report shows, with its caption."""
-    return report(
-        path,
-        caption=f"../report/captions/{caption}.rst",
-        category=category,
-        labels={"what": label},
-    )
-
-
-def write_report():
-    """Turns a finished run into one HTML page that a browser opens offline."""
-    if not all(Path(path).exists() for path in rules.all.input):
-        return
-    target = Path(RESULTS, "report.html")
-    command = [
-        sys.executable,
-        "-m",
-        "snakemake",
-        "--snakefile",
-        workflow.main_snakefile,
-    ]
-    command += ["--configfile", *rules.resolved_config.output]
-    command += ["--report", str(target), "--nolock"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        logger.error(f"{target} could not be written:\n{done.stderr}")
-    else:
-        logger.info(f"Report: {target}")

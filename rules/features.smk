@@ -136,7 +136,7 @@ rule export_features:
     input:
         collect(
             rules.export_store.output[0],
-            dataset=[DATASET, *CONFIG.also_profiled],
+            dataset=PROFILED,
             encoder=CONFIG.encoders,
         ),
     message:

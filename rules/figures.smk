@@ -80,7 +80,7 @@ rule figure_controls:
         generated=f"{RESULTS}/data/{DATASET}",
         config=canonical(
             {
-                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "dataset": dataset_section(DATASET),
                 "dpi": CONFIG.reporting.dpi,
             }
         ),
@@ -217,7 +217,7 @@ rule figure_feature_maps:
         config=canonical(
             {
                 **encoder_names(),
-                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "dataset": dataset_section(DATASET),
                 "metrics": CONFIG.metrics.model_dump(mode="json"),
                 "definition": CONFIG.selection.definition,
                 "reporting": CONFIG.reporting.model_dump(mode="json"),
@@ -261,7 +261,7 @@ rule figure_qualitative:
         config=canonical(
             {
                 **names(),
-                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "dataset": dataset_section(DATASET),
                 "reporting": CONFIG.reporting.model_dump(mode="json"),
             }
         ),

@@ -50,7 +50,7 @@ rule profile_finetuned:
         generated=f"{RESULTS}/data/{DATASET}",
         config=canonical(
             {
-                "dataset": CONFIG.datasets[DATASET].model_dump(mode="json"),
+                "dataset": dataset_section(DATASET),
                 "metrics": CONFIG.metrics.model_dump(mode="json"),
             }
         ),

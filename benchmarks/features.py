@@ -237,7 +237,9 @@ def compare_reading(folder: Path, name: str, images: int, repeats: int) -> float
 def compare_disk(manifest: Path, architecture: str) -> None:
     """Bytes per image against a map of the same type at each of four strides."""
     store = FeatureStore(manifest)
-    shapes, (height, width) = store.manifest.shapes, store.manifest.input_size
+    shapes = store.manifest.shapes
+    finest = min(shapes)
+    height, width = (finest * side for side in shapes[finest][1:])
     ours = used_bytes(store.path) / len(store)
     naive = 0
     for stride in STRIDES:

@@ -290,7 +290,7 @@ def time_opening(folder: Path, images: int) -> None:
     sha = {s: pa.chunked_array([pa.array([rng.bytes(32).hex() for _ in ids])]) for s in STRIDES}
     table = MapTable(ids, crc, sha)
     folder.mkdir()
-    wrote = seconds(lambda: table.write(folder))
+    wrote = seconds(lambda: table.write(folder, "identity"))
     read = seconds(lambda: MapTable.read(folder, STRIDES).content)
     size = used_bytes(folder) / 1e6
     print(

@@ -17,6 +17,7 @@ from vfm_fusion.atomic import atomic_path
 from vfm_fusion.errors import FeatureStoreError
 
 FILE = "maps.parquet"
+_IDENTITY = b"identity"
 
 
 @dataclass(frozen=True)
@@ -85,14 +86,22 @@ class MapTable:
             digest.update("".join(self._sha256[stride].to_pylist()).encode())
         return digest.hexdigest()
 
-    def write(self, store: Path) -> None:
-        """Writes the table into a store, atomically."""
+    def write(self, store: Path, identity: str) -> None:
+        """Writes the table, with the identity of the store, into the store, atomically."""
         columns: dict[str, object] = {"image_id": pa.array(self.image_ids, pa.string())}
         for stride in sorted(self._crc32c):
             columns[f"os{stride}_crc32c"] = self._crc32c[stride]
             columns[f"os{stride}_sha256"] = self._sha256[stride]
         with atomic_path(store / FILE) as temporary:
-            pq.write_table(pa.table(columns), temporary)
+            pq.write_table(pa.table(columns, metadata={_IDENTITY: identity}), temporary)
+
+    @staticmethod
+    def identity_at(store: Path) -> str | None:
+        """Returns the identity that the table of a store holds; None where there is no readable table."""
+        try:
+            return (pq.read_schema(store / FILE).metadata or {}).get(_IDENTITY, b"").decode() or None
+        except (OSError, pa.ArrowException):
+            return None
 
     @classmethod
     def read(cls, store: Path, strides: Sequence[int]) -> MapTable:

@@ -49,7 +49,8 @@ def prepare_store(
             _LOG.warning("%s: settings, weights, images or code have changed; extracted anew", building)
             shutil.rmtree(building)
             lock.release()  # of the shards, whose number may be another now
-        if not building.exists() and read_attributes(final).get("identity") == identity:
+        published = read_attributes(final).get("identity") or MapTable.identity_at(final)
+        if not building.exists() and published == identity:
             _LOG.info("%s: taken over to be checked and mended", final)
             final.rename(building)
         lock.claim(shards)
@@ -159,7 +160,7 @@ class PartialStore:
     def publish(self, target: Path) -> MapTable:
         """Moves the complete store to ``target``, replacing a previous one; returns its table of digests."""
         table = MapTable.of(self.image_ids, [self._maps[index] for index in range(len(self.image_ids))])
-        table.write(self.path)
+        table.write(self.path, read_attributes(self.path)["identity"])
         self.close()
         remove_journals(self.path)
         old = target.with_name(f"{target.name}.old")

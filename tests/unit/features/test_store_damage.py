@@ -168,6 +168,17 @@ def test_lost_array_metadata_are_written_anew(
     assert repaired(store, whole, monkeypatch) == []
 
 
+@pytest.mark.parametrize("text", [None, "{", "[]"])
+def test_lost_group_metadata_are_written_anew(
+    store: Path, whole: Path, text: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = store_path(store) / "zarr.json"
+    path.write_text(text) if text else path.unlink()
+    with pytest.raises(FeatureStoreError, match="the metadata of the group cannot be read"):
+        FeatureStore(store).verify()
+    assert repaired(store, whole, monkeypatch) == []
+
+
 def test_a_store_copied_to_anothers_place_is_refused(store: Path, tmp_path: Path) -> None:
     other = run(tmp_path / "other", token="of other settings", dtype="float16", seed=1, precision="bfloat16")
     shutil.rmtree(store_path(store))

@@ -18,7 +18,7 @@ class EncodedInstances:
 
     Attributes:
         rles: COCO codes, ``{"size": [H, W], "counts": bytes}``.
-        areas: ``(n,)`` pixels.
+        areas: ``(n,)`` pixels; of the truth as the data set states them, where it does.
         categories: ``(n,)`` train ids.
         crowd: ``(n,)`` bool; True for regions of several objects, only in the truth.
         scores: ``(n,)`` confidences; 1 in the truth.
@@ -34,8 +34,9 @@ class EncodedInstances:
 def encode_truth(instances: Instances) -> EncodedInstances:
     """Encodes annotated objects whole, whatever covers them; those without a pixel are left out."""
     rles = [encode_mask(instances.mask(position)) for position in range(len(instances))]
-    areas = np.array([coco_mask.area(rle) for rle in rles], np.int64)
-    seen = np.flatnonzero(areas)
+    drawn = np.array([coco_mask.area(rle) for rle in rles], np.int64)
+    areas = drawn if instances.areas is None else instances.areas
+    seen = np.flatnonzero(drawn)
     return EncodedInstances(
         [rles[position] for position in seen],
         areas[seen],

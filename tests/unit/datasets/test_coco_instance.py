@@ -214,3 +214,13 @@ def test_other_classes_than_cocos(tmp_path: Path) -> None:
     write_instances(tmp_path, "val", {**instances_json(), "categories": [{"id": 1, "name": "screw"}]})
     with pytest.raises(LabelError, match=r"instances_val2017\.json: lists class 1 'screw'"):
         sample(tmp_path)
+
+
+def test_sizes_go_by_the_areas_in_the_file(tmp_path: Path) -> None:
+    content = instances_json()
+    for row, area in zip(content["annotations"], (7.5, 1000.0, 9.25, 3.0), strict=False):
+        row["area"] = area
+    write_instances(tmp_path, "val", content)
+    instances = sample(tmp_path).instances
+    assert instances.areas.tolist() == [7.5, 1000.0, 9.25, 3.0][: len(instances)]
+    assert encode_truth(instances).areas.tolist() == instances.areas.tolist()

@@ -57,7 +57,8 @@ class CocoInstance(Dataset):
         front_first = np.lexsort(([mask.sum() for mask in masks], crowd))
         ids, covered = lay_over(((k + 1, masks[k]) for k in front_first), (image.height, image.width))
         semantic = np.array([VOID, *categories], np.uint8)[ids]
-        return semantic, Instances(ids, categories, crowd, covered)
+        areas = [row.get("area", mask.sum()) for row, mask in zip(rows, masks, strict=True)]
+        return semantic, Instances(ids, categories, crowd, covered, np.array(areas, np.float64))
 
 
 def list_files(root: Path, split: str) -> list[Files]:

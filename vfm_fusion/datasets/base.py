@@ -44,7 +44,7 @@ class Instances:
             is ignored in AP.
         covered: ``(L, H, W)`` int32, numbered like ``ids``: what front objects cover of others, in as many
             layers as needed. None where the data set's objects never overlap.
-        areas: ``(n,)`` pixels, as the data set states them; COCO's sizes go by these. None: those of the masks.
+        areas: ``(n,)`` pixels as the data set states them, for COCO's sizes; None: those of the masks.
     """
 
     ids: np.ndarray

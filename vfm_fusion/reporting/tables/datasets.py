@@ -24,8 +24,8 @@ def datasets_table(summaries: Summaries) -> Table:
     rows = pd.DataFrame([_row(*key, summary) for key, summary in summaries.items()])
     return Table(
         name="datasets",
-        caption="Images and labels of every split that was read: counts, sides in pixels, conversions to 8-bit "
-        "RGB, and images that were skipped because they or their labels are damaged.",
+        caption="Images and labels of every split that was read: counts, sides in pixels, conversions to "
+        "8-bit RGB, and images that were skipped because they or their labels are damaged.",
         data=rows,
         columns=(
             Column("dataset", "Data set", detail="kind"),

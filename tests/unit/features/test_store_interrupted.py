@@ -19,9 +19,14 @@ import numpy as np
 import pytest
 from stores import IMAGES, Photos, job, run, written
 
+from vfm_fusion.config.datasets import FolderConfig
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features import extract as extract_module
 from vfm_fusion.features import partial, shards
+from vfm_fusion.features.extract import extraction
 from vfm_fusion.features.journal import Journal, journal_path
 from vfm_fusion.features.manifest import Manifest, store_path
 from vfm_fusion.features.partial import PartialStore
@@ -337,3 +342,37 @@ def test_features_do_not_depend_on_where_a_batch_was_cut(tmp_path: Path, whole: 
         assert_same_store(run(tmp_path), whole)
     assert encoded == [3, 4, 5, 6]
     assert np.isfinite(FeatureStore(tmp_path / whole.name).read(4)[8]).all()
+
+
+@pytest.mark.realdata
+def test_a_killed_extraction_of_real_photos_is_finished_identically(realdata: Path, tmp_path: Path) -> None:
+    root = realdata / "images" / "camvid"
+    camvid = FolderConfig(kind="camvid", root=str(root))
+    dataset = open_dataset(camvid, root, index_split(camvid, root, "val", workers=2).frame)
+    weights = realdata / "weights/mobilenetv2_100.tf2_mobilenet_v2_1.0_224_ptq.dequant.safetensors"
+
+    def extract(folder: Path) -> Path:
+        extracting = extraction(
+            dataset=dataset,
+            dataset_name="camvid",
+            encoder_name="mobilenetv2",
+            encoder_config=EncoderConfig(
+                architecture="mobilenetv2_100", weights={"source": "file", "path": str(weights)}
+            ),
+            settings=FeaturesConfig(max_images=14, shard_images=4, batch_size=3),
+            token="t",
+            manifest_path=folder / "mobilenetv2.zarr.manifest.json",
+            state_dir=folder / "state",
+        )
+        extracting.run()
+        return extracting.manifest_path
+
+    def child() -> None:
+        die_at_call(Journal, "wrote", 8)
+        extract(tmp_path / "killed")
+
+    process = FORK.Process(target=child)
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    assert_same_store(extract(tmp_path / "killed"), extract(tmp_path / "whole"))

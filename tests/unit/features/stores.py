@@ -33,13 +33,16 @@ class Photos:
         return self._images[index]
 
 
-def job(folder: Path, photos: Photos | None = None, token: str = "t", **settings: object) -> Extraction:
+def job(
+    folder: Path, photos: Photos | None = None, token: str = "t", weights_seed: int = 1, **settings: object
+) -> Extraction:
     """An extraction of seven images in shards of three, batches of two."""
+    weights = SeededWeights(source="seeded", seed=weights_seed)
     return extraction(
         dataset=photos or Photos(),
         dataset_name="photos",
         encoder_name="mini",
-        encoder_config=ENCODER,
+        encoder_config=ENCODER.model_copy(update={"weights": weights}),
         settings=FeaturesConfig(**{"batch_size": 2, "shard_images": SHARD, **settings}),
         token=token,
         manifest_path=folder / "mini.zarr.manifest.json",

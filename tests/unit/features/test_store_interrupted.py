@@ -181,7 +181,11 @@ def test_a_lost_part_is_made_by_the_job_that_publishes(
     assert seen == [3, 4, 5]
 
 
-@pytest.mark.parametrize("settings", [{"token": "another"}, {"precision": "bfloat16", "dtype": "float32"}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"token": "another"}, {"weights_seed": 2}, {"precision": "bfloat16", "dtype": "float32"}],
+    ids=["settings or code", "weights", "precision"],
+)
 def test_changed_settings_start_anew_and_say_so(
     tmp_path: Path, settings: dict, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -277,13 +277,16 @@ def training_config(wildcards):
 
 def cost_config(wildcards):
     """What the cost of a run's model depends on: not on the values of weights."""
+    used = run_encoders(wildcards.run)
+    seeded = {"weights": {"source": "seeded"}}
     return canonical(
         {
             **recipe(wildcards.run),
             "encoders": {
-                name: {**encoder_settings(name), "weights": {"source": "seeded"}}
-                for name in encoders_of(wildcards.run)
+                name: {**settings, **seeded}
+                for name, settings in used["encoders"].items()
             },
+            "specs": used["specs"],
             "cost": CONFIG.cost.model_dump(mode="json"),
         }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vfm_fusion.config.training import ROLES, RunConfig
+from vfm_fusion.config.runs import ROLES, RunConfig
 from vfm_fusion.errors import SelectionError
 
 

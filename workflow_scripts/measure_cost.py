@@ -6,7 +6,8 @@ from pathlib import Path
 from vfm_fusion.atomic import write_json
 from vfm_fusion.config.cost import CostConfig
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.categories import read_categories
 from vfm_fusion.roles import resolve_run
 from vfm_fusion.rule_log import rule_log

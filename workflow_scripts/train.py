@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.open import open_indexed
 from vfm_fusion.provenance import token
 from vfm_fusion.roles import resolve_run

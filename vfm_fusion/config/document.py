@@ -25,8 +25,8 @@ from vfm_fusion.config.encoders import (
 )
 from vfm_fusion.config.features import ProfiledConfig
 from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.schema import Config
-from vfm_fusion.config.training import RunConfig
 
 SCHEMA = Path("docs/config.schema.json")
 DEFAULTS = Path("docs/config.default.yaml")

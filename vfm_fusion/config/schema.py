@@ -13,9 +13,10 @@ from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.features import FeaturesConfig, ProfiledConfig
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.config.reporting import ReportingConfig
+from vfm_fusion.config.runs import ROLES, RunConfig
 from vfm_fusion.config.selection import SelectionConfig
 from vfm_fusion.config.sensitivity import SensitivityConfig
-from vfm_fusion.config.training import ROLES, RunConfig, TrainingConfig
+from vfm_fusion.config.training import TrainingConfig
 
 
 class PathsConfig(Section):

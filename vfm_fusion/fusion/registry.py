@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vfm_fusion.config.training import FusionConfig
+from vfm_fusion.config.runs import FusionConfig
 from vfm_fusion.fusion.base import FusionOperator
 from vfm_fusion.fusion.concat import Concat
 from vfm_fusion.fusion.gated import Gated

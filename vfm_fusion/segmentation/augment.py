@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vfm_fusion.config.training import AugmentationConfig
+from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.datasets.base import VOID
 
 _PAD_GREY = 128

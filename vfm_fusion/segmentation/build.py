@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import torch
 
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import HeadConfig, RunConfig
+from vfm_fusion.config.head import HeadConfig
+from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.fusion.registry import build_fusion

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from vfm_fusion.config.cost import CostConfig
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.flops import count_flops
 from vfm_fusion.segmentation.loss import MaskCriterion

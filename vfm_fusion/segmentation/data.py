@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset as TorchDataset
 from torch.utils.data import Sampler
 
-from vfm_fusion.config.training import AugmentationConfig
+from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.datasets.base import VOID, Dataset, Instances, Sample
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.augment import LabelledImage, augment

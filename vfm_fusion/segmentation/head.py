@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from vfm_fusion.compat import ensure_torchvision
-from vfm_fusion.config.training import HeadConfig
+from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.errors import ShapeError
 
 ensure_torchvision()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from vfm_fusion.compat import ensure_torchvision
-from vfm_fusion.config.training import HeadConfig
+from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.segmentation.head import MaskPrediction, mask2former_config
 
 ensure_torchvision()

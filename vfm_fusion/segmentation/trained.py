@@ -12,7 +12,8 @@ from safetensors.torch import load_file, save
 
 from vfm_fusion.atomic import atomic_path, write_json
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Category
 from vfm_fusion.encoders.build import weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining

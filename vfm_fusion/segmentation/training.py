@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.build import build_segmenter

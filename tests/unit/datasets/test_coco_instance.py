@@ -22,8 +22,8 @@ from tiny_coco import (
     write_instances,
 )
 
+from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.config.datasets import FolderConfig
-from vfm_fusion.config.training import AugmentationConfig
 from vfm_fusion.datasets.base import VOID, Sample
 from vfm_fusion.datasets.readers.coco_instance import CATEGORIES
 from vfm_fusion.datasets.registry import categories, index_split, open_dataset

@@ -12,7 +12,9 @@ from encoder_zoo import seeded
 from safetensors.torch import load_file, save_file
 
 from vfm_fusion.config.encoders import CheckpointWeights, EncoderConfig
-from vfm_fusion.config.training import HeadConfig, RunConfig, TrainingConfig
+from vfm_fusion.config.head import HeadConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Category
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining, training_of

@@ -13,7 +13,9 @@ import vfm_fusion.evaluation.predict as predict
 from vfm_fusion.config.datasets import Kind
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
-from vfm_fusion.config.training import HeadConfig, RunConfig, TrainingConfig
+from vfm_fusion.config.head import HeadConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Category, Instances
 from vfm_fusion.errors import LabelError
 from vfm_fusion.evaluation.coco_ap import METRICS as AP_METRICS

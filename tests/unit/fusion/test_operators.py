@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vfm_fusion.config.training import FusionConfig
+from vfm_fusion.config.runs import FusionConfig
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.fusion.base import FusionOperator
 from vfm_fusion.fusion.registry import OPERATORS, build_fusion

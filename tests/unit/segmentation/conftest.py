@@ -8,8 +8,11 @@ import pytest
 from segmentation_toys import ToyDataset
 
 import vfm_fusion.segmentation.training as training
+from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import AugmentationConfig, HeadConfig, RunConfig, TrainingConfig
+from vfm_fusion.config.head import HeadConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.model import FusedSegmenter
 
 

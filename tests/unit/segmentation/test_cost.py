@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from vfm_fusion.config.cost import CostConfig
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.cost import measure_cost
 from vfm_fusion.segmentation.flops import count_flops

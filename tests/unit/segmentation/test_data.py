@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from segmentation_toys import ToyDataset
 from torch.utils.data import DataLoader
 
-from vfm_fusion.config.training import AugmentationConfig
+from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.datasets.base import VOID, Instances, Sample
 from vfm_fusion.datasets.overlaps import lay_over
 from vfm_fusion.errors import TrainingError

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import FusionConfig
+from vfm_fusion.config.runs import FusionConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.segmentation.checkpoints import stored_checkpoints

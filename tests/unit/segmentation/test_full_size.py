@@ -10,7 +10,9 @@ import torch
 from segmentation_toys import full_size_targets
 
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import FusionConfig, HeadConfig, RunConfig, TrainingConfig
+from vfm_fusion.config.head import HeadConfig
+from vfm_fusion.config.runs import FusionConfig, RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.loss import MaskCriterion
 from vfm_fusion.segmentation.optimization import parameter_groups

@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import Mask2FormerConfig
 
-from vfm_fusion.config.training import HeadConfig
+from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.segmentation.head import MaskHead, mask2former_config
 from vfm_fusion.segmentation.loss import MaskCriterion
 

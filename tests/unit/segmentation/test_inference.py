@@ -8,7 +8,8 @@ import torch
 
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
-from vfm_fusion.config.training import HeadConfig, RunConfig
+from vfm_fusion.config.head import HeadConfig
+from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.inference import Segment, decode, predict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from vfm_fusion.config.training import HeadConfig
+from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.segmentation.head import MaskPrediction
 from vfm_fusion.segmentation.loss import MaskCriterion
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import FusionConfig, RunConfig, TrainingConfig
+from vfm_fusion.config.runs import FusionConfig, RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
 

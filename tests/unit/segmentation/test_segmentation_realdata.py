@@ -10,7 +10,8 @@ import pytest
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.evaluation.evaluate import evaluate_run

@@ -18,7 +18,8 @@ from segmentation_toys import ToyDataset
 
 import vfm_fusion.segmentation.training as training
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.training import RunConfig, TrainingConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.errors import TrainingError, WeightsError
 from vfm_fusion.segmentation.checkpoints import newest_valid, stored_checkpoints
 from vfm_fusion.segmentation.trained import load_run

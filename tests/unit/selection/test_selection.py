@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vfm_fusion.config.runs import FusionConfig, RunConfig
 from vfm_fusion.config.selection import SelectionConfig
-from vfm_fusion.config.training import FusionConfig, RunConfig
 from vfm_fusion.errors import SelectionError
 from vfm_fusion.roles import resolve_run
 from vfm_fusion.selection import select

@@ -1,0 +1,101 @@
+"""Runs: what is trained, and how two encoders are fused in it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from vfm_fusion.config.base import STRIDES, Section
+
+ROLES = ("master", "auxiliary")
+
+InjectionStride = int | Literal["selected"]
+"""An output stride, or the one that the metric chooses for the auxiliary."""
+
+
+class FusionConfig(Section):
+    """How auxiliary features enter the master's pyramid (Eq. 9)."""
+
+    operator: Literal["replace", "concat", "gated"] = Field(
+        "replace",
+        description="What happens at an injection stride. `replace`: the auxiliary's map takes the place of "
+        "the master's (the paper). `concat`: both are concatenated and projected back to the master's "
+        "channels. `gated`: the auxiliary's map is added through one gate per channel, which starts at 0, so "
+        "that training starts from the master alone.",
+    )
+    stride: InjectionStride | Annotated[tuple[InjectionStride, ...], Field(strict=False)] = Field(
+        "selected",
+        description="Where: an output stride, `selected` for the one that the metric chooses (s*), or a list "
+        "of such, as in `[selected, 4]`. Where `selected` turns out to be another one of the list, it counts "
+        "once.",
+    )
+    align: Literal["sample", "project"] = Field(
+        "sample",
+        description="How the auxiliary's map gets the master's channels: evenly spaced channels, or mean "
+        "padding where it has fewer (released code); or a learned 1x1 projection.",
+    )
+
+    @property
+    def strides(self) -> tuple[InjectionStride, ...]:
+        """Injection strides as they are configured."""
+        return self.stride if isinstance(self.stride, tuple) else (self.stride,)
+
+    @field_validator("stride")
+    @classmethod
+    def _possible(
+        cls, stride: InjectionStride | tuple[InjectionStride, ...]
+    ) -> InjectionStride | tuple[InjectionStride, ...]:
+        strides = stride if isinstance(stride, tuple) else (stride,)
+        if not strides:
+            raise ValueError("no stride to inject at; leave the auxiliary out to train the master alone")
+        for single in strides:
+            if single != "selected" and single not in STRIDES:
+                raise ValueError(f"{single} is impossible; choose from: {list(STRIDES)} or 'selected'")
+            if strides.count(single) > 1:
+                raise ValueError(f"{single} occurs {strides.count(single)} times; name each stride once")
+        return stride
+
+    @model_validator(mode="after")
+    def _something_left(self) -> FusionConfig:
+        if self.operator == "replace" and len(self.strides) >= len(STRIDES):
+            raise ValueError(
+                f"replacing at {len(self.strides)} strides leaves nothing of the master's {len(STRIDES)} "
+                "maps; name fewer strides, or use the operator concat or gated"
+            )
+        return self
+
+
+class RunConfig(Section):
+    """One training run: one encoder alone, or a master with an auxiliary."""
+
+    label: str | None = Field(None, description="Name in tables and figures; the run's key when left out.")
+    master: str = Field(description="An encoder's key, or a selected role: `master` or `auxiliary`.")
+    train_master: bool = Field(True, description="Fine-tune the master (FT); false freezes it (FZ).")
+    auxiliary: str | None = Field(
+        None, description="An encoder's key or role that is fused in; null for none."
+    )
+    train_auxiliary: bool = Field(
+        False,
+        description="Fine-tune the auxiliary too. By default it is frozen, which keeps the features whose "
+        "edges were measured; it then runs without gradients and no further than the injection strides need.",
+    )
+    auxiliary_precision: Literal["same", "bfloat16"] = Field(
+        "same",
+        description="Precision of a frozen auxiliary: `same` as the rest of the model, or `bfloat16` "
+        "(autocast; faster where the device has it, its maps are cast back).",
+    )
+    fusion: FusionConfig = Field(default_factory=FusionConfig, description="How the auxiliary is fused in.")
+
+    @model_validator(mode="after")
+    def _two_encoders(self) -> RunConfig:
+        if self.auxiliary is not None and self.auxiliary == self.master:
+            raise ValueError(f"master and auxiliary are both {self.master!r}; a fusion needs two encoders")
+        if self.train_auxiliary and self.auxiliary is None:
+            raise ValueError("train_auxiliary: true, but there is no auxiliary to train; name one")
+        if self.auxiliary_precision != "same" and (self.train_auxiliary or self.auxiliary is None):
+            raise ValueError(
+                f"auxiliary_precision: {self.auxiliary_precision!r} is for a frozen auxiliary; "
+                "set training.precision for what is trained"
+            )
+        return self

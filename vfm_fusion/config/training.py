@@ -14,10 +14,10 @@ from vfm_fusion.config.head import HeadConfig
 class TrainingConfig(Section):
     """The training recipe, shared by all runs."""
 
-    task: Literal["panoptic", "semantic"] = Field(
+    task: Literal["panoptic", "instance", "semantic"] = Field(
         "panoptic",
-        description="Targets: `panoptic` (instances and stuff; gives AP, mIoU and PQ) or `semantic` (mIoU "
-        "only).",
+        description="Targets: `panoptic` (instances and stuff; gives AP, mIoU and PQ), `instance` (thing "
+        "classes only; AP only) or `semantic` (mIoU only).",
     )
     seeds: tuple[int, ...] = Field(
         (0,), strict=False, min_length=1, description="One training per run and seed."

@@ -10,7 +10,8 @@ sys.path.insert(0, str(ROOT))
 from vfm_fusion import fingerprint as fingerprints
 from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.features import EXECUTION
-from vfm_fusion.config.resolve import canonical, deep_merge, from_command_line, resolve
+from vfm_fusion.config.merge import deep_merge
+from vfm_fusion.config.resolve import canonical, from_command_line, resolve
 from vfm_fusion.datasets.kinds import reader_module
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.encoders.describe import (

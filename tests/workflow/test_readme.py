@@ -12,7 +12,8 @@ import pytest
 import yaml
 from working_copy import Workflow
 
-from vfm_fusion.config.resolve import deep_merge, resolve
+from vfm_fusion.config.merge import deep_merge
+from vfm_fusion.config.resolve import resolve
 
 RUN_BY_CI = {"make run", "make test"}
 RUN_BY_THE_REALDATA_TEST = {"VFM_REALDATA=~/realdata make run EXPERIMENT=realdata"}

@@ -25,6 +25,7 @@ from vfm_fusion.config.encoders import (
 )
 from vfm_fusion.config.features import ProfiledConfig
 from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.config.recipes import RecipeConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.schema import Config
 
@@ -40,6 +41,7 @@ _ENTRIES: dict[str, tuple[type[BaseModel], ...]] = {
     "also_profiled": (ProfiledConfig,),
     "encoders": (EncoderConfig,),
     "definitions": (MetricConfig,),
+    "recipes": (RecipeConfig,),
     "runs": (RunConfig,),
     "weights": (SeededWeights, FileWeights, HubWeights, CheckpointWeights),
 }

@@ -11,26 +11,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from vfm_fusion.config.comparisons import check_comparisons
+from vfm_fusion.config.merge import deep_merge
+from vfm_fusion.config.recipes import overlaid
 from vfm_fusion.config.schema import Config
 from vfm_fusion.encoders.check import check_encoder
 from vfm_fusion.errors import ConfigError
-
-
-def deep_merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Merges ``over`` into ``base``: mappings key by key, everything else replaced, ``None`` removes a key.
-
-    >>> deep_merge({"a": {"x": 1, "y": 2}, "b": [1]}, {"a": {"y": 3}, "b": None})
-    {'a': {'x': 1, 'y': 3}}
-    """
-    merged = dict(base)
-    for key, value in over.items():
-        if value is None and isinstance(merged.get(key), Mapping | list):
-            del merged[key]
-        elif isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
-            merged[key] = deep_merge(merged[key], value)
-        else:
-            merged[key] = value
-    return merged
 
 
 def from_command_line(data: Any) -> Any:
@@ -83,7 +69,21 @@ def validate(data: Mapping[str, Any]) -> Config:
         raise ConfigError("\n".join(_explain(item, data) for item in error.errors())) from None
     for name, encoder in config.encoders.items():
         check_encoder(name, encoder)
+    for name, recipe in config.recipes.items():
+        for key, changes in recipe:
+            _check_changes(config, f"recipes.{name}", key, changes)
+    check_comparisons(config)
     return config
+
+
+def _check_changes(config: Config, recipe: str, key: str, changes: Mapping[str, Any]) -> None:
+    section = getattr(config, key)
+    try:
+        overlaid(section, changes)
+    except ValidationError as error:
+        data = {key: deep_merge(section.model_dump(mode="json"), changes)}
+        found = [_explain({**item, "loc": (key, *item["loc"])}, data) for item in error.errors()]
+        raise ConfigError("\n".join(f"{recipe}.{line}" for line in found)) from None
 
 
 def canonical(section: Any) -> str:

@@ -10,6 +10,9 @@ from vfm_fusion.config.base import STRIDES, Section
 
 ROLES = ("master", "auxiliary")
 
+ARRANGEMENT = frozenset({"label", "dataset", "evaluated_on", "recipe"})
+"""Settings of a run that say how it is called and what it is trained on, not what its model is."""
+
 InjectionStride = int | Literal["selected"]
 """An output stride, or the one that the metric chooses for the auxiliary."""
 
@@ -70,6 +73,17 @@ class RunConfig(Section):
     """One training run: one encoder alone, or a master with an auxiliary."""
 
     label: str | None = Field(None, description="Name in tables and figures; the run's key when left out.")
+    dataset: str | None = Field(
+        None, description="Data set that it is trained on; the experiment's `dataset` when left out."
+    )
+    evaluated_on: str | None = Field(
+        None,
+        description="Data set on whose validation split it is evaluated: another one of the same classes, as "
+        "in domain transfer. The one that it is trained on when left out.",
+    )
+    recipe: str | None = Field(
+        None, description="One of `recipes`; left out: `training` and `evaluation` as they are."
+    )
     master: str = Field(description="An encoder's key, or a selected role: `master` or `auxiliary`.")
     train_master: bool = Field(True, description="Fine-tune the master (FT); false freezes it (FZ).")
     auxiliary: str | None = Field(

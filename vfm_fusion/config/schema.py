@@ -12,6 +12,7 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.features import FeaturesConfig, ProfiledConfig
 from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.config.recipes import RecipeConfig, overlaid
 from vfm_fusion.config.reporting import ReportingConfig
 from vfm_fusion.config.runs import ROLES, RunConfig
 from vfm_fusion.config.selection import SelectionConfig
@@ -33,7 +34,10 @@ class Config(Section):
     )
     paths: PathsConfig = Field(default_factory=PathsConfig, description="Where results go.")
     datasets: dict[str, DatasetConfig] = Field(min_length=1, description="Data sets by name.")
-    dataset: str = Field(description="The data set that is profiled, trained and evaluated on.")
+    dataset: str = Field(
+        description="The data set that is profiled, and that runs are trained and evaluated on unless they "
+        "name another."
+    )
     also_profiled: dict[str, ProfiledConfig] = Field(
         default_factory=dict,
         description="Data sets that the encoders are profiled on besides `dataset`: SC and EF only. "
@@ -52,6 +56,11 @@ class Config(Section):
         default_factory=SensitivityConfig, description="Sensitivity of the profiles to metric settings."
     )
     training: TrainingConfig = Field(default_factory=TrainingConfig, description="The training recipe.")
+    recipes: dict[str, RecipeConfig] = Field(
+        default_factory=dict,
+        description="Recipes by name, for runs on other data sets or for other tasks. Each says only what is "
+        "otherwise than in `training` and `evaluation`.",
+    )
     runs: dict[str, RunConfig] = Field(min_length=1, description="Training runs by name.")
     evaluation: EvaluationConfig = Field(
         default_factory=EvaluationConfig, description="Inference and evaluation."
@@ -65,6 +74,31 @@ class Config(Section):
             return self.features
         return self.features.model_copy(update=self.also_profiled[dataset].model_dump())
 
+    def dataset_of(self, run: str) -> str:
+        """The data set that a run is trained on."""
+        return self.runs[run].dataset or self.dataset
+
+    def evaluated_on(self, run: str) -> str:
+        """The data set that a run is evaluated on."""
+        return self.runs[run].evaluated_on or self.dataset_of(run)
+
+    def chosen_on(self, run: str) -> str:
+        """The data set whose profiles give a run its roles and its stride: its own where that is profiled."""
+        own = self.dataset_of(run)
+        return own if own in self.also_profiled else self.dataset
+
+    def training_of(self, run: str) -> TrainingConfig:
+        """The recipe that a run is trained by: ``training``, but for what its recipe has."""
+        recipe = self.runs[run].recipe
+        return self.training if recipe is None else overlaid(self.training, self.recipes[recipe].training)
+
+    def evaluation_of(self, run: str) -> EvaluationConfig:
+        """How a run is evaluated: ``evaluation``, but for what its recipe has."""
+        recipe = self.runs[run].recipe
+        if recipe is None:
+            return self.evaluation
+        return overlaid(self.evaluation, self.recipes[recipe].evaluation)
+
     @model_validator(mode="after")
     def _names(self) -> Config:
         if self.dataset not in self.datasets:
@@ -77,7 +111,7 @@ class Config(Section):
                     f"also_profiled.{name}: choose from the other data sets that datasets defines: "
                     f"{', '.join(set(self.datasets) - {self.dataset}) or 'none'}"
                 )
-        for name in [*self.datasets, *self.encoders, *self.runs]:
+        for name in [*self.datasets, *self.encoders, *self.recipes, *self.runs]:
             if not name or not all(c.isalnum() or c in "-_" for c in name):
                 raise ValueError(f"name {name!r}: use letters, digits, '-' and '_' (it becomes a file name)")
         for section, entries in (("encoders", self.encoders), ("runs", self.runs)):
@@ -104,6 +138,16 @@ class Config(Section):
                     raise ValueError(
                         f"runs.{name}.{key}: {value!r} is neither a role nor an encoder; "
                         f"choose from: {', '.join(known)}"
+                    )
+            for key, value, defined in (
+                ("dataset", run.dataset, self.datasets),
+                ("evaluated_on", run.evaluated_on, self.datasets),
+                ("recipe", run.recipe, self.recipes),
+            ):
+                if value is not None and value not in defined:
+                    raise ValueError(
+                        f"runs.{name}.{key}: {value!r} is not defined; "
+                        f"{'recipes' if key == 'recipe' else 'datasets'} has: {', '.join(defined) or 'none'}"
                     )
         impossible = [s for s in self.metrics.strides if s not in STRIDES]
         if impossible:

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 
 from vfm_fusion.config import document
 from vfm_fusion.config.base import Section
+from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.metrics import MetricConfig
-from vfm_fusion.config.resolve import canonical, deep_merge, experiments, from_command_line, resolve, validate
+from vfm_fusion.config.resolve import canonical, experiments, from_command_line, resolve, validate
 from vfm_fusion.errors import ConfigError
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"

@@ -12,6 +12,7 @@ from vfm_fusion.datasets.categories import read_categories
 from vfm_fusion.roles import resolve_run
 from vfm_fusion.rule_log import rule_log
 from vfm_fusion.segmentation.cost import measure_cost
+from vfm_fusion.segmentation.task_classes import TaskClasses
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
@@ -19,6 +20,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
         RunConfig.model_validate_json(json.dumps(config["run"])),
         json.loads(Path(snakemake.input.selection).read_text(encoding="utf-8")),
     )
+    training = TrainingConfig.model_validate_json(json.dumps(config["training"]))
     cost = measure_cost(
         run=run,
         encoders={
@@ -26,8 +28,8 @@ with rule_log(snakemake.log[0], snakemake.threads):
             for name, encoder in config["encoders"].items()
         },
         strides=strides,
-        training=TrainingConfig.model_validate_json(json.dumps(config["training"])),
-        categories=len(read_categories(Path(snakemake.input.categories))),
+        training=training,
+        categories=len(TaskClasses.of(training.task, read_categories(Path(snakemake.input.categories)))),
         cost=CostConfig.model_validate_json(json.dumps(config["cost"])),
     )
     model = {

@@ -15,6 +15,10 @@ from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.datasets.base import VOID, Dataset, Instances, Sample
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.augment import LabelledImage, augment
+from vfm_fusion.segmentation.task_classes import TaskClasses
+
+_DRAWS = 64
+"""Images without an object in a row after which a data set is taken to have none."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,8 @@ class Batch:
     Attributes:
         images: ``(B, 3, H, W)`` float32 RGB in [0, 1].
         masks: per image ``(N, H, W)`` bool.
-        labels: per image ``(N,)`` int64 train ids.
+        labels: per image ``(N,)`` int64 outputs of the head, see
+            :class:`~vfm_fusion.segmentation.task_classes.TaskClasses`.
     """
 
     images: Tensor
@@ -46,6 +51,11 @@ class MaskDataset(TorchDataset):
     An item is addressed by ``(position, index)``: its place in the stream of training samples and the image's
     index. The position seeds the augmentation, so an item does not depend on workers or on what was read
     before.
+
+    For ``instance``, an image without an object to learn (none is annotated, or only crowds) gives its place
+    to another image, drawn from the position's seed. So only images with objects are trained on, as with
+    detectron2's ``FILTER_EMPTY_ANNOTATIONS``, and no label has to be read before training starts. A crop
+    may still hold no object.
     """
 
     def __init__(self, dataset: Dataset, task: str, config: AugmentationConfig, seed: int) -> None:
@@ -53,35 +63,51 @@ class MaskDataset(TorchDataset):
 
         Args:
             dataset: images and labels.
-            task: ``panoptic`` or ``semantic``.
+            task: ``panoptic``, ``instance`` or ``semantic``.
             config: augmentation.
             seed: seed of the augmentation.
+
+        Raises:
+            TrainingError: the task is ``instance``, and no class of the data set is a thing.
         """
         self.dataset = dataset
         self.task = task
         self.config = config
         self.seed = seed
-        self.things = {category.id for category in dataset.categories if category.isthing}
+        self.classes = TaskClasses.of(task, dataset.categories)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns image ``(3, H, W)``, masks ``(N, H, W)`` bool and train ids ``(N,)`` int64.
+        """Returns image ``(3, H, W)``, masks ``(N, H, W)`` bool and outputs ``(N,)`` int64.
 
         Raises:
-            TrainingError: the image lacks the labels that the task needs.
+            TrainingError: the image lacks the labels that the task needs, or no image has an object.
         """
         position, index = item
-        sample = self.dataset[index]
-        _check_labels(sample, self.task)
-        instances = sample.instances if self.task == "panoptic" else None
+        sample = self._sample(position, index)
+        instances = None if self.task == "semantic" else sample.instances
         rng = np.random.default_rng([self.seed, 1, position])
-        labelled = LabelledImage(sample.image, sample.semantic, _layers(instances))
+        labelled = LabelledImage(sample.image, _regions(sample, self.task), _layers(instances))
         augmented = augment(labelled, self.config, rng)
         masks, labels = self._targets(augmented, instances)
         image = torch.from_numpy(np.ascontiguousarray(augmented.image.transpose(2, 0, 1)))
         return image.float() / 255, torch.from_numpy(masks), torch.from_numpy(labels)
+
+    def _sample(self, position: int, index: int) -> Sample:
+        """Reads an image that the task can learn from."""
+        rng = np.random.default_rng([self.seed, 3, position])
+        for _ in range(_DRAWS):
+            sample = self.dataset[index]
+            _check_labels(sample, self.task)
+            if self.task != "instance" or not sample.instances.crowd.all():
+                return sample
+            index = int(rng.integers(len(self.dataset)))
+        raise TrainingError(
+            f"{_DRAWS} images in a row hold no object (the last one is {sample.image_id!r}), which "
+            "`training.task: instance` learns; use `training.task: semantic`, or a split with objects"
+        )
 
     def _targets(
         self, augmented: LabelledImage, instances: Instances | None
@@ -89,7 +115,7 @@ class MaskDataset(TorchDataset):
         masks: list[np.ndarray] = []
         labels: list[int] = []
         for category in np.unique(augmented.semantic):
-            is_region = instances is None or int(category) not in self.things
+            is_region = instances is None or int(category) not in self.classes.things
             if category != VOID and is_region:
                 masks.append(augmented.semantic == category)
                 labels.append(int(category))
@@ -99,7 +125,7 @@ class MaskDataset(TorchDataset):
                     masks.append(np.any([layer == number for layer in augmented.instances], axis=0))
                     labels.append(int(instances.categories[number - 1]))
         stacked = np.stack(masks) if masks else np.zeros((0, *augmented.semantic.shape), bool)
-        return stacked, np.array(labels, np.int64)
+        return stacked, np.array(self.classes.outputs(labels), np.int64)
 
 
 class StepSampler(Sampler[list[tuple[int, int]]]):
@@ -135,6 +161,13 @@ def collate(items: list[tuple[Tensor, Tensor, Tensor]]) -> Batch:
     return Batch(torch.stack(images), list(masks), list(labels))
 
 
+def _regions(sample: Sample, task: str) -> np.ndarray:
+    """The label map of classes; all void for ``instance``, which learns objects alone."""
+    if task == "instance":
+        return np.full(sample.image.shape[:2], VOID, np.uint8)
+    return sample.semantic
+
+
 def _layers(instances: Instances | None) -> tuple[np.ndarray, ...]:
     if instances is None:
         return ()
@@ -142,10 +175,10 @@ def _layers(instances: Instances | None) -> tuple[np.ndarray, ...]:
 
 
 def _check_labels(sample: Sample, task: str) -> None:
-    if sample.semantic is None:
+    if task != "instance" and sample.semantic is None:
         raise TrainingError(f"image {sample.image_id!r} has no semantic labels; train on a labelled split")
-    if task == "panoptic" and sample.instances is None:
+    if task != "semantic" and sample.instances is None:
         raise TrainingError(
-            f"image {sample.image_id!r} has no instance labels, which `training.task: panoptic` needs; "
+            f"image {sample.image_id!r} has no instance labels, which `training.task: {task}` needs; "
             "use `training.task: semantic` for this data set"
         )

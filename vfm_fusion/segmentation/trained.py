@@ -20,6 +20,7 @@ from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.errors import WeightsError
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.task_classes import TaskClasses
 
 MODEL_FILE = "model.safetensors"
 RUN_FILE = "run.json"
@@ -101,7 +102,7 @@ def load_run(folder: Path, encoders: Mapping[str, EncoderConfig]) -> tuple[Fused
         encoders,
         description["strides"],
         training.head,
-        len(description["categories"]),
+        len(TaskClasses.of_run(description)),
         description["seed"],
     )
     _load_trained(model, folder / MODEL_FILE)

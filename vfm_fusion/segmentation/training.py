@@ -29,6 +29,7 @@ from vfm_fusion.segmentation.loss import MaskCriterion
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
 from vfm_fusion.segmentation.progress import LossLog, StepBar
+from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.segmentation.trained import describe_run, save_run
 
 ensure_torchvision()
@@ -138,7 +139,7 @@ def train_run(
     out_dir, state_dir = Path(out_dir), Path(state_dir)
     for folder in (out_dir, state_dir):
         folder.mkdir(parents=True, exist_ok=True)
-    categories = len(dataset.categories)
+    categories = len(TaskClasses.of(training.task, dataset.categories))
     model = build_segmenter(run, encoders, strides, training.head, categories, seed)
     start = newest_valid(state_dir, token)
     first_step = 0 if start is None else start.step

@@ -19,12 +19,7 @@ from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.flops import count_flops
 from vfm_fusion.segmentation.loss import MaskCriterion
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.optimization import parameter_groups
-
-OBJECTS = 12
-"""Objects of each image that a training step is timed with."""
-
-_AUTOCAST = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+from vfm_fusion.segmentation.workload import Workload, optimiser_step
 
 
 def measure_cost(
@@ -39,7 +34,7 @@ def measure_cost(
     """Measures a run's model on random images.
 
     Inference is one image of ``cost.size`` in float32. Training is a whole step of the recipe (its crop,
-    batch and precision, :data:`OBJECTS` boxes an image, loss, backward pass, optimiser). Both run on the GPU
+    batch and precision, a few boxes an image, loss, backward pass, optimiser). Both run on the GPU
     if there is one. A time is that of the fastest repetition, after one that is not timed. On a GPU, memory
     is the most that torch has allocated; on a CPU it is the most that the process has ever held resident,
     libraries included, so that it means this model only in a process of its own.
@@ -87,64 +82,48 @@ def _inference(model: FusedSegmenter, size: tuple[int, int], repeats: int) -> di
 
 def _training(model: FusedSegmenter, recipe: TrainingConfig, categories: int, repeats: int) -> dict[str, Any]:
     model.train()
-    device, crop = _device(model), recipe.augmentation.crop
-    images = torch.rand(recipe.batch_size, 3, *crop, device=device)
-    masks = [_boxes(crop, seed).to(device) for seed in range(recipe.batch_size)]
-    labels = [torch.arange(OBJECTS, device=device) % categories for _ in masks]
+    device = _device(model)
+    work = Workload.random(recipe.batch_size, recipe.augmentation.crop, categories, device)
     criterion = MaskCriterion(categories, recipe.head).to(device)
-    optimizer = torch.optim.AdamW(parameter_groups(model, recipe), fused=True)
-    dtype = _AUTOCAST[recipe.precision]
-
-    def step() -> None:
-        optimizer.zero_grad()
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            loss = criterion(model(images), masks, labels)["loss"]
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        optimizer.step()
-
-    return _timed(step, images, recipe.precision, repeats)
+    step = optimiser_step(
+        model, lambda: criterion(model(work.images), work.masks, work.labels)["loss"], recipe, device
+    )
+    return _timed(step, work.images, recipe.precision, repeats)
 
 
 def _timed(work: Callable[[], Any], images: Tensor, precision: str, repeats: int) -> dict[str, Any]:
     if images.is_cuda:
         torch.cuda.reset_peak_memory_stats()
     work()
-    seconds = min(_seconds(work, images.is_cuda) for _ in range(repeats))
+    seconds = min(seconds_of(work, images.device) for _ in range(repeats))
     return {
         "size": list(images.shape[-2:]),
         "batch": len(images),
         "precision": precision,
         "seconds": seconds,
         "images_per_second": len(images) / seconds,
-        "peak_bytes": torch.cuda.max_memory_allocated() if images.is_cuda else _peak_resident(),
+        "peak_bytes": peak_bytes(images.device),
     }
 
 
-def _seconds(work: Callable[[], Any], on_gpu: bool) -> float:
-    if on_gpu:
+def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
+    """Returns the wall-clock seconds of ``work()``, to the end of what it has queued on a GPU."""
+    if device.type == "cuda":
         torch.cuda.synchronize()
     started = time.perf_counter()
     work()
-    if on_gpu:
+    if device.type == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter() - started
 
 
-def _boxes(size: tuple[int, int], seed: int) -> Tensor:
-    """Returns ``(OBJECTS, H, W)`` float: boxes of a third of the image's sides, at random places."""
-    generator = torch.Generator().manual_seed(seed)
-    masks = torch.zeros(OBJECTS, *size)
-    for mask in masks:
-        top, left = (int(torch.randint(0, side - side // 3, (1,), generator=generator)) for side in size)
-        mask[top : top + size[0] // 3, left : left + size[1] // 3] = 1
-    return masks
+def peak_bytes(device: torch.device) -> int:
+    """Returns the most memory so far: allocated by torch on a GPU, else resident in the process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated()
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak  # macOS counts bytes, Linux KiB
 
 
 def _device(model: FusedSegmenter) -> torch.device:
     return next(model.parameters()).device
-
-
-def _peak_resident() -> int:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else 1024 * peak  # macOS counts bytes, Linux KiB

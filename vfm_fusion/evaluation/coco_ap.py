@@ -53,7 +53,7 @@ class CocoAP:
     def add(self, truth: Truth, predicted: EncodedInstances) -> None:
         """Adds an image; its objects may overlap."""
         image = len(self._images) + 1
-        height, width = truth.semantic.shape
+        height, width = truth.void.shape
         self._images.append({"id": image, "height": height, "width": width})
         self._truth += _annotations(encode_truth(truth.instances), image, len(self._truth) + 1)
         self._predicted += _annotations(predicted, image, len(self._predicted) + 1)

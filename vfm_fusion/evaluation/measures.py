@@ -8,7 +8,8 @@ import numpy as np
 
 from vfm_fusion.config.evaluation import Protocol
 from vfm_fusion.datasets.base import Category
-from vfm_fusion.evaluation import cityscapes_ap, coco_ap, panoptic_quality
+from vfm_fusion.errors import LabelError
+from vfm_fusion.evaluation import boundary_iou, cityscapes_ap, coco_ap, mean_iou, panoptic_quality
 from vfm_fusion.evaluation.boundary_iou import BoundaryIoU
 from vfm_fusion.evaluation.cityscapes_ap import CityscapesAP
 from vfm_fusion.evaluation.coco_ap import CocoAP
@@ -20,52 +21,75 @@ from vfm_fusion.evaluation.scores import Scores, undefined
 from vfm_fusion.evaluation.truth import Truth, true_panoptic
 
 _INSTANCE_MEASURES = {"coco": (CocoAP, coco_ap), "cityscapes": (CityscapesAP, cityscapes_ap)}
+_PARTS = {
+    "panoptic": ("semantic", "instance", "panoptic"),
+    "instance": ("instance",),
+    "semantic": ("semantic",),
+}
+"""What each task is scored by."""
 
 
 class Measures:
-    """Mean IoU and Boundary IoU; and AP, Boundary AP and PQ where there are objects.
+    """Mean IoU and Boundary IoU of class maps, AP and Boundary AP of objects, PQ of panoptic maps.
 
-    AP and PQ need instance labels; where the task or the data set has none they are undefined, with a reason.
+    What the run's task does not predict is undefined, with a reason; so are AP and PQ where the data set has
+    no instance labels.
 
     Args:
         categories: the evaluated classes.
-        task: what the run was trained for, ``panoptic`` or ``semantic``.
+        task: what the run was trained for: ``panoptic``, ``instance`` or ``semantic``.
         protocol: whose rules AP and the width of boundaries follow.
     """
 
     def __init__(self, categories: Sequence[Category], task: str, protocol: Protocol) -> None:
-        self._categories = categories
         self._things = [category.id for category in categories if category.isthing]
+        self._task, self._classes = task, len(categories)
         ratio = BOUNDARY_RATIO[protocol]
-        self._semantic = [MeanIoU(len(categories)), BoundaryIoU(len(categories), ratio)]
-        measure, self._instance_module = _INSTANCE_MEASURES[protocol]
+        self._mean_iou = MeanIoU(len(categories))
+        self._boundary_iou = BoundaryIoU(len(categories), ratio)
+        measure, instance_module = _INSTANCE_MEASURES[protocol]
         self._instances = measure(categories, ratio)
         self._panoptic = PanopticQuality(len(categories))
-        self._task = task
-        self._without_instances: str | None = None
-        if task == "semantic":
-            self._without_instances = "trained for semantic segmentation only"
+        self._measures = (
+            ("semantic", self._mean_iou, mean_iou),
+            ("semantic", self._boundary_iou, boundary_iou),
+            ("instance", self._instances, instance_module),
+            ("panoptic", self._panoptic, panoptic_quality),
+        )
+        reason = f"trained for {task} segmentation only"
+        self._undefined = {part: reason for part in _PARTS["panoptic"] if part not in _PARTS[task]}
 
     def add(self, truth: Truth, predicted: StoredPrediction) -> None:
-        """Adds an image."""
-        for measure in self._semantic:
-            measure.add(truth.semantic, predicted.semantic)
+        """Adds an image.
+
+        Raises:
+            LabelError: the image has no class labels, and the task is scored by them.
+        """
+        if "semantic" in _PARTS[self._task]:
+            if truth.semantic is None:
+                raise LabelError(
+                    f"image {truth.image_id!r} has no class labels, by which a {self._task} run is scored; "
+                    "evaluate on a data set with class labels"
+                )
+            self._mean_iou.add(truth.semantic, predicted.semantic)
+            self._boundary_iou.add(truth.semantic, predicted.semantic)
         if self._task == "semantic":
             return
         if truth.instances is None:
-            self._without_instances = f"image {truth.image_id!r} has no instance labels"
+            reason = f"image {truth.image_id!r} has no instance labels"
+            self._undefined = {"instance": reason, "panoptic": reason} | self._undefined
             return
         self._instances.add(truth, predicted.instances)
-        self._panoptic.add(true_panoptic(truth, self._things), _panoptic(predicted))
+        if self._task == "panoptic":
+            self._panoptic.add(true_panoptic(truth, self._things), _panoptic(predicted))
 
     def compute(self) -> list[Scores]:
         """Returns the scores of semantic, instance and panoptic segmentation."""
-        scores = [measure.compute() for measure in self._semantic]
-        if self._without_instances is None:
-            return [*scores, self._instances.compute(), self._panoptic.compute()]
-        return scores + [
-            undefined(module.METRICS, module.PER_CLASS, len(self._categories), self._without_instances)
-            for module in (self._instance_module, panoptic_quality)
+        return [
+            undefined(module.METRICS, module.PER_CLASS, self._classes, self._undefined[part])
+            if part in self._undefined
+            else measure.compute()
+            for part, measure, module in self._measures
         ]
 
 

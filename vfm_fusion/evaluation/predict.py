@@ -13,9 +13,9 @@ from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.evaluation.classes import check_classes
 from vfm_fusion.evaluation.predictions import PREDICTIONS_FILE, writing_predictions
-from vfm_fusion.evaluation.rle import encode_predictions
 from vfm_fusion.progress import progress
 from vfm_fusion.segmentation.inference import predict
+from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.segmentation.trained import load_run
 from vfm_fusion.subset import subset
 
@@ -27,7 +27,8 @@ def predict_run(
 
     Args:
         run_dir: folder with ``model.safetensors`` and ``run.json``.
-        dataset: the images; their labels are not looked at.
+        dataset: the images, of the data set that the run was trained on or of another one with the same
+            classes; their labels are not looked at.
         encoders: encoders by name, as the run was trained with.
         inference: settings.
 
@@ -41,18 +42,16 @@ def predict_run(
     model, description = load_run(run_dir, encoders)
     check_classes(description, dataset)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    things = frozenset(category.id for category in dataset.categories if category.isthing)
-    semantic = description["training"]["task"] == "semantic"
+    classes = TaskClasses.of(description["training"]["task"], dataset.categories)
     chosen = subset(len(dataset), inference.max_images)
     images = ((dataset.ids[position], dataset.image(position)) for position in chosen)
     path = run_dir / PREDICTIONS_FILE
     with writing_predictions(path, description) as writer:
         shown = progress(images, f"predict: {run_dir}", len(chosen))
         for batch in same_size_batches(shown, inference.batch_size):
-            predictions = predict(model, [image for _, image in batch], things, inference)
+            predictions = predict(model, [image for _, image in batch], classes, inference)
             for (image_id, _), prediction in zip(batch, predictions, strict=True):
-                objects = None if semantic else encode_predictions(prediction.instances)
-                writer.add(image_id, prediction, objects)
+                writer.add(image_id, prediction)
     return path
 
 

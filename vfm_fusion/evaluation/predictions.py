@@ -14,8 +14,8 @@ import numpy as np
 
 from vfm_fusion.atomic import atomic_path
 from vfm_fusion.errors import PredictionError
-from vfm_fusion.evaluation.rle import EncodedInstances
-from vfm_fusion.segmentation.inference import Prediction
+from vfm_fusion.evaluation.rle import EncodedInstances, encode_predictions
+from vfm_fusion.segmentation.inference import PredictedInstances, Prediction
 
 PREDICTIONS_FILE = "predictions.h5"
 
@@ -26,16 +26,16 @@ _INSTANCE = np.dtype([("score", "<f4"), ("category", "<i4"), ("area", "<i8"), ("
 
 @dataclass(frozen=True)
 class StoredPrediction:
-    """What was predicted for one image, read back.
+    """What was predicted for one image, read back; what the run's task lacks is None.
 
     Attributes:
-        semantic: ``(H, W)`` uint8 train ids.
-        panoptic: ``(H, W)`` int32 segment ids, 0 none; None for a semantic run.
-        segments: ``(n,)`` records ``id, category, isthing``; None for a semantic run.
+        semantic: ``(H, W)`` uint8 train ids; None for an instance run.
+        panoptic: ``(H, W)`` int32 segment ids, 0 none; only of a panoptic run.
+        segments: ``(n,)`` records ``id, category, isthing``; only of a panoptic run.
         instances: scored objects, most confident first; None for a semantic run.
     """
 
-    semantic: np.ndarray
+    semantic: np.ndarray | None
     panoptic: np.ndarray | None
     segments: np.ndarray | None
     instances: EncodedInstances | None
@@ -45,28 +45,27 @@ class PredictionWriter:
     """Writes images one by one.
 
     Layout: ``run`` is the run's description (JSON text), ``image_ids`` (text) names the images; group
-    ``images/<position>`` holds ``semantic`` ``(H, W)`` uint8 train ids and, for panoptic runs, ``panoptic``
-    ``(H, W)`` int32 with its ``segments`` table, the ``instances`` table (score, category, area, bytes) and
-    ``codes``, the COCO run-length codes of the instances one after the other, uint8. Arrays carry checksums.
-    No times are stored: the same predictions give the same bytes.
+    ``images/<position>`` holds what the run's task predicts: the map ``semantic`` ``(H, W)`` uint8 of train
+    ids; the ``instances`` table (score, category, area, bytes) with their ``size`` [H, W] and ``codes``, the
+    COCO run-length codes one after the other, uint8; the map ``panoptic`` ``(H, W)`` int32 with its
+    ``segments`` table. Arrays carry checksums. No times are stored: the same predictions give the same bytes.
     """
 
     def __init__(self, file: h5py.File) -> None:
         self._file = file
         self._ids: list[str] = []
 
-    def add(self, image_id: str, prediction: Prediction, instances: EncodedInstances | None) -> None:
-        """Writes one image; ``instances`` is None for a semantic run."""
+    def add(self, image_id: str, prediction: Prediction) -> None:
+        """Writes one image."""
         group = self._file.create_group(f"images/{len(self._ids)}")
-        _write(group, "semantic", prediction.semantic, compressed=True)
-        if instances is not None:
+        if prediction.semantic is not None:
+            _write(group, "semantic", prediction.semantic, compressed=True)
+        if prediction.instances is not None:
+            _write_instances(group, prediction.instances)
+        if prediction.panoptic is not None:
             _write(group, "panoptic", prediction.panoptic, compressed=True)
             segments = [(segment.id, segment.category, segment.isthing) for segment in prediction.segments]
             _write(group, "segments", np.array(segments, _SEGMENT))
-            codes = [rle["counts"] for rle in instances.rles]
-            rows = zip(instances.scores, instances.categories, instances.areas, map(len, codes), strict=True)
-            _write(group, "instances", np.array(list(rows), _INSTANCE))
-            _write(group, "codes", np.frombuffer(b"".join(codes), np.uint8))
         self._ids.append(image_id)
 
     def finish(self, run: Mapping[str, Any]) -> None:
@@ -116,11 +115,12 @@ class PredictionReader:
             )
         with self._checked(f"image {image_id!r}"):
             group = self._file[f"images/{self._position[image_id]}"]
-            semantic = group["semantic"][:]
-            if "panoptic" not in group:
-                return StoredPrediction(semantic, None, None, None)
-            instances = _instances(group["instances"][:], group["codes"][:].tobytes(), semantic.shape)
-            return StoredPrediction(semantic, group["panoptic"][:], group["segments"][:], instances)
+            maps = {
+                name: group[name][:] if name in group else None
+                for name in ("semantic", "panoptic", "segments")
+            }
+            instances = _read_instances(group) if "instances" in group else None
+            return StoredPrediction(**maps, instances=instances)
 
     @contextmanager
     def _checked(self, what: str) -> Iterator[None]:
@@ -149,14 +149,25 @@ def reading_predictions(path: Path) -> Iterator[PredictionReader]:
         yield PredictionReader(file, path)
 
 
-def _instances(table: np.ndarray, codes: bytes, size: tuple[int, int]) -> EncodedInstances:
+def _write_instances(group: h5py.Group, instances: PredictedInstances) -> None:
+    encoded = encode_predictions(instances)
+    codes = [rle["counts"] for rle in encoded.rles]
+    rows = zip(encoded.scores, encoded.categories, encoded.areas, map(len, codes), strict=True)
+    _write(group, "instances", np.array(list(rows), _INSTANCE))
+    _write(group, "size", np.array(instances.masks.shape[1:], np.int32))
+    _write(group, "codes", np.frombuffer(b"".join(codes), np.uint8))
+
+
+def _read_instances(group: h5py.Group) -> EncodedInstances:
+    table, codes = group["instances"][:], group["codes"][:].tobytes()
+    size = group["size"][:].tolist()
     ends = np.cumsum(table["bytes"])
     if len(codes) != (ends[-1] if len(ends) else 0):
         raise ValueError(
             f"{len(codes)} bytes of run-length codes, the table says {int(table['bytes'].sum())}"
         )
     rles = [
-        {"size": list(size), "counts": codes[end - count : end]}
+        {"size": size, "counts": codes[end - count : end]}
         for end, count in zip(ends.tolist(), table["bytes"].tolist(), strict=True)
     ]
     return EncodedInstances(

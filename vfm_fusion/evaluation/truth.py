@@ -22,13 +22,14 @@ class Truth:
 
     Attributes:
         image_id: the image.
-        semantic: ``(H, W)`` uint8 train ids, :data:`~vfm_fusion.datasets.base.VOID` elsewhere.
+        semantic: ``(H, W)`` uint8 train ids, :data:`~vfm_fusion.datasets.base.VOID` elsewhere; None where
+            only objects are annotated.
         instances: the objects; None where the data set has none.
         void: ``(H, W)`` bool; pixels on which the Cityscapes protocol ignores predicted objects.
     """
 
     image_id: str
-    semantic: np.ndarray
+    semantic: np.ndarray | None
     instances: Instances | None
     void: np.ndarray
 
@@ -46,8 +47,10 @@ def read_truth(dataset: Dataset, image_id: str) -> Truth:
         )
     position = dataset.ids.index(image_id)
     semantic, instances = dataset.labels(position)
-    if semantic is None:
+    if semantic is None and instances is None:
         raise LabelError(f"image {image_id!r} has no labels; evaluate on a labelled split")
+    if semantic is None:
+        return Truth(image_id, None, instances, np.zeros(instances.ids.shape, bool))
     raster = dataset.path("instance", position) if instances is not None else None
     if raster is not None and raster.name.endswith(INSTANCE_SUFFIX):
         return Truth(image_id, semantic, instances, official_void(semantic, read_labels(raster, np.int32)))

@@ -1,4 +1,4 @@
-"""Mask2Former inference: from queries to semantic, instance and panoptic predictions of one image."""
+"""Mask2Former inference: from queries to what a task predicts of one image."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig
 from vfm_fusion.encoders.sizes import fit_size, resize_to
 from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.task_classes import TaskClasses
 
 SIZE_DIVISOR = 32
 """Images are resized to the nearest multiple of this (the head's coarsest stride)."""
@@ -50,24 +51,24 @@ class Segment:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Everything predicted for one image, at its own size.
+    """What a task predicts for one image, at its own size: ``panoptic`` everything, the others one part.
 
     Attributes:
-        semantic: ``(H, W)`` uint8 train ids.
-        instances: scored objects.
-        panoptic: ``(H, W)`` int32 segment ids, 0 where nothing was confident enough.
-        segments: the segments of the panoptic map.
+        semantic: ``(H, W)`` uint8 train ids; None for ``instance``.
+        instances: scored objects; None for ``semantic``.
+        panoptic: ``(H, W)`` int32 segment ids, 0 where nothing was confident enough; only for ``panoptic``.
+        segments: the segments of the panoptic map; None without one.
     """
 
-    semantic: np.ndarray
-    instances: PredictedInstances
-    panoptic: np.ndarray
-    segments: tuple[Segment, ...]
+    semantic: np.ndarray | None
+    instances: PredictedInstances | None
+    panoptic: np.ndarray | None
+    segments: tuple[Segment, ...] | None
 
 
 @torch.inference_mode()
 def predict(
-    model: FusedSegmenter, images: list[np.ndarray], things: Collection[int], config: EvaluationConfig
+    model: FusedSegmenter, images: list[np.ndarray], classes: TaskClasses, config: EvaluationConfig
 ) -> list[Prediction]:
     """Segments images of one size.
 
@@ -77,7 +78,7 @@ def predict(
     Args:
         model: the trained model, in evaluation mode.
         images: ``(H, W, 3)`` uint8 RGB, all of one size.
-        things: train ids of the countable classes.
+        classes: what the model's outputs stand for.
         config: sizes and thresholds.
     """
     height, width = images[0].shape[:2]
@@ -85,8 +86,8 @@ def predict(
     batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float() / 255  # (B, 3, H, W)
     output = model(resize_to(batch, inference_size(height, width, config.resize)))
     return [
-        decode(classes, masks, (height, width), things, config)
-        for classes, masks in zip(output.class_logits, output.mask_logits, strict=True)
+        decode(logits, masks, (height, width), classes, config)
+        for logits, masks in zip(output.class_logits, output.mask_logits, strict=True)
     ]
 
 
@@ -110,7 +111,7 @@ def decode(
     class_logits: Tensor,
     mask_logits: Tensor,
     size: tuple[int, int],
-    things: Collection[int],
+    classes: TaskClasses,
     config: EvaluationConfig,
 ) -> Prediction:
     """Turns one image's queries into predictions, as Mask2Former's released inference does.
@@ -119,19 +120,19 @@ def decode(
         class_logits: ``(Q, K + 1)``, 'no object' last.
         mask_logits: ``(Q, h, w)``.
         size: (H, W) of the image.
-        things: train ids of the countable classes.
+        classes: the task, and what the K outputs stand for.
         config: thresholds.
     """
     logits = F.interpolate(mask_logits[None].float(), size=size, mode="bilinear", align_corners=False)[0]
     masks = logits.sigmoid_()  # (Q, H, W)
     probabilities = class_logits.float().softmax(dim=-1)  # (Q, K + 1)
-    panoptic, segments = panoptic_map(probabilities, masks, things, config)
-    return Prediction(
-        semantic_map(probabilities, masks),
-        scored_instances(probabilities, masks, things, config),
-        panoptic,
-        segments,
-    )
+    if classes.task == "semantic":
+        return Prediction(semantic_map(probabilities, masks), None, None, None)
+    instances = scored_instances(probabilities, masks, classes, config)
+    if classes.task == "instance":
+        return Prediction(None, instances, None, None)
+    panoptic, segments = panoptic_map(probabilities, masks, classes.things, config)
+    return Prediction(semantic_map(probabilities, masks), instances, panoptic, segments)
 
 
 def semantic_map(probabilities: Tensor, masks: Tensor) -> np.ndarray:
@@ -141,27 +142,25 @@ def semantic_map(probabilities: Tensor, masks: Tensor) -> np.ndarray:
 
 
 def scored_instances(
-    probabilities: Tensor, masks: Tensor, things: Collection[int], config: EvaluationConfig
+    probabilities: Tensor, masks: Tensor, classes: TaskClasses, config: EvaluationConfig
 ) -> PredictedInstances:
     """Takes the most probable (query, class) pairs and keeps the things among them.
 
     The score is the class probability times the mean mask probability inside the mask. Pairs whose mask is
     empty are dropped.
     """
-    classes = probabilities.shape[1] - 1
     flat = probabilities[:, :-1].flatten()  # (Q * K,)
     values, pairs = flat.topk(min(config.top_instances, flat.numel()))
-    queries, categories = pairs // classes, pairs % classes
+    queries, outputs = pairs // len(classes), pairs % len(classes)
     inside = masks > 0.5  # (Q, H, W)
     areas = inside.flatten(1).sum(dim=1)
     quality = (masks * inside).flatten(1).sum(dim=1) / areas.clamp(min=1)
-    isthing = torch.isin(categories, torch.tensor(sorted(things), device=categories.device))
-    kept = isthing & (areas[queries] > 0)
+    kept = torch.tensor(classes.isthing, device=outputs.device)[outputs] & (areas[queries] > 0)
     scores = (values * quality[queries])[kept]
     order = scores.argsort(descending=True, stable=True)
     return PredictedInstances(
         inside[queries[kept][order]].cpu().numpy(),
-        categories[kept][order].cpu().numpy(),
+        np.array(classes.train_ids, np.int64)[outputs[kept][order].cpu().numpy()],
         scores[order].cpu().numpy(),
     )
 

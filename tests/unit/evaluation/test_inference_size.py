@@ -13,6 +13,7 @@ from torch import nn
 from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig
 from vfm_fusion.segmentation.head import MaskPrediction
 from vfm_fusion.segmentation.inference import inference_size, predict
+from vfm_fusion.segmentation.task_classes import TaskClasses
 
 ADE20K = ResizeConfig(short_side=640, max_side=2560)
 COCO = ResizeConfig(short_side=800, max_side=1333)
@@ -60,6 +61,9 @@ def test_random_sizes_agree_with_detectron2s_rule(resize: ResizeConfig) -> None:
         assert inference_size(height, width, resize) == expected
 
 
+CLASSES = TaskClasses("panoptic", (0, 1), ("left", "right"), (False, True))
+
+
 class LeftAndRight(nn.Module):
     """Says of two queries that they are the left and the right half, at a quarter of the size it is given."""
 
@@ -80,7 +84,7 @@ def test_predictions_have_the_images_own_size() -> None:
     model = LeftAndRight()
     images = [np.zeros((50, 70, 3), np.uint8)] * 2
     config = EvaluationConfig(resize=ResizeConfig(short_side=128, max_side=160))
-    predictions = predict(model, images, {1}, config)
+    predictions = predict(model, images, CLASSES, config)
     assert model.seen == [(2, 3, 128, 160)]  # 114 x 160, in multiples of 32
     for prediction in predictions:
         expected = np.repeat([[0] * 35 + [1] * 35], 50, axis=0)

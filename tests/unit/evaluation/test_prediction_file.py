@@ -34,16 +34,16 @@ def written(tmp_path: Path) -> Path:
     path = tmp_path / "predictions.h5"
     with writing_predictions(path, RUN) as writer:
         for seed, image_id in enumerate(("a", "b/ü")):
-            writer.add(image_id, prediction(seed), encode_predictions(prediction(seed).instances))
-        writer.add("semantic", prediction(2), None)
-        empty = prediction(3, objects=0)
-        writer.add("empty", empty, encode_predictions(empty.instances))
+            writer.add(image_id, prediction(seed))
+        writer.add("semantic", Prediction(prediction(2).semantic, None, None, None))
+        writer.add("instance", Prediction(None, prediction(2).instances, None, None))
+        writer.add("empty", prediction(3, objects=0))
     return path
 
 
 def test_everything_is_read_back(written: Path) -> None:
     with reading_predictions(written) as reader:
-        assert reader.ids == ("a", "b/ü", "semantic", "empty")
+        assert reader.ids == ("a", "b/ü", "semantic", "instance", "empty")
         assert reader.run == RUN
         for seed, image_id in enumerate(("a", "b/ü")):
             expected, found = prediction(seed), reader.read(image_id)
@@ -56,8 +56,12 @@ def test_everything_is_read_back(written: Path) -> None:
                 np.testing.assert_array_equal(getattr(found.instances, name), getattr(encoded, name))
         semantic = reader.read("semantic")
         assert semantic.panoptic is semantic.segments is semantic.instances is None
+        np.testing.assert_array_equal(semantic.semantic, prediction(2).semantic)
+        objects = reader.read("instance")
+        assert objects.semantic is objects.panoptic is objects.segments is None
+        assert objects.instances.rles == encode_predictions(prediction(2).instances).rles
         assert len(reader.read("empty").instances.rles) == 0
-        with pytest.raises(PredictionError, match="no prediction for image 'd' among 4; predict again"):
+        with pytest.raises(PredictionError, match="no prediction for image 'd' among 5; predict again"):
             reader.read("d")
 
 
@@ -87,7 +91,7 @@ def test_a_missing_or_foreign_file_is_refused(tmp_path: Path) -> None:
         pass
 
 
-@pytest.mark.parametrize("name", ["semantic", "panoptic", "segments", "instances", "codes"])
+@pytest.mark.parametrize("name", ["semantic", "panoptic", "segments", "instances", "size", "codes"])
 def test_a_flipped_byte_in_any_array_is_noticed(written: Path, name: str) -> None:
     with h5py.File(written, "r") as file:
         chunk = file[f"images/1/{name}"].id.get_chunk_info(0)

@@ -12,16 +12,17 @@ from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.inference import Segment, decode, predict
+from vfm_fusion.segmentation.task_classes import TaskClasses
 
-CLASSES = 4
 THINGS = {2, 3}
+CLASSES = TaskClasses("panoptic", (0, 1, 2, 3), ("road", "sky", "car", "bus"), (False, False, True, True))
 SIZE = (8, 12)
 SETTINGS = EvaluationConfig()
 
 
 def query(category: int, confidence: float, mask: np.ndarray, softness: float = 20.0) -> tuple:
     """A query of the given class probability whose mask logits are +-softness."""
-    probabilities = np.full(CLASSES + 1, 1e-9)
+    probabilities = np.full(len(CLASSES) + 1, 1e-9)
     probabilities[category] = confidence
     probabilities[-1] += 1 - confidence
     return torch.tensor(probabilities).log(), torch.tensor(np.where(mask, softness, -softness))
@@ -29,7 +30,7 @@ def query(category: int, confidence: float, mask: np.ndarray, softness: float = 
 
 def decoded(*queries: tuple, size: tuple[int, int] = SIZE, **settings: float):
     classes, masks = (torch.stack(part).float() for part in zip(*queries, strict=True))
-    return decode(classes, masks, size, THINGS, SETTINGS.model_copy(update=settings))
+    return decode(classes, masks, size, CLASSES, SETTINGS.model_copy(update=settings))
 
 
 def band(first: int, last: int) -> np.ndarray:
@@ -114,10 +115,10 @@ def test_images_of_any_size_come_back_at_their_size(
     encoders: dict[str, EncoderConfig], head_config: HeadConfig, size: tuple[int, int]
 ) -> None:
     head = head_config.model_copy(update={"hidden_dim": 64})  # a group norm of one value has no variance
-    model = build_segmenter(RunConfig(master="vit", auxiliary="hiera"), encoders, (8,), head, CLASSES, 0)
+    model = build_segmenter(RunConfig(master="vit", auxiliary="hiera"), encoders, (8,), head, len(CLASSES), 0)
     images = [np.random.default_rng(k).integers(0, 256, (*size, 3), dtype=np.uint8) for k in range(2)]
-    together = predict(model.eval(), images, THINGS, SETTINGS)
+    together = predict(model.eval(), images, CLASSES, SETTINGS)
     assert [p.semantic.shape for p in together] == [size, size]
     assert together[0].instances.masks.shape[1:] == size
-    (alone,) = predict(model.eval(), images[1:], THINGS, SETTINGS)
+    (alone,) = predict(model.eval(), images[1:], CLASSES, SETTINGS)
     assert (alone.semantic == together[1].semantic).mean() > 0.99

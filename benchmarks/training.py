@@ -1,0 +1,257 @@
+"""Times a training step and an inference of the fused model against its master alone, and what bounds it.
+
+    python benchmarks/training.py                       # full size on a GPU, in miniature on a CPU
+    python benchmarks/training.py --size full --batch 1 --rounds 1 --steps 1     # full size on a CPU
+    python benchmarks/training.py --profile --models "master alone" fused        # where the time goes
+
+Full size: DINOv3-B with SAM 2's Hiera-B+ at OS 16, crops of 512 x 1024, batch 3, the recipe's head, seeded
+weights. A training step is a whole one: forward, the Mask2Former loss with its matching, backward, clipping,
+AdamW. Both passes run under ``--precision``. Beside them a plain Mask2Former of transformers with a Swin of
+about the master's size, random weights, same crops, batch, queries and points.
+
+Every model runs in a process of its own (memory is the peak of that process, or what torch allocates on the
+GPU), and the processes take turns, ``--rounds`` times. On a GPU the median of all steps counts, on a CPU the
+fastest one, which other jobs disturb least.
+
+The compute bound of a model is the master's operations over its own: what its rate over the master's would be
+if a second did as many operations of one as of the other. The exit status is 1 where a target is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+
+import torch
+from torch import nn
+from training_models import FUSED, FUSED_RUNS, MASTER, MODELS, SIZES, Task, prepared
+
+from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.segmentation.cost import peak_bytes, seconds_of
+from vfm_fusion.segmentation.flops import count_flops, count_step_flops
+from vfm_fusion.segmentation.workload import autocast, optimiser_step
+
+RATIO_TARGETS = {"training": 0.75, "inference": 0.64}
+"""Rate of the fused model over its master's, at full size."""
+SHARE_TARGET = 0.85
+"""Share of the compute bound."""
+WARM_UP = 3
+
+
+@dataclass
+class Measured:
+    """What was found of a model; times of all its steps and passes in seconds."""
+
+    parameters: int = 0
+    trainable: int = 0
+    seconds: dict[str, list[float]] = field(default_factory=lambda: {"training": [], "inference": []})
+    peak: dict[str, int] = field(default_factory=dict)
+    flops: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: Measured) -> None:
+        """Takes in a further round."""
+        self.parameters, self.trainable = other.parameters, other.trainable
+        for phase, seconds in other.seconds.items():
+            self.seconds[phase] += seconds
+            self.peak[phase] = max(self.peak.get(phase, 0), other.peak[phase])
+        self.flops |= other.flops
+
+    def rate(self, phase: str, task: Task) -> float:
+        """Returns images per second."""
+        seconds = self.seconds[phase]
+        return task.batch / (statistics.median(seconds) if task.device == "cuda" else min(seconds))
+
+
+def recipe_of(task: Task) -> TrainingConfig:
+    return TrainingConfig(batch_size=task.batch, precision=task.precision, head=SIZES[task.size].head)
+
+
+def phases(task: Task) -> Iterator[tuple[str, Callable[[], object], nn.Module]]:
+    """Yields inference and training, each as a call that does one pass or step, and the model."""
+    model, work, loss = prepared(task)
+    device = torch.device(task.device)
+
+    def infer() -> object:
+        with torch.inference_mode(), autocast(task.precision, device):
+            return model(work.images)
+
+    yield "inference", infer, model.eval()
+    yield "training", optimiser_step(model, loss, recipe_of(task), device), model.train()
+
+
+def measure(task: Task, count: bool) -> Measured:
+    """Times a model in this process; also counts its operations where that is asked for."""
+    found, device = Measured(), torch.device(task.device)
+    for phase, run, model in phases(task):
+        for _ in range(WARM_UP if task.device == "cuda" else 1):
+            run()
+        if task.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+        found.seconds[phase] = [seconds_of(run, device) for _ in range(task.steps)]
+        found.peak[phase] = peak_bytes(device)
+        sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
+        found.parameters, found.trainable = sum(n for n, _ in sizes), sum(n for n, t in sizes if t)
+    if count:
+        found.flops = operations(task)
+    return found
+
+
+def operations(task: Task) -> dict[str, int]:
+    """Counts the operations of one image: of an inference, and of a step without its optimiser."""
+    model, work, loss = prepared(replace(task, batch=1, compiled=False))
+    forward = count_flops(model.eval(), work.images)["total"]
+    model.train()
+    return {"inference": forward, "training": count_step_flops(loss)}
+
+
+def profiled(task: Task) -> str:
+    """Returns the ten most expensive operators of an inference and of a training step."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    order = "self_cpu_time_total"
+    if task.device == "cuda":
+        activities.append(torch.profiler.ProfilerActivity.CUDA)
+        order = "self_cuda_time_total"
+    text = []
+    for phase, run, _ in phases(task):
+        run()
+        with torch.profiler.profile(activities=activities) as profile:
+            seconds_of(run, torch.device(task.device))
+        rows = profile.key_averages().table(sort_by=order, row_limit=10, max_name_column_width=50)
+        text.append(f"{task.model}, {phase}\n{rows}")
+    return "\n".join(text)
+
+
+@contextmanager
+def own_process() -> Iterator[ProcessPoolExecutor]:
+    with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
+        yield pool
+
+
+def measured(tasks: list[Task], rounds: int) -> dict[str, Measured]:
+    """Measures every model ``rounds`` times, taking turns."""
+    found = {task.model: Measured() for task in tasks}
+    for number in range(rounds):
+        for task in tasks:
+            with own_process() as pool:
+                found[task.model].add(pool.submit(measure, task, count=number == 0).result())
+    return found
+
+
+def print_models(tasks: list[Task], found: dict[str, Measured]) -> None:
+    columns = f"  {'GFLOPs':>8}{'images/s':>10}{'GB':>9}"
+    print(f"{'':26}{'parameters':>11}{'trained':>8}  {'training':>27}  {'inference':>27}")
+    print(f"{'':26}{'M':>11}{'M':>8}{columns}{columns}")
+    for task in tasks:
+        one = found[task.model]
+        cells = "".join(
+            f"  {one.flops[phase] / 1e9:8.1f}{one.rate(phase, task):10.3f}{one.peak[phase] / 1e9:9.2f}"
+            for phase in ("training", "inference")
+        )
+        print(f"{task.model:26}{one.parameters / 1e6:11.2f}{one.trainable / 1e6:8.2f}{cells}")
+
+
+def print_ratios(tasks: list[Task], found: dict[str, Measured]) -> list[str]:
+    """Prints rates over the master's beside their bounds; returns the targets that were missed."""
+    master = found[MASTER]
+    print(f"\n{'over the master alone':26}{'phase':12}{'ratio':>7}{'bound':>7}{'share':>7}   targets")
+    missed = []
+    for task in tasks:
+        if task.model not in FUSED_RUNS:
+            continue
+        for phase, target in RATIO_TARGETS.items():
+            one = found[task.model]
+            ratio = one.rate(phase, task) / master.rate(phase, task)
+            bound = master.flops[phase] / one.flops[phase]
+            said = ""
+            if task.model == FUSED:
+                checks = [(f"share {SHARE_TARGET}", ratio / bound >= SHARE_TARGET)]
+                if task.size == "full":
+                    checks.insert(0, (f"ratio {target}", ratio >= target))
+                missed += [f"{phase}, {name}" for name, met in checks if not met]
+                said = ", ".join(f"{name}: {'met' if met else 'MISSED'}" for name, met in checks)
+            print(f"{task.model:26}{phase:12}{ratio:7.2f}{bound:7.2f}{ratio / bound:7.2f}   {said}".rstrip())
+    return missed
+
+
+def tasks_of(options: argparse.Namespace) -> list[Task]:
+    size = SIZES[options.size]
+    return [
+        Task(
+            model=model,
+            size=options.size,
+            batch=options.batch or size.batch,
+            crop=size.crop,
+            device=options.device,
+            precision=options.precision,
+            steps=options.steps,
+            seed=options.seed,
+            compiled=options.compile,
+            channels_last=options.channels_last,
+            auxiliary_bfloat16=options.auxiliary_bfloat16,
+            threads=options.threads,
+        )
+        for model in MODELS
+        if model in options.models
+    ]
+
+
+def parsed() -> argparse.Namespace:
+    gpu = torch.cuda.is_available()
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cuda" if gpu else "cpu")
+    parser.add_argument("--size", choices=SIZES, help="default: full on a GPU, miniature on a CPU")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
+    parser.add_argument("--batch", type=int, help="images of a step; default: 3 at full size, else 2")
+    parser.add_argument("--precision", choices=("32-true", "bf16-mixed"), help="default: bf16-mixed on a GPU")
+    parser.add_argument("--compile", action="store_true", help="compile the encoders")
+    parser.add_argument("--channels-last", action="store_true")
+    parser.add_argument("--auxiliary-bfloat16", action="store_true")
+    parser.add_argument("--steps", type=int, default=5, help="timed steps of each process")
+    parser.add_argument("--rounds", type=int, help="processes of each model; default: 1 on a GPU, 3 on a CPU")
+    parser.add_argument("--threads", type=int, default=1, help="threads of torch on a CPU")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--profile", action="store_true", help="print the ten most expensive operators instead"
+    )
+    options = parser.parse_args()
+    on_gpu = options.device == "cuda"
+    options.size = options.size or ("full" if on_gpu else "miniature")
+    options.precision = options.precision or ("bf16-mixed" if on_gpu else "32-true")
+    options.rounds = options.rounds or (1 if on_gpu else 3)
+    return options
+
+
+def main() -> int:
+    options = parsed()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every rule of the workflow sets it
+    tasks = tasks_of(options)
+    if options.profile:
+        for task in tasks:
+            with own_process() as pool:
+                print(pool.submit(profiled, task).result(), flush=True)
+        return 0
+    first = tasks[0]
+    device = torch.cuda.get_device_name() if first.device == "cuda" else f"CPU, {first.threads} thread(s)"
+    switches = [name for name in ("compile", "channels_last", "auxiliary_bfloat16") if getattr(options, name)]
+    size = SIZES[first.size]
+    crop = f"{first.crop[0]} x {first.crop[1]}"
+    settings = ", ".join([f"crops of {crop}", f"batch {first.batch}", first.precision, *switches])
+    print(f"{first.size}: {size.master} + {size.auxiliary}, {settings}; {device}; GFLOPs of one image\n")
+    found = measured(tasks, options.rounds)
+    print_models(tasks, found)
+    if not {MASTER, FUSED} <= found.keys():
+        return 0
+    missed = print_ratios(tasks, found)
+    print(f"missed: {'; '.join(missed)}" if missed else "all targets met")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

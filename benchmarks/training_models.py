@@ -1,0 +1,158 @@
+"""The models that benchmarks/training.py times, and the batch and loss that each is trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from vfm_fusion.compat import ensure_torchvision
+from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
+from vfm_fusion.config.head import HeadConfig
+from vfm_fusion.config.runs import FusionConfig, RunConfig
+from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.head import mask2former_config
+from vfm_fusion.segmentation.loss import MaskCriterion
+from vfm_fusion.segmentation.workload import Workload
+
+ensure_torchvision()
+
+from transformers import Mask2FormerForUniversalSegmentation, SwinConfig  # noqa: E402  (torchvision comes first)
+
+CATEGORIES = 19
+
+
+@dataclass(frozen=True)
+class Size:
+    """A pair of encoders and what they are trained with; ``swin``: the encoder of the plain Mask2Former."""
+
+    master: str
+    auxiliary: str
+    crop: tuple[int, int]
+    batch: int
+    head: HeadConfig
+    swin: dict[str, object]
+
+
+SIZES = {
+    "full": Size(
+        "dinov3_vitb16",
+        "sam2_hiera_bplus",
+        (512, 1024),
+        3,
+        HeadConfig(),
+        {"embed_dim": 128, "depths": [2, 2, 18, 2], "num_heads": [4, 8, 16, 32], "window_size": 12},
+    ),
+    "miniature": Size(
+        "mini_vit",
+        "mini_hiera",
+        (256, 256),
+        2,
+        HeadConfig(
+            pyramid_channels=(48, 64, 96, 128),
+            hidden_dim=64,
+            heads=4,
+            pixel_decoder_layers=2,
+            pixel_decoder_feedforward_dim=256,
+            decoder_layers=3,
+            feedforward_dim=256,
+            queries=40,
+            points=2048,
+        ),
+        {"embed_dim": 32, "depths": [1, 1, 3, 1], "num_heads": [1, 2, 4, 8], "window_size": 8},
+    ),
+}
+
+FUSED = "fused"
+MASTER = "master alone"
+PLAIN = "transformers Mask2Former"
+FUSED_RUNS: dict[str, tuple[str, tuple[int, ...]]] = {
+    FUSED: ("replace", (16,)),
+    "fused, gated": ("gated", (16,)),
+    "fused, concat": ("concat", (16,)),
+    "fused, OS 4 and 16": ("replace", (4, 16)),
+}
+MODELS = (MASTER, "auxiliary alone, frozen", *FUSED_RUNS, PLAIN)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One model to measure, in plain data that goes to another process."""
+
+    model: str
+    size: str
+    batch: int
+    crop: tuple[int, int]
+    device: str
+    precision: str
+    steps: int
+    seed: int
+    compiled: bool
+    channels_last: bool
+    auxiliary_bfloat16: bool
+    threads: int
+
+
+def our_model(task: Task) -> nn.Module:
+    size = SIZES[task.size]
+    names = {"master": size.master, "auxiliary": size.auxiliary}
+    encoders = {
+        name: EncoderConfig(architecture=names[name], weights=SeededWeights(source="seeded", seed=task.seed))
+        for name in names
+    }
+    strides: tuple[int, ...] = ()
+    if task.model == MASTER:
+        run = RunConfig(master="master")
+    elif task.model in FUSED_RUNS:
+        operator, strides = FUSED_RUNS[task.model]
+        run = RunConfig(
+            master="master",
+            auxiliary="auxiliary",
+            auxiliary_precision="bfloat16" if task.auxiliary_bfloat16 else "same",
+            fusion=FusionConfig(operator=operator),
+        )
+    else:
+        run = RunConfig(master="auxiliary", train_master=False)
+    model = build_segmenter(run, encoders, strides, size.head, CATEGORIES, task.seed)
+    if task.compiled:
+        for encoder in filter(None, (model.master, model.auxiliary)):
+            encoder.compile()
+    return model
+
+
+def plain_model(task: Task) -> nn.Module:
+    size = SIZES[task.size]
+    config = mask2former_config(size.head, CATEGORIES)
+    stages = ["stage1", "stage2", "stage3", "stage4"]
+    config.backbone_config = SwinConfig(**size.swin, image_size=max(task.crop), out_features=stages)
+    torch.manual_seed(task.seed)
+    model = Mask2FormerForUniversalSegmentation(config)
+    if task.compiled:
+        model.model.pixel_level_module.encoder.compile()
+    return model
+
+
+def our_loss(model: nn.Module, work: Workload, criterion: MaskCriterion) -> Tensor:
+    return criterion(model(work.images), work.masks, work.labels)["loss"]
+
+
+def plain_loss(model: nn.Module, work: Workload) -> Tensor:
+    return model(pixel_values=work.images, mask_labels=work.masks, class_labels=work.labels).loss
+
+
+def prepared(task: Task) -> tuple[nn.Module, Workload, Callable[[], Tensor]]:
+    """Builds the model, its batch, and the call that gives its training loss."""
+    torch.set_num_threads(task.threads)
+    torch.manual_seed(task.seed)
+    device = torch.device(task.device)
+    layout = torch.channels_last if task.channels_last else torch.preserve_format
+    work = Workload.random(task.batch, task.crop, CATEGORIES, device)
+    work = Workload(work.images.contiguous(memory_format=layout), work.masks, work.labels)
+    if task.model == PLAIN:
+        model = plain_model(task).to(device, memory_format=layout)
+        return model, work, lambda: plain_loss(model, work)
+    model = our_model(task).to(device, memory_format=layout)
+    criterion = MaskCriterion(CATEGORIES, SIZES[task.size].head).to(device)
+    return model, work, lambda: our_loss(model, work, criterion)

@@ -57,6 +57,11 @@ def encode_predictions(instances: PredictedInstances) -> EncodedInstances:
     )
 
 
+def decode_mask(rle: dict[str, Any]) -> np.ndarray:
+    """Decodes a COCO run-length code: ``(H, W)`` bool."""
+    return coco_mask.decode(rle).astype(bool)
+
+
 def encode_mask(mask: np.ndarray) -> dict[str, Any]:
     """Encodes a ``(H, W)`` bool mask."""
     return coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))

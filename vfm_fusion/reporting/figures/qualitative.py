@@ -35,10 +35,12 @@ class Segmentation:
         semantic: ``(H, W)`` uint8 train ids, 255 for void.
         segments: ``(H, W)`` integer ids whose borders are drawn in white (instances, panoptic segments); None
             for none.
+        void_shown: whether the image shows where the map is void (objects alone), or black.
     """
 
     semantic: np.ndarray
     segments: np.ndarray | None
+    void_shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def qualitative_figure(
 
 
 def paint(image: np.ndarray, segmentation: Segmentation, categories: Sequence[Category]) -> np.ndarray:
-    """Lays class colours over the grey image, void black, and draws segment borders in white.
+    """Lays class colours over the grey image, void black or clear, and draws segment borders in white.
 
     Args:
         image: ``(H, W, 3)`` uint8 RGB.
@@ -118,7 +120,9 @@ def paint(image: np.ndarray, segmentation: Segmentation, categories: Sequence[Ca
     for category in categories:
         palette[category.id] = category.color
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None].astype(np.float32)  # (H, W, 1)
-    mixed = OPACITY * palette[segmentation.semantic] + (1 - OPACITY) * grey  # (H, W, 3)
+    clear = (segmentation.semantic == VOID) & segmentation.void_shown
+    opacity = np.where(clear, 0, OPACITY)[..., None].astype(np.float32)  # (H, W, 1)
+    mixed = opacity * palette[segmentation.semantic] + (1 - opacity) * grey  # (H, W, 3)
     if segmentation.segments is not None:
         thickness = max(1, round(image.shape[1] / 400))
         borders = segment_borders(segmentation.segments).astype(np.uint8)

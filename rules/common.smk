@@ -8,10 +8,12 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from vfm_fusion import fingerprint as fingerprints
+from vfm_fusion.config.comparisons import comparison_of, comparisons, main_comparison
 from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.resolve import canonical, from_command_line, resolve
+from vfm_fusion.config.runs import ARRANGEMENT
 from vfm_fusion.datasets.kinds import reader_module
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.encoders.describe import (
@@ -30,7 +32,8 @@ prepare_environment(ROOT)
 try:
     typed = from_command_line(workflow.config_settings.config)
     CONFIG = resolve(deep_merge(config, typed), ROOT / "experiments")
-    for name in (CONFIG.dataset, *CONFIG.also_profiled):
+    SPLITS = CONFIG.used_splits()
+    for name in dict(SPLITS):
         data_root(CONFIG.datasets[name], Path(), name)
     WEIGHT_FILES = {name: weight_file(name, e) for name, e in CONFIG.encoders.items()}
     if workflow.is_main_process:  # the jobs check the weights that they use themselves
@@ -43,11 +46,13 @@ RESULTS = CONFIG.paths.results
 DATASET = CONFIG.dataset
 SEEDS = CONFIG.training.seeds
 PROFILED = [DATASET, *CONFIG.also_profiled]
-SPLITS = [(DATASET, "train"), (DATASET, "val")]
-SPLITS += [(name, CONFIG.features_of(name).split) for name in CONFIG.also_profiled]
+COMPARISONS = {group.name: (group, runs) for group, runs in comparisons(CONFIG).items()}
+MAIN = main_comparison(CONFIG).name
+ELSEWHERE = [name for name in COMPARISONS if name != MAIN]
 
 
 wildcard_constraints:
+    comparison="|".join(COMPARISONS),
     dataset="|".join(CONFIG.datasets),
     encoder="|".join(CONFIG.encoders),
     run="|".join(CONFIG.runs),
@@ -137,6 +142,36 @@ def weights_of_run(wildcards):
     return [
         WEIGHT_FILES[name] for name in encoders_of(wildcards.run) if WEIGHT_FILES[name]
     ]
+
+
+def training_index(wildcards):
+    """The index of the images that a run is trained on."""
+    return f"{RESULTS}/datasets/{CONFIG.dataset_of(wildcards.run)}/train.parquet"
+
+
+def evaluation_index(wildcards):
+    """The index of the images that a run is evaluated on."""
+    return f"{RESULTS}/datasets/{CONFIG.evaluated_on(wildcards.run)}/val.parquet"
+
+
+def training_categories(wildcards):
+    """The classes of the data set that a run is trained on."""
+    return f"{RESULTS}/datasets/{CONFIG.dataset_of(wildcards.run)}/categories.json"
+
+
+def run_selection(wildcards):
+    """The selection that a run takes its roles and its stride from."""
+    return f"{RESULTS}/selection/{CONFIG.chosen_on(wildcards.run)}/selection.json"
+
+
+def training_data(wildcards):
+    """Folder of the generated images that a run is trained on, where they are generated."""
+    return f"{RESULTS}/data/{CONFIG.dataset_of(wildcards.run)}"
+
+
+def evaluation_data(wildcards):
+    """Folder of the generated images that a run is evaluated on, where they are generated."""
+    return f"{RESULTS}/data/{CONFIG.evaluated_on(wildcards.run)}"
 
 
 def features_settings(dataset):
@@ -259,8 +294,8 @@ def controls_config(wildcards):
 def recipe(run):
     """How a run is built and trained, but for its encoders."""
     return {
-        "run": CONFIG.runs[run].model_dump(mode="json", exclude={"label"}),
-        "training": CONFIG.training.model_dump(
+        "run": CONFIG.runs[run].model_dump(mode="json", exclude=set(ARRANGEMENT)),
+        "training": CONFIG.training_of(run).model_dump(
             mode="json", exclude={"seeds", "workers"}
         ),
     }
@@ -269,7 +304,7 @@ def recipe(run):
 def training_config(wildcards):
     return canonical(
         {
-            "dataset": dataset_section(DATASET),
+            "dataset": dataset_section(CONFIG.dataset_of(wildcards.run)),
             **recipe(wildcards.run),
             **run_encoders(wildcards.run),
         }
@@ -307,9 +342,9 @@ def finetuned_config(wildcards):
 def prediction_config(wildcards):
     return canonical(
         {
-            "dataset": dataset_section(DATASET),
+            "dataset": dataset_section(CONFIG.evaluated_on(wildcards.run)),
             **run_encoders(wildcards.run),
-            "inference": CONFIG.evaluation.model_dump(
+            "inference": CONFIG.evaluation_of(wildcards.run).model_dump(
                 mode="json", exclude={"instance_protocol"}
             ),
         }
@@ -317,17 +352,19 @@ def prediction_config(wildcards):
 
 
 def evaluation_config(wildcards):
+    name = CONFIG.evaluated_on(wildcards.run)
     return canonical(
         {
-            "name": DATASET,
-            "dataset": dataset_section(DATASET),
+            "name": name,
+            "dataset": dataset_section(name),
             "protocol": protocol_of(
-                CONFIG.evaluation.instance_protocol, CONFIG.datasets[DATASET].kind
+                CONFIG.evaluation_of(wildcards.run).instance_protocol,
+                CONFIG.datasets[name].kind,
             ),
         }
     )
 
 
 def finetuned_runs():
-    """Runs that train their encoder; a frozen one keeps its profile."""
-    return [name for name, run in CONFIG.runs.items() if run.train_master]
+    """Runs of the main comparison that train their encoder; a frozen one keeps its profile."""
+    return [name for name in COMPARISONS[MAIN][1] if CONFIG.runs[name].train_master]

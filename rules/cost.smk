@@ -3,8 +3,8 @@
 
 rule measure_cost:
     input:
-        selection=f"{RESULTS}/selection/{DATASET}/selection.json",
-        categories=f"{RESULTS}/datasets/{DATASET}/categories.json",
+        selection=run_selection,
+        categories=training_categories,
     output:
         cost=f"{RESULTS}/runs/{{run}}/cost.json",
     log:
@@ -50,7 +50,10 @@ rule table_cost:
         runtime=growing(10),
     params:
         config=canonical(
-            {**names(), "trainings": [run for run in CONFIG.runs for _ in SEEDS]}
+            {
+                **names(CONFIG.runs),
+                "trainings": [run for run in CONFIG.runs for _ in SEEDS],
+            }
         ),
         code=fingerprint("table_cost.py"),
     message:

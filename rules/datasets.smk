@@ -73,6 +73,9 @@ rule list_categories:
 rule datasets:
     input:
         [f"{RESULTS}/datasets/{dataset}/{split}.parquet" for dataset, split in SPLITS],
-        collect(rules.list_categories.output.categories, dataset=DATASET),
+        collect(
+            rules.list_categories.output.categories,
+            dataset={CONFIG.dataset_of(run): None for run in CONFIG.runs},
+        ),
     message:
         "Every image and label of the data sets can be read"

@@ -5,7 +5,7 @@ rule predict:
     input:
         model=rules.train.output.model,
         run=rules.train.output.run,
-        val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
+        val=evaluation_index,
         weights=weights_of_run,
     output:
         predictions=f"{RESULTS}/runs/{{run}}/seed{{seed}}/predictions.h5",
@@ -19,11 +19,11 @@ rule predict:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
+        generated=evaluation_data,
         config=prediction_config,
         code=fingerprint("predict.py"),
     message:
-        "Predict the validation split with {wildcards.run}, seed {wildcards.seed}"
+        "Predict a validation split with {wildcards.run}, seed {wildcards.seed}"
     script:
         "../workflow_scripts/predict.py"
 
@@ -31,7 +31,7 @@ rule predict:
 rule evaluate:
     input:
         predictions=rules.predict.output.predictions,
-        val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
+        val=evaluation_index,
     output:
         evaluation=f"{RESULTS}/runs/{{run}}/seed{{seed}}/evaluation.json",
     log:
@@ -44,7 +44,7 @@ rule evaluate:
         mem_mb=growing(4000),
         runtime=growing(240),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
+        generated=evaluation_data,
         config=evaluation_config,
         code=fingerprint("evaluate.py"),
     message:

@@ -220,7 +220,9 @@ rule figure_feature_maps:
                 "dataset": dataset_section(DATASET),
                 "metrics": CONFIG.metrics.model_dump(mode="json"),
                 "definition": CONFIG.selection.definition,
-                "reporting": CONFIG.reporting.model_dump(mode="json"),
+                "reporting": CONFIG.reporting.model_dump(
+                    mode="json", include={"images", "dpi"}
+                ),
             }
         ),
         code=fingerprint("figure_feature_maps.py"),
@@ -232,13 +234,13 @@ rule figure_feature_maps:
 
 rule figure_qualitative:
     input:
-        predictions=collect(
-            rules.predict.output.predictions, run=CONFIG.runs, seed=SEEDS[:1]
+        predictions=lambda wildcards: collect(
+            rules.predict.output.predictions, run=shown_runs(wildcards), seed=SEEDS[:1]
         ),
-        evaluations=collect(
-            rules.evaluate.output.evaluation, run=CONFIG.runs, seed=SEEDS[:1]
+        evaluations=lambda wildcards: collect(
+            rules.evaluate.output.evaluation, run=shown_runs(wildcards), seed=SEEDS[:1]
         ),
-        val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
+        val=compared_index,
     output:
         pdf=figure("qualitative"),
         png=reported(
@@ -257,12 +259,14 @@ rule figure_qualitative:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=canonical(
+        generated=compared_data,
+        config=lambda wildcards: canonical(
             {
-                **names(),
-                "dataset": dataset_section(DATASET),
-                "reporting": CONFIG.reporting.model_dump(mode="json"),
+                **names(shown_runs(wildcards)),
+                "dataset": dataset_section(compared(wildcards)[0].evaluated_on),
+                "reporting": CONFIG.reporting.model_dump(
+                    mode="json", include={"images", "dpi"}
+                ),
             }
         ),
         code=fingerprint("figure_qualitative.py"),
@@ -272,10 +276,31 @@ rule figure_qualitative:
         "../workflow_scripts/figure_qualitative.py"
 
 
+use rule figure_qualitative as figure_qualitative_elsewhere with:
+    output:
+        pdf=figure("qualitative-{comparison}"),
+        png=reported(
+            f"{RESULTS}/figures/qualitative-{{comparison}}.png",
+            "figure_qualitative",
+            "3. Results",
+            "Masks side by side, {comparison}",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_qualitative/{{comparison}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_qualitative/{{comparison}}.jsonl"
+    message:
+        "Figure: predicted masks of every run of {wildcards.comparison} side by side"
+
+
 rule figure_training_curves:
     input:
-        metrics=collect(rules.train.output.metrics, run=CONFIG.runs, seed=SEEDS),
-        evaluations=EVALUATIONS,
+        metrics=lambda wildcards: collect(
+            rules.train.output.metrics, run=shown_runs(wildcards), seed=SEEDS
+        ),
+        evaluations=lambda wildcards: collect(
+            rules.evaluate.output.evaluation, run=shown_runs(wildcards), seed=SEEDS
+        ),
     output:
         pdf=figure("training_curves"),
         png=reported(
@@ -294,12 +319,31 @@ rule figure_training_curves:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=canonical({**names(), "dpi": CONFIG.reporting.dpi}),
+        config=lambda wildcards: canonical(
+            {**names(shown_runs(wildcards)), "dpi": CONFIG.reporting.dpi}
+        ),
         code=fingerprint("figure_training_curves.py"),
     message:
         "Figure: training losses"
     script:
         "../workflow_scripts/figure_training_curves.py"
+
+
+use rule figure_training_curves as figure_training_curves_elsewhere with:
+    output:
+        pdf=figure("training_curves-{comparison}"),
+        png=reported(
+            f"{RESULTS}/figures/training_curves-{{comparison}}.png",
+            "figure_training_curves",
+            "4. Cost",
+            "Training losses, {comparison}",
+        ),
+    log:
+        f"{RESULTS}/logs/figure_training_curves/{{comparison}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/figure_training_curves/{{comparison}}.jsonl"
+    message:
+        "Figure: training losses of {wildcards.comparison}"
 
 
 rule figures:
@@ -312,6 +356,8 @@ rule figures:
         rules.figure_stability.output,
         rules.figure_feature_maps.output,
         rules.figure_qualitative.output,
+        collect(rules.figure_qualitative_elsewhere.output, comparison=ELSEWHERE),
         rules.figure_training_curves.output,
+        collect(rules.figure_training_curves_elsewhere.output, comparison=ELSEWHERE),
     message:
         "All figures are made"

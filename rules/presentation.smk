@@ -20,16 +20,29 @@ def encoder_names():
     }
 
 
-def names():
-    """How encoders and runs are called in tables and figures, in their order."""
-    runs = [(name, run.label or name) for name, run in CONFIG.runs.items()]
-    return {**encoder_names(), "runs": runs}
+def compared(wildcards):
+    """The comparison that a table or figure shows, with its runs: the main one where its name says none."""
+    return COMPARISONS[getattr(wildcards, "comparison", MAIN)]
 
 
-def fusions():
+def names(runs):
+    """How encoders and these runs are called in tables and figures, in their order."""
+    labels = [(name, CONFIG.runs[name].label or name) for name in runs]
+    return {**encoder_names(), "runs": labels}
+
+
+def shown_runs(wildcards):
+    """The compared runs that figures show: those of reporting.runs, or all where it names none of them."""
+    runs = compared(wildcards)[1]
+    chosen = [run for run in runs if run in (CONFIG.reporting.runs or runs)]
+    return chosen or runs
+
+
+def fusions(runs):
     """How each run fuses, but for the stride; runs that differ in the stride alone have the same."""
     said = []
-    for name, run in CONFIG.runs.items():
+    for name in runs:
+        run = CONFIG.runs[name]
         settings = run.fusion.model_dump(mode="json", exclude={"stride"})
         if run.auxiliary_precision != "same":
             settings["auxiliary in"] = run.auxiliary_precision
@@ -37,6 +50,30 @@ def fusions():
             (name, ", ".join(f"{key} {value}" for key, value in settings.items()))
         )
     return said
+
+
+def fused_elsewhere():
+    """Comparisons besides the main one in which an auxiliary is injected."""
+    return [
+        name
+        for name in ELSEWHERE
+        if any(CONFIG.runs[run].auxiliary for run in COMPARISONS[name][1])
+    ]
+
+
+def published_results(wildcards):
+    """Whose published results stand below those of the compared runs: kinds of data, and the task.
+
+    The main comparison shows Cityscapes where nothing is published of its own data set.
+    """
+    group = compared(wildcards)[0]
+    trained, evaluated = (
+        CONFIG.datasets[name].kind for name in (group.dataset, group.evaluated_on)
+    )
+    return {
+        "of": {"trained_on": trained, "evaluated_on": evaluated, "task": group.task},
+        "otherwise": "2" if group.name == MAIN else None,
+    }
 
 
 def interval():

@@ -3,7 +3,7 @@
 
 rule table_main_results:
     input:
-        evaluations=EVALUATIONS,
+        evaluations=evaluations,
         published=PUBLISHED,
     output:
         **table("main_results"),
@@ -23,7 +23,13 @@ rule table_main_results:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=canonical({**names(), "seeds": SEEDS}),
+        config=lambda wildcards: canonical(
+            {
+                **names(compared(wildcards)[1]),
+                "seeds": SEEDS,
+                "published": published_results(wildcards),
+            }
+        ),
         code=fingerprint("table_main_results.py"),
     message:
         "Table: AP, mIoU and PQ of every run"
@@ -31,10 +37,27 @@ rule table_main_results:
         "../workflow_scripts/table_main_results.py"
 
 
+use rule table_main_results as table_main_results_elsewhere with:
+    output:
+        **table("main_results-{comparison}"),
+        html=reported(
+            f"{RESULTS}/tables/main_results-{{comparison}}.html",
+            "table_main_results",
+            "3. Results",
+            "Main results, {comparison}",
+        ),
+    log:
+        f"{RESULTS}/logs/table_main_results/{{comparison}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_main_results/{{comparison}}.jsonl"
+    message:
+        "Table: AP, mIoU and PQ of every run of {wildcards.comparison}"
+
+
 rule table_per_class:
     input:
-        evaluations=EVALUATIONS,
-        val=f"{RESULTS}/datasets/{DATASET}/val.parquet",
+        evaluations=evaluations,
+        val=compared_index,
     output:
         **table("per_class"),
         html=reported(
@@ -53,12 +76,12 @@ rule table_per_class:
         mem_mb=growing(1000),
         runtime=growing(30),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=canonical(
+        generated=compared_data,
+        config=lambda wildcards: canonical(
             {
-                **names(),
+                **names(compared(wildcards)[1]),
                 "seeds": SEEDS,
-                "dataset": dataset_section(DATASET),
+                "dataset": dataset_section(compared(wildcards)[0].evaluated_on),
             }
         ),
         code=fingerprint("table_per_class.py"),
@@ -66,6 +89,23 @@ rule table_per_class:
         "Table: results per class, grouped by boundary-to-area ratio"
     script:
         "../workflow_scripts/table_per_class.py"
+
+
+use rule table_per_class as table_per_class_elsewhere with:
+    output:
+        **table("per_class-{comparison}"),
+        html=reported(
+            f"{RESULTS}/tables/per_class-{{comparison}}.html",
+            "table_per_class",
+            "3. Results",
+            "Per class, {comparison}",
+        ),
+    log:
+        f"{RESULTS}/logs/table_per_class/{{comparison}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_per_class/{{comparison}}.jsonl"
+    message:
+        "Table: results per class, grouped by boundary-to-area ratio, of {wildcards.comparison}"
 
 
 rule table_supervised:
@@ -105,8 +145,8 @@ rule table_supervised:
 
 rule table_stride_gain:
     input:
-        evaluations=EVALUATIONS,
-        profiles=PROFILES,
+        evaluations=evaluations,
+        profiles=profiles_behind,
         published=PUBLISHED,
     output:
         **table("stride_gain"),
@@ -126,14 +166,40 @@ rule table_stride_gain:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=canonical(
-            {**names(), **interval(), "seeds": SEEDS, "fusions": fusions()}
+        config=lambda wildcards: canonical(
+            {
+                **names(compared(wildcards)[1]),
+                **interval(),
+                "seeds": SEEDS,
+                "fusions": fusions(compared(wildcards)[1]),
+            }
         ),
         code=fingerprint("table_stride_gain.py"),
     message:
         "Table: EF of the auxiliary and what its injection gains, per stride"
     script:
         "../workflow_scripts/table_stride_gain.py"
+
+
+use rule table_stride_gain as table_stride_gain_elsewhere with:
+    input:
+        evaluations=evaluations,
+        profiles=profiles_behind,
+        published=[],
+    output:
+        **table("stride_gain-{comparison}"),
+        html=reported(
+            f"{RESULTS}/tables/stride_gain-{{comparison}}.html",
+            "table_stride_gain",
+            "3. Results",
+            "EF and gain per stride, {comparison}",
+        ),
+    log:
+        f"{RESULTS}/logs/table_stride_gain/{{comparison}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_stride_gain/{{comparison}}.jsonl"
+    message:
+        "Table: EF of the auxiliary and what its injection gains, per stride, of {wildcards.comparison}"
 
 
 rule table_finetuned:
@@ -163,7 +229,7 @@ rule table_finetuned:
     params:
         config=canonical(
             {
-                **names(),
+                **names(COMPARISONS[MAIN][1]),
                 **interval(),
                 "dataset": DATASET,
                 "finetuned": [
@@ -182,11 +248,15 @@ rule table_runtime:
     input:
         generate_dataset=collect(
             rules.generate_dataset.benchmark,
-            dataset=[DATASET] if is_generated(DATASET) else [],
+            dataset={name: None for name, _ in SPLITS if is_generated(name)},
         ),
-        index_dataset=collect(
-            rules.index_dataset.benchmark, split=("train", "val"), dataset=DATASET
-        ),
+        index_dataset=[
+            benchmark
+            for dataset, split in SPLITS
+            for benchmark in collect(
+                rules.index_dataset.benchmark, dataset=dataset, split=split
+            )
+        ],
         extract_features=collect(
             rules.extract_features.benchmark, encoder=CONFIG.encoders, dataset=DATASET
         ),
@@ -248,9 +318,12 @@ rule tables:
         rules.text_selection.output,
         rules.table_stability.output,
         rules.table_main_results.output,
+        collect(rules.table_main_results_elsewhere.output, comparison=ELSEWHERE),
         rules.table_per_class.output,
+        collect(rules.table_per_class_elsewhere.output, comparison=ELSEWHERE),
         rules.table_supervised.output,
         rules.table_stride_gain.output,
+        collect(rules.table_stride_gain_elsewhere.output, comparison=fused_elsewhere()),
         rules.table_finetuned.output,
         rules.table_cost.output,
         rules.table_runtime.output,

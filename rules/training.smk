@@ -3,9 +3,9 @@
 
 rule train:
     input:
-        train=f"{RESULTS}/datasets/{DATASET}/train.parquet",
-        categories=f"{RESULTS}/datasets/{DATASET}/categories.json",
-        selection=f"{RESULTS}/selection/{DATASET}/selection.json",
+        train=training_index,
+        categories=training_categories,
+        selection=run_selection,
         weights=weights_of_run,
     output:
         model=f"{RESULTS}/runs/{{run}}/seed{{seed}}/model.safetensors",
@@ -23,7 +23,7 @@ rule train:
         runtime=growing(1440),
     params:
         state=f"{RESULTS}/state/runs/{{run}}/seed{{seed}}",
-        generated=f"{RESULTS}/data/{DATASET}",
+        generated=training_data,
         config=training_config,
         code=fingerprint("train.py"),
     message:

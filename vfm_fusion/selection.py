@@ -40,9 +40,10 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
 
     Returns:
         Plain data for ``selection.json``: ``dataset, definition, task, stride_by, master, auxiliary, stride,
-        reverse, peaks, ranks, strides, margins, reasons, warnings``. ``strides[encoder][stride]`` holds mean,
-        null, their ratio and the lower end of the excess: ``sc, sc_null, sc_ratio, sc_excess_low, ef,
-        ef_null, ef_ratio, ef_excess_low``. Undefined values are None.
+        reverse, peaks, ranks, strides, margins, reasons, warnings``. ``peaks`` are of every profiled encoder,
+        the rest of those that may be chosen. ``strides[encoder][stride]`` holds mean, null, their ratio and
+        the lower end of the excess: ``sc, sc_null, sc_ratio, sc_excess_low, ef, ef_null, ef_ratio,
+        ef_excess_low``. Undefined values are None.
 
     Raises:
         SelectionError: fewer than two encoders, one without a profile by this definition, without a single
@@ -50,11 +51,15 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
     """
     if len(summaries) < 2:
         raise SelectionError(f"a pair needs two encoders, found {len(summaries)}: {', '.join(summaries)}")
-    profiles = encoder_profiles(summaries, settings.definition)
+    candidates = {name: summaries[name] for name in settings.among or summaries}
+    profiles = encoder_profiles(candidates, settings.definition)
     ranks = {score: _ranking(profiles, score) for score in SCORES}
     chosen = choose(profiles.means("sc"), profiles.means("ef"), settings.task, settings.stride_by)
     master, auxiliary = (profiles.encoders[int(role[0])] for role in (chosen.master, chosen.auxiliary))
-    highest = {encoder: _peak(profiles, encoder, settings.stride_by) for encoder in summaries}
+    highest = {
+        encoder: _peak(encoder_profiles({encoder: summary}, settings.definition), encoder, settings.stride_by)
+        for encoder, summary in summaries.items()
+    }
     pair, reverse = Pair(master, auxiliary, highest[auxiliary]), Pair(auxiliary, master, highest[master])
     warnings = null_warnings(profiles, pair, reverse, settings)
     lead, brought = role_scores(settings.task)
@@ -72,7 +77,7 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
         },
         "strides": {
             encoder: {str(stride): scores for stride, scores in profiles.scores[encoder].items()}
-            for encoder in summaries
+            for encoder in candidates
         },
         "margins": {
             "master": _margin(ranks[lead], master),

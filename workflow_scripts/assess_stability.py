@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from vfm_fusion.atomic import write_json
+from vfm_fusion.reporting.inputs import chosen_among
 from vfm_fusion.rule_log import rule_log
 from vfm_fusion.selection_stability import assess_stability
 from vfm_fusion.sweeps import tables_of_seeds
@@ -21,12 +22,16 @@ with rule_log(snakemake.log[0], snakemake.threads) as log:
         encoder: pd.read_parquet(path)
         for encoder, path in zip(config["encoders"], snakemake.input.sweeps, strict=True)
     }
+    among = chosen_among(selection)
     stability = assess_stability(
-        scores,
+        {encoder: scores[encoder] for encoder in among},
         selection,
         draws=config["draws"],
         seed=config["seed"],
-        tables_of_seeds=tables_of_seeds(sweeps, selection["definition"]),
+        tables_of_seeds=tables_of_seeds(
+            {encoder: sweeps[encoder] for encoder in among},
+            selection["definition"],
+        ),
         metric_seed=config["metric_seed"],
     )
     for repetition in stability["repetitions"]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.sensitivity import sensitivity_figure
-from vfm_fusion.reporting.inputs import read_selection
+from vfm_fusion.reporting.inputs import chosen_among, read_selection
 from vfm_fusion.reporting.sensitivity import read_sweeps, sensitivity_of
 from vfm_fusion.rule_log import rule_log
 
@@ -13,8 +13,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
     labels = dict(config["encoders"])
     selection = read_selection(Path(snakemake.input.selection[0]))
-    sweeps = read_sweeps(
-        {encoder: Path(path) for encoder, path in zip(labels, snakemake.input.sweeps, strict=True)}
-    )
+    paths = dict(zip(labels, snakemake.input.sweeps, strict=True))
+    sweeps = read_sweeps({encoder: Path(paths[encoder]) for encoder in chosen_among(selection)})
     figure = sensitivity_figure(sensitivity_of(sweeps, selection["task"], selection["stride_by"]), labels)
     save_figure(figure, pdf=Path(snakemake.output.pdf), png=Path(snakemake.output.png), dpi=config["dpi"])

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from vfm_fusion.reporting.inputs import read_selection
+from vfm_fusion.reporting.inputs import chosen_among, read_selection
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.sensitivity import read_sweeps, sensitivity_of
 from vfm_fusion.reporting.tables.sensitivity import sensitivity_table
@@ -12,9 +12,8 @@ from vfm_fusion.rule_log import rule_log
 with rule_log(snakemake.log[0], snakemake.threads):
     labels = dict(json.loads(snakemake.params.config)["encoders"])
     selection = read_selection(Path(snakemake.input.selection[0]))
-    sweeps = read_sweeps(
-        {encoder: Path(path) for encoder, path in zip(labels, snakemake.input.sweeps, strict=True)}
-    )
+    paths = dict(zip(labels, snakemake.input.sweeps, strict=True))
+    sweeps = read_sweeps({encoder: Path(paths[encoder]) for encoder in chosen_among(selection)})
     sensitivity = sensitivity_of(sweeps, selection["task"], selection["stride_by"])
     table = sensitivity_table(sensitivity, labels, selection)
     write_table(table, **{kind: Path(path) for kind, path in snakemake.output.items()})

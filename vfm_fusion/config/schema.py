@@ -87,6 +87,14 @@ class Config(Section):
         own = self.dataset_of(run)
         return own if own in self.also_profiled else self.dataset
 
+    def used_splits(self) -> list[tuple[str, str]]:
+        """The splits that are read, as (data set, split), each once."""
+        splits = [(self.dataset, "train"), (self.dataset, "val")]
+        splits += [(name, self.features_of(name).split) for name in self.also_profiled]
+        for run in self.runs:
+            splits += [(self.dataset_of(run), "train"), (self.evaluated_on(run), "val")]
+        return list(dict.fromkeys(splits))
+
     def training_of(self, run: str) -> TrainingConfig:
         """The recipe that a run is trained by: ``training``, but for what its recipe has."""
         recipe = self.runs[run].recipe
@@ -149,6 +157,14 @@ class Config(Section):
                         f"runs.{name}.{key}: {value!r} is not defined; "
                         f"{'recipes' if key == 'recipe' else 'datasets'} has: {', '.join(defined) or 'none'}"
                     )
+        among = self.selection.among
+        if among is not None and (len(set(among)) < 2 or not set(among) <= set(self.encoders)):
+            raise ValueError(
+                f"selection.among: {list(among)}: name two encoders or more, of: {', '.join(self.encoders)}"
+            )
+        unknown = [name for name in self.reporting.runs or () if name not in self.runs]
+        if unknown:
+            raise ValueError(f"reporting.runs: {unknown[0]!r} is no run; choose from: {', '.join(self.runs)}")
         impossible = [s for s in self.metrics.strides if s not in STRIDES]
         if impossible:
             raise ValueError(f"metrics.strides: {impossible} impossible; choose from: {list(STRIDES)}")

@@ -16,6 +16,12 @@ class SelectionConfig(Section):
         "paper",
         description="Metric definition, one of `metrics.definitions`, whose scores pair the encoders.",
     )
+    among: tuple[str, ...] | None = Field(
+        None,
+        strict=False,
+        description="Encoders that the pair is chosen among, when others are profiled too (of another scale, "
+        "say); null: all.",
+    )
     task: Literal["semantic", "edge"] = Field(
         "semantic",
         description="`semantic`: the master has the highest SC and the auxiliary the highest EF; `edge`: "

@@ -93,6 +93,11 @@ def read_selection(path: Path) -> dict[str, Any]:
     return read_keys(path, SELECTION_KEYS)
 
 
+def chosen_among(selection: Mapping[str, Any]) -> list[str]:
+    """Returns the encoders that a selection has ranked, in alphabetical order."""
+    return sorted(ranked["encoder"] for ranked in selection["ranks"]["sc"])
+
+
 def read_stability(path: Path) -> dict[str, Any]:
     """Reads ``stability.json``; see :func:`read_selection` for the error."""
     return read_keys(path, STABILITY_KEYS)

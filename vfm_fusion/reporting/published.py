@@ -26,6 +26,39 @@ def read_published(path: Path) -> pd.DataFrame:
     return frame
 
 
+_RESULT_TABLES = ("1", "2", "3")
+_DATASETS = {
+    "ade20k": "ADE20K",
+    "cityscapes": "Cityscapes",
+    "coco_instance": "COCO",
+    "coco_panoptic": "COCO",
+    "kitti360": "KITTI-360",
+    "synscapes": "Synscapes",
+    "urbansyn": "UrbanSyn",
+}
+_METRICS = {
+    "instance": ("AP", "AP50", "AP75", "APs"),
+    "panoptic": ("AP", "AP50", "AP75", "APs", "mIoU", "PQ"),
+    "semantic": ("mIoU",),
+}
+
+
+def published_results(frame: pd.DataFrame, trained_on: str, evaluated_on: str, task: str) -> pd.DataFrame:
+    """Returns the published results (Tables 1 to 3) of one data set and task; none where nothing is published.
+
+    Args:
+        frame: all reference values.
+        trained_on: kind of the data set of the training images.
+        evaluated_on: kind of the data set of the evaluated images.
+        task: ``instance``, ``semantic`` or ``panoptic``.
+    """
+    dataset = _DATASETS.get(evaluated_on)
+    if trained_on != evaluated_on:
+        dataset = f"{_DATASETS.get(trained_on)}->{dataset}"
+    chosen = frame["table"].isin(_RESULT_TABLES) & (frame["dataset"] == dataset)
+    return frame[chosen & frame["metric"].isin(_METRICS[task])]
+
+
 def published_table(frame: pd.DataFrame, table: str) -> pd.DataFrame:
     """Returns the rows of one published table, for example ``"5"``.
 

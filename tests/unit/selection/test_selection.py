@@ -68,6 +68,18 @@ def test_the_papers_profiles_give_the_papers_pair_and_stride() -> None:
     assert json.loads(json.dumps(selection, allow_nan=False)) == selection
 
 
+def test_a_pair_is_chosen_among_the_named_and_every_peak_is_known() -> None:
+    summaries = {name: summary(*scores) for name, scores in TABLE_5.items()}
+    settings = SelectionConfig(among=("DINOv2", "SAM", "Swin-B"))
+    selection = select(summaries, "cityscapes", settings)
+    assert (selection["master"], selection["auxiliary"], selection["stride"]) == ("Swin-B", "DINOv2", 32)
+    assert [ranked["encoder"] for ranked in selection["ranks"]["sc"]] == ["Swin-B", "SAM", "DINOv2"]
+    assert set(selection["strides"]) == {"DINOv2", "SAM", "Swin-B"}
+    assert selection["peaks"]["SAM2"] == 16
+    run = RunConfig(master="DINOv3", auxiliary="SAM2")
+    assert resolve_run(run, selection)[1] == (16,)
+
+
 def test_the_edge_task_swaps_the_scores() -> None:
     selection = chosen(TABLE_5, task="edge")
     assert (selection["master"], selection["auxiliary"]) == ("SAM2", "DINOv3")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import Any
 
 from torch import nn
 
+from vfm_fusion.config.schedule import PolySchedule
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.model import FusedSegmenter
 
@@ -39,12 +41,20 @@ def parameter_groups(model: FusedSegmenter, recipe: TrainingConfig) -> list[dict
 
 
 def learning_rate_factor(step: int, recipe: TrainingConfig) -> float:
-    """Returns the factor on every learning rate at ``step`` (from 0): linear warm-up times polynomial decay.
+    """Returns the factor on every learning rate at ``step`` (from 0): linear warm-up times the decay.
 
-    It is 0 from ``recipe.steps`` on.
+    A polynomial decay is 0 from ``recipe.steps`` on. The decay counts its steps from the start of training,
+    warm-up included, as the released recipes do.
     """
     warmup = min(1.0, (step + 1) / recipe.warmup_steps) if recipe.warmup_steps else 1.0
-    return warmup * max(0.0, 1.0 - step / recipe.steps) ** recipe.poly_power
+    return warmup * _decay(step, recipe)
+
+
+def _decay(step: int, recipe: TrainingConfig) -> float:
+    schedule = recipe.schedule
+    if isinstance(schedule, PolySchedule):
+        return max(0.0, 1.0 - step / recipe.steps) ** schedule.power
+    return schedule.factor ** bisect_right(schedule.milestones, step)
 
 
 def _decays(module: nn.Module, name: str, parameter: nn.Parameter) -> bool:

@@ -36,5 +36,9 @@ rule all:
         "Everything is up to date: tables, figures and the report's parts"
 
 
+onstart:
+    refuse_absent()
+
+
 onsuccess:
     write_report()

@@ -1,8 +1,10 @@
 # Configuration look-ups and code fingerprints; those of tables and figures are in presentation.smk.
+import os
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
@@ -24,23 +26,47 @@ from vfm_fusion.encoders.describe import (
 from vfm_fusion.encoders.files import weight_file, weights_digest
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.environment import prepare_environment
-from vfm_fusion.errors import VfmFusionError
+from vfm_fusion.errors import DatasetLayoutError, VfmFusionError, WeightsError
 from vfm_fusion.evaluation.protocols import protocol_of
 
 prepare_environment(ROOT)
+if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):  # planning fetches nothing
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+ABSENT = []
+
+
+def found(look_up, *arguments):
+    """Returns what a look-up of data or weights finds; where it fails None, and refuse_absent() says why."""
+    try:
+        return look_up(*arguments)
+    except (DatasetLayoutError, WeightsError) as error:
+        ABSENT.append(f"{type(error).__name__}: {error}")
+
+
+def refuse_absent():
+    """Ends a run whose data or weights are not there before its first job; a dry run never comes here."""
+    if ABSENT:
+        raise WorkflowError("\n".join(ABSENT))
+
 
 try:
     typed = from_command_line(workflow.config_settings.config)
     CONFIG = resolve(deep_merge(config, typed), ROOT / "experiments")
     SPLITS = CONFIG.used_splits()
     for name in dict(SPLITS):
-        data_root(CONFIG.datasets[name], Path(), name)
-    WEIGHT_FILES = {name: weight_file(name, e) for name, e in CONFIG.encoders.items()}
+        found(data_root, CONFIG.datasets[name], Path(), name)
+    WEIGHT_FILES = {
+        name: found(weight_file, name, encoder)
+        for name, encoder in CONFIG.encoders.items()
+    }
     if workflow.is_main_process:  # the jobs check the weights that they use themselves
-        for encoder in CONFIG.encoders.values():
-            weights_digest(encoder)
+        for name in filter(WEIGHT_FILES.get, WEIGHT_FILES):
+            weights_digest(CONFIG.encoders[name])
 except VfmFusionError as error:
     raise WorkflowError(f"{type(error).__name__}: {error}") from None
+
+if ABSENT and workflow.is_main_process:
+    logger.warning("\n".join(["Needed before a run, planned as if found:", *ABSENT]))
 
 RESULTS = CONFIG.paths.results
 DATASET = CONFIG.dataset

@@ -25,6 +25,30 @@ def compared(wildcards):
     return COMPARISONS[getattr(wildcards, "comparison", MAIN)]
 
 
+def evaluations(wildcards):
+    """Evaluations of the runs that a table compares."""
+    runs = compared(wildcards)[1]
+    return collect(rules.evaluate.output.evaluation, run=runs, seed=SEEDS)
+
+
+def profiles_behind(wildcards):
+    """Profiles that the strides of the compared runs were chosen by."""
+    chosen_on = CONFIG.chosen_on(compared(wildcards)[1][0])
+    return collect(
+        rules.profile_encoder.output.scores, encoder=CONFIG.encoders, dataset=chosen_on
+    )
+
+
+def compared_index(wildcards):
+    """The index of the images that the compared runs are evaluated on."""
+    return f"{RESULTS}/datasets/{compared(wildcards)[0].evaluated_on}/val.parquet"
+
+
+def compared_data(wildcards):
+    """Folder of the generated images that the compared runs are evaluated on."""
+    return f"{RESULTS}/data/{compared(wildcards)[0].evaluated_on}"
+
+
 def names(runs):
     """How encoders and these runs are called in tables and figures, in their order."""
     labels = [(name, CONFIG.runs[name].label or name) for name in runs]

@@ -250,12 +250,43 @@ class TestStrideGain:
         titles = [title for title, _ in lay_out(gain_table(evaluations)).sections]
         assert [title.split(" · ")[0] for title in titles] == ["SAM mini FZ", "SAM mini FT"]
 
-    def test_runs_of_several_strides_are_named_and_left_out(self) -> None:
+    def test_a_run_of_several_strides_stands_below_and_outside_the_correlation(self) -> None:
         both = [e | {"strides": [4, 16]} for e in fused("both", 4, 9.0)]
-        table = gain_table([*all_strides(), *both])
-        assert table.sections[0].rows.equals(gain_table(all_strides()).sections[0].rows)
-        assert "Not shown, because they inject at several strides: both." in table.notes
+        table, without = gain_table([*both, *all_strides()]), gain_table(all_strides())
+        shown = lines(table)
+        assert [row["stride"].text for row in shown] == [
+            *("4", "8", "16", "32", "4 + 16"),
+            *("EF suggests OS 16", "Spearman's ρ with EF", "p, two-sided"),
+        ]
+        assert (shown[4]["ef"].text, shown[4]["AP"].text) == ("—", "9.05")
+        assert "several strides have no single EF" in lay_out(table).footnotes.values()
+        texts = [[cell.text for cell in row.values()] for row in (*shown[:4], *shown[5:])]
+        assert texts == [[cell.text for cell in row.values()] for row in lines(without)]
+        record = table.data[(table.data["run"] == "both") & (table.data["metric"] == "AP")].iloc[0]
+        assert (record["stride"], record["value"]) == ("4 + 16", pytest.approx(9.05))
+        assert math.isnan(record["ef"])
         assert run_encoders(both[0], results.LABELS).endswith("injected at OS 4, 16")
+
+    def test_a_group_may_have_runs_of_several_strides_alone(self) -> None:
+        both = [e | {"strides": [16, 4]} for e in fused("both", 4, 9.0)]
+        shown = lines(gain_table([*ALONE, *both]))
+        assert [row["stride"].text for row in shown] == ["4 + 16", "Spearman's ρ with EF"]
+        assert shown[1]["AP"].text == "0 strides trained"
+
+    def test_the_suggested_stride_is_judged_by_every_metric(self) -> None:
+        table = gain_table(all_strides())
+        row = next(row for row in lines(table) if row["stride"].text == "EF suggests OS 16")
+        assert row["AP"].text == "hit, +3.40"  # 11.1 over the 7.7 of OS 8
+        assert row["mIoU"].text == "hit, +0.00"  # all alike
+        assert any(note.startswith("EF suggests the stride") for note in table.notes)
+        data = table.data[table.data["statistic"] == "suggested_margin"].set_index("metric")
+        assert (data.loc["AP", "stride"], data.loc["AP", "n"]) == ("16", 4)
+        assert data.loc["AP", "value"] == pytest.approx(3.4)
+
+    def test_a_suggested_stride_that_was_not_trained_is_said(self) -> None:
+        table = gain_table([*ALONE, *fused("os4", 4, 1.0), *fused("os8", 8, 2.0)])
+        row = next(row for row in lines(table) if row["stride"].text == "EF suggests OS 16")
+        assert row["AP"].text == "OS 16 not trained"
 
     def test_a_missing_seed_is_said(self) -> None:
         table = gain_table(all_strides()[1:])  # the master alone lacks seed 0
@@ -285,10 +316,10 @@ class TestStrideGain:
 
     def test_published_correlation_is_computed(self) -> None:
         published = published_table(read_published(PUBLISHED), "7")
-        rows = lines(gain_table(all_strides(), published=published))[-6:]
-        assert [row["stride"].text for row in rows[:4]] == ["4", "8", "16", "32"]
+        rows = lines(gain_table(all_strides(), published=published))[-7:]
+        assert [row["stride"].text for row in rows[:5]] == ["4", "8", "16", "32", "EF suggests OS 16"]
         assert (rows[2]["ef"].text, rows[2]["AP"].text) == ("17.89", "11.10")
-        assert (rows[4]["AP"].text, rows[5]["AP"].text) == ("0.80", "0.33")
+        assert [row["AP"].text for row in rows[4:]] == ["hit, +3.40", "0.80", "0.33"]
 
     def test_an_auxiliary_without_profile_is_refused(self) -> None:
         with pytest.raises(ReportingError, match="'mini_sam' has no EF at OS 4"):

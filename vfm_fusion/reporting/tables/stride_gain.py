@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -13,7 +12,9 @@ from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.image_scores import Bootstrap, Estimate, by_image, commonest_reason, estimate
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode
 from vfm_fusion.reporting.rank_correlation import in_words, spearman
-from vfm_fusion.reporting.seeds import Evaluation, RunResults, Summary, collect_runs, seeds_note
+from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
+from vfm_fusion.reporting.stride_groups import Group, Strides, group_by_stride
+from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge
 from vfm_fusion.reporting.table import Column, Section, Table
 
 METRICS = ("AP", "mIoU", "PQ")
@@ -23,40 +24,6 @@ Ef = Mapping[tuple[str, int], tuple[Estimate, str]]
 """(Encoder, stride) -> EF, and why it is undefined."""
 
 _MIN_STRIDES = 3
-
-
-@dataclass(frozen=True)
-class Group:
-    """Fused runs that differ in the injection stride alone, and the run of their master alone.
-
-    Attributes:
-        fused: the runs by injection stride, ascending.
-        alone: the master alone, trained alike; None where there is no such run.
-    """
-
-    fused: Mapping[int, RunResults]
-    alone: RunResults | None
-
-    @property
-    def injections(self) -> list[tuple[str, int]]:
-        """The auxiliary with each stride at which it is injected."""
-        return [(self.example["auxiliary"]["encoder"], stride) for stride in self.fused]
-
-    @property
-    def example(self) -> Evaluation:
-        """An evaluation from which encoders are read."""
-        return next(iter(self.fused.values())).any
-
-    def gain(self, stride: int, metric: str) -> Summary:
-        """Returns metric(fused) - metric(master alone), seed by seed, in percentage points."""
-        fused, alone = self.fused[stride], self.alone
-        if alone is None:
-            return Summary(math.nan, math.nan, "no run trains this master alone in the same way")
-        if alone.missing:
-            return Summary(math.nan, math.nan, f"the master alone is {alone.reason}")
-        return fused.summarise(
-            {seed: _difference(e, alone.by_seed[seed], metric) for seed, e in fused.by_seed.items()}
-        )
 
 
 def stride_gain_table(
@@ -71,6 +38,9 @@ def stride_gain_table(
     published: pd.DataFrame | None = None,
 ) -> Table:
     """Builds the table of EF and gain per injection stride, with Spearman's rho over the strides of a group.
+
+    Runs that inject at several strides stand below those of one; they have no single EF and stay outside the
+    correlation.
 
     Args:
         evaluations: parsed ``evaluation.json`` of every run and seed that exists.
@@ -90,17 +60,17 @@ def stride_gain_table(
     groups = group_by_stride(results, fusions)
     metrics = [m for m in METRICS if any(_has(result, m) for result in results)]
     ef = {
-        (auxiliary, stride): _ef(profiles, auxiliary, stride, definition, bootstrap)
+        (group.auxiliary, stride): _ef(profiles, group.auxiliary, stride, definition, bootstrap)
         for group in groups
-        for auxiliary, stride in group.injections
+        for stride in sorted({*group.single, *_profiled(profiles, group.auxiliary, definition)})
     }
     sections = [
         Section(_title(group, labels, fusions), pd.DataFrame(_rows(group, metrics, ef))) for group in groups
     ]
     notes = [
         _what_note(results, groups, definition),
-        _left_out_note(results),
         seeds_note(seeds),
+        _suggestion_note(groups),
         *_evidence_notes(groups, metrics, ef),
     ]
     if published is not None and "AP" in metrics:
@@ -118,39 +88,6 @@ def stride_gain_table(
         notes=tuple(note for note in notes if note),
         problems=tuple(result.problem for result in results if result.problem),
     )
-
-
-def group_by_stride(results: Sequence[RunResults], fusions: Mapping[str, str]) -> list[Group]:
-    """Collects fused runs with the same encoders, trained alike and fused alike but for the stride.
-
-    Of two runs with one stride, which then are the same training, the first counts. Runs that inject at
-    several strides say nothing of any one of them, and are left out.
-
-    Args:
-        results: all runs; those without an evaluation are left out.
-        fusions: run to its fusion settings without the stride.
-    """
-    alone: dict[tuple[Any, ...], RunResults] = {}
-    fused: dict[tuple[Any, ...], dict[int, RunResults]] = {}
-    for result in results:
-        evaluation = result.any
-        if evaluation is None:
-            continue
-        master = (evaluation["master"]["encoder"], evaluation["master"]["trainable"])
-        if evaluation["auxiliary"] is None:
-            alone.setdefault(master, result)
-        elif len(evaluation["strides"]) == 1:
-            auxiliary = (evaluation["auxiliary"]["encoder"], evaluation["auxiliary"]["trainable"])
-            key = (*master, *auxiliary, fusions[result.key])
-            fused.setdefault(key, {}).setdefault(evaluation["strides"][0], result)
-    return [Group(dict(sorted(runs.items())), alone.get(key[:2])) for key, runs in fused.items()]
-
-
-def _difference(fused: Evaluation, alone: Evaluation, metric: str) -> tuple[float | None, str]:
-    for evaluation in (fused, alone):
-        if evaluation["metrics"].get(metric) is None:
-            return None, evaluation["reasons"].get(metric, "")
-    return fused["metrics"][metric] - alone["metrics"][metric], ""
 
 
 def _has(result: RunResults, metric: str) -> bool:
@@ -190,22 +127,64 @@ def _ef(
     return estimate(by_image(frame[chosen], [stride]), bootstrap), commonest_reason(frame[chosen])
 
 
+def _profiled(profiles: Mapping[str, pd.DataFrame], encoder: str, definition: str) -> list[int]:
+    """Strides at which an encoder has an EF."""
+    if encoder not in profiles:
+        return []
+    frame = profiles[encoder]
+    return sorted(frame[(frame["definition"] == definition) & (frame["score"] == "ef")]["stride"].unique())
+
+
 def _rows(group: Group, metrics: Sequence[str], ef: Ef) -> list[dict[str, Any]]:
     rows = []
-    for injection in group.injections:
-        found, reason = ef[injection]
-        row: dict[str, Any] = {"stride": str(injection[1]), "ef": found.mean, "ef_reason": reason}
-        row |= {"ef_low": found.low, "ef_high": found.high}
+    for strides in group.fused:
+        row: dict[str, Any] = {"stride": _at(strides), **_ef_cell(group, strides, ef)}
         for metric in metrics:
-            gain = group.gain(injection[1], metric)
+            gain = group.gain(strides, metric)
             row |= {metric: gain.mean, f"{metric}_std": gain.std, f"{metric}_reason": gain.reason}
         rows.append(row)
-    return [*rows, *_correlation_rows({m: _pairs(group, m, ef) for m in metrics}, len(group.fused))]
+    judged = {metric: _judged(group, metric, ef) for metric in metrics}
+    return [
+        *rows,
+        *_suggestion_rows(judged, len(group.single), metrics),
+        *_correlation_rows({m: _pairs(group, m, ef) for m in metrics}, len(group.single)),
+    ]
+
+
+def _at(strides: Strides) -> str:
+    return " + ".join(str(stride) for stride in strides)
+
+
+def _ef_cell(group: Group, strides: Strides, ef: Ef) -> dict[str, Any]:
+    """EF of the auxiliary where a run injects; none where it injects at several strides."""
+    if len(strides) > 1:
+        reason = "several strides have no single EF"
+        return {"ef": math.nan, "ef_low": math.nan, "ef_high": math.nan, "ef_reason": reason}
+    found, reason = ef[group.auxiliary, strides[0]]
+    return {"ef": found.mean, "ef_low": found.low, "ef_high": found.high, "ef_reason": reason}
+
+
+def _judged(group: Group, metric: str, ef: Ef) -> Suggestion:
+    """The stride that EF suggests for the group's auxiliary against those that were trained."""
+    by_stride = {stride: found.mean for (who, stride), (found, _) in ef.items() if who == group.auxiliary}
+    return judge(by_stride, {stride: group.gain((stride,), metric).mean for stride in group.single})
+
+
+def _suggestion_rows(
+    judged: Mapping[str, Suggestion], trained: int, metrics: Sequence[str]
+) -> list[dict[str, Any]]:
+    """One row with the outcome by every judged metric; none where there was no choice of strides."""
+    stride = next(iter(judged.values())).stride if judged else None
+    if stride is None or trained < MIN_TRAINED:
+        return []
+    return [_blank(f"EF suggests OS {stride}", metrics) | {m: found.said for m, found in judged.items()}]
 
 
 def _pairs(group: Group, metric: str, ef: Ef) -> tuple[list[float], list[float]]:
-    """EF and gain at the strides where both are defined."""
-    pairs = [(ef[injection][0].mean, group.gain(injection[1], metric).mean) for injection in group.injections]
+    """EF and gain at the single strides where both are defined."""
+    pairs = [
+        (ef[group.auxiliary, stride][0].mean, group.gain((stride,), metric).mean) for stride in group.single
+    ]
     defined = [pair for pair in pairs if not any(math.isnan(value) for value in pair)]
     return [first for first, _ in defined], [second for _, second in defined]
 
@@ -241,7 +220,7 @@ def _blank(title: str, metrics: Iterable[str]) -> dict[str, Any]:
 
 def _what_note(results: Sequence[RunResults], groups: Sequence[Group], definition: str) -> str:
     if not groups:
-        return "No evaluated run injects an auxiliary at a single stride, so there is no gain to show."
+        return "No evaluated run injects an auxiliary, so there is no gain to show."
     first = next(result.any for result in results if result.any)
     return (
         f"EF by definition '{definition}', mean over images [95 % bootstrap interval]; gains on "
@@ -249,16 +228,20 @@ def _what_note(results: Sequence[RunResults], groups: Sequence[Group], definitio
     )
 
 
-def _left_out_note(results: Sequence[RunResults]) -> str:
-    several = [result.label for result in results if result.any and len(result.any["strides"]) > 1]
-    return f"Not shown, because they inject at several strides: {', '.join(several)}." if several else ""
+def _suggestion_note(groups: Sequence[Group]) -> str:
+    if not any(len(group.single) >= MIN_TRAINED for group in groups):
+        return ""
+    return (
+        "EF suggests the stride at which the auxiliary's EF is highest. Hit: none of the other strides that "
+        "were trained alone gains more, with the margin over the next; miss: with what it lacks to the best."
+    )
 
 
 def _evidence_notes(groups: Sequence[Group], metrics: Sequence[str], ef: Ef) -> list[str]:
     found = [
         in_words(spearman(*_pairs(group, metric, ef)), "strides")
         for group in groups
-        if len(group.fused) >= _MIN_STRIDES
+        if len(group.single) >= _MIN_STRIDES
         for metric in metrics
     ]
     return list(dict.fromkeys(note for note in found if note))
@@ -269,22 +252,32 @@ def _records(group: Group, metrics: Sequence[str], ef: Ef) -> list[dict[str, Any
     pair = {"master": master["encoder"], "trainable": master["trainable"], "auxiliary": auxiliary["encoder"]}
     records = []
     for metric in metrics:
-        for stride, result in group.fused.items():
-            gain, found = group.gain(stride, metric), ef[auxiliary["encoder"], stride][0]
+        for strides, result in group.fused.items():
+            gain = group.gain(strides, metric)
+            found = _ef_cell(group, strides, ef)["ef"]
             records.append(
                 pair
-                | {"run": result.key, "stride": stride, "ef": found.mean, "metric": metric}
+                | {"run": result.key, "stride": _at(strides), "ef": found, "metric": metric}
                 | {"statistic": "gain", "value": gain.mean, "std": gain.std, "n": len(result.by_seed)}
                 | {"reason": gain.reason}
             )
-        correlation = spearman(*_pairs(group, metric, ef))
-        for statistic, value in (("spearman_rho", correlation.rho), ("spearman_p", correlation.p)):
-            records.append(
-                pair
-                | {"run": "", "stride": pd.NA, "ef": math.nan, "metric": metric, "statistic": statistic}
-                | {"value": value, "std": math.nan, "n": correlation.n, "reason": correlation.reason}
-            )
+        records += [pair | record for record in _judgement_records(group, metric, ef)]
     return records
+
+
+def _judgement_records(group: Group, metric: str, ef: Ef) -> list[dict[str, Any]]:
+    """The suggested stride's margin, rho and p of a group."""
+    judged, correlation = _judged(group, metric, ef), spearman(*_pairs(group, metric, ef))
+    blank: dict[str, Any] = {"run": "", "stride": "", "ef": math.nan, "metric": metric, "std": math.nan}
+    suggested = "" if judged.stride is None else str(judged.stride)
+    margin = {"statistic": "suggested_margin", "value": judged.margin, "n": len(group.single)}
+    return [
+        blank | margin | {"stride": suggested, "reason": judged.reason},
+        *(
+            blank | {"statistic": statistic, "value": value, "n": correlation.n, "reason": correlation.reason}
+            for statistic, value in (("spearman_rho", correlation.rho), ("spearman_p", correlation.p))
+        ),
+    ]
 
 
 def _published_section(published: pd.DataFrame, metrics: Sequence[str]) -> Section:
@@ -295,6 +288,8 @@ def _published_section(published: pd.DataFrame, metrics: Sequence[str]) -> Secti
         for stride, row in by_metric.iterrows()
     ]
     correlation = spearman(by_metric["EF"].to_list(), by_metric["AP gain"].to_list())
+    judged = {"AP": judge(dict(by_metric["EF"]), dict(by_metric["AP gain"]))}
+    rows += _suggestion_rows(judged, len(rows), metrics)
     rows.append(_blank("Spearman's ρ with EF", metrics) | {"AP": correlation.rho})
     rows.append(_blank("p, two-sided", metrics) | {"AP": correlation.p})
     title = f"Published (Table {published['table'].iloc[0]}): {values['model'].iloc[0]}"

@@ -1,0 +1,94 @@
+"""Fused runs that differ in where they inject alone, beside the run of their master alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from vfm_fusion.reporting.seeds import Evaluation, RunResults, Summary
+
+Strides = tuple[int, ...]
+"""Where a run injects, ascending."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fused runs that differ in the injection strides alone, and the run of their master alone.
+
+    Attributes:
+        fused: the runs by their injection strides: those of one stride first, each part ascending.
+        alone: the master alone, trained alike; None where there is no such run.
+    """
+
+    fused: Mapping[Strides, RunResults]
+    alone: RunResults | None
+
+    @property
+    def single(self) -> list[int]:
+        """Strides at which some run injects and nowhere else, ascending."""
+        return [strides[0] for strides in self.fused if len(strides) == 1]
+
+    @property
+    def auxiliary(self) -> str:
+        """The encoder that is injected."""
+        return self.example["auxiliary"]["encoder"]
+
+    @property
+    def example(self) -> Evaluation:
+        """An evaluation from which encoders are read."""
+        return next(iter(self.fused.values())).any
+
+    def gain(self, strides: Strides, metric: str) -> Summary:
+        """Returns metric(fused) - metric(master alone), seed by seed, in percentage points."""
+        fused, alone = self.fused[strides], self.alone
+        if alone is None:
+            return Summary(math.nan, math.nan, "no run trains this master alone in the same way")
+        if alone.missing:
+            return Summary(math.nan, math.nan, f"the master alone is {alone.reason}")
+        return fused.summarise(
+            {seed: _difference(e, alone.by_seed[seed], metric) for seed, e in fused.by_seed.items()}
+        )
+
+
+def group_by_stride(results: Sequence[RunResults], fusions: Mapping[str, str]) -> list[Group]:
+    """Collects fused runs with the same encoders and data, trained and fused alike but for the strides.
+
+    Of two runs with the same strides, which then are the same training, the first counts.
+
+    Args:
+        results: all runs; those without an evaluation are left out.
+        fusions: run to its fusion settings without the stride.
+    """
+    alone: dict[tuple[Any, ...], RunResults] = {}
+    fused: dict[tuple[Any, ...], dict[Strides, RunResults]] = {}
+    for result in results:
+        evaluation = result.any
+        if evaluation is None:
+            continue
+        master = (evaluation["dataset"], evaluation["task"], *_encoder(evaluation, "master"))
+        if evaluation["auxiliary"] is None:
+            alone.setdefault(master, result)
+        else:
+            key = (*master, *_encoder(evaluation, "auxiliary"), fusions[result.key])
+            fused.setdefault(key, {}).setdefault(tuple(sorted(evaluation["strides"])), result)
+    return [
+        Group(dict(sorted(runs.items(), key=_singles_first)), alone.get(key[:4]))
+        for key, runs in fused.items()
+    ]
+
+
+def _encoder(evaluation: Evaluation, role: str) -> tuple[str, bool]:
+    return evaluation[role]["encoder"], evaluation[role]["trainable"]
+
+
+def _singles_first(item: tuple[Strides, RunResults]) -> tuple[bool, Strides]:
+    return len(item[0]) > 1, item[0]
+
+
+def _difference(fused: Evaluation, alone: Evaluation, metric: str) -> tuple[float | None, str]:
+    for evaluation in (fused, alone):
+        if evaluation["metrics"].get(metric) is None:
+            return None, evaluation["reasons"].get(metric, "")
+    return fused["metrics"][metric] - alone["metrics"][metric], ""

@@ -70,20 +70,30 @@ def _entry(name: str, field: FieldInfo, depth: int, commented: bool) -> Iterator
     annotation = field.annotation
     if name in _ENTRIES:
         yield f"{indent}{name}:"
-        keyed = get_origin(annotation) is dict
         for model in _ENTRIES[name]:
-            yield from _comment((model.__doc__ or "").splitlines()[0], depth + 1)
-            head = [f"{indent}  <name>:"] if keyed else []
-            lines = [*head, *_section(model, depth + 1 + keyed, commented=True)]
-            yield from lines if commented else (_commented(line, len(indent) + 2) for line in lines)
+            yield from _possible(model, depth + 1, commented, keyed=get_origin(annotation) is dict)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield f"{indent}{name}:"
         yield from _section(annotation, depth + 1, commented)
-    elif isinstance(default := field.get_default(call_default_factory=True), dict) and default:
+    elif isinstance(default := field.get_default(call_default_factory=True), BaseModel):
+        yield f"{indent}{name}:"
+        yield from _section(type(default), depth + 1, commented)
+        for model in get_args(annotation):
+            if not isinstance(default, model):
+                yield from _possible(model, depth + 1, commented)
+    elif isinstance(default, dict) and default:
         yield f"{indent}{name}:"
         yield from (f"{indent}  {key}: {_yaml(value)}" for key, value in default.items())
     else:
         yield f"{indent}{name}: {_default(field)}"
+
+
+def _possible(model: type[BaseModel], depth: int, commented: bool, keyed: bool = False) -> Iterator[str]:
+    """A section that may stand here, commented out."""
+    indent = "  " * depth
+    yield from _comment((model.__doc__ or "").splitlines()[0], depth)
+    lines = [*([f"{indent}<name>:"] if keyed else []), *_section(model, depth + keyed, commented=True)]
+    yield from lines if commented else (_commented(line, len(indent)) for line in lines)
 
 
 def _commented(line: str, column: int) -> str:

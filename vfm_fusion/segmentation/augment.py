@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from vfm_fusion.config.augmentation import AugmentationConfig
+from vfm_fusion.config.augmentation import AugmentationConfig, JitterScale
 from vfm_fusion.datasets.base import VOID
+from vfm_fusion.segmentation.color import distort_color, jitter_color
+from vfm_fusion.segmentation.rescale import Resizing, Size, Window, draw_size
 
 _PAD_GREY = 128
+_ATTEMPTS = 10  # windows drawn for the rule of the single category
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,9 @@ class LabelledImage:
 
 
 def augment(sample: LabelledImage, config: AugmentationConfig, rng: np.random.Generator) -> LabelledImage:
-    """Scales, crops (padding with void), flips and recolours, in this order.
+    """Scales, crops (padding with grey and void), flips and recolours, in this order.
+
+    Padding lies below and on the right, and on the left of a flipped image. ``ssd`` leaves it grey.
 
     Args:
         sample: image and labels.
@@ -40,55 +46,81 @@ def augment(sample: LabelledImage, config: AugmentationConfig, rng: np.random.Ge
     Returns:
         Image and labels of ``config.crop`` size.
     """
-    sample = rescale(sample, rng.uniform(*config.scales))
-    sample = crop_or_pad(sample, config.crop, rng)
+    old = sample.semantic.shape
+    resizing = Resizing(old, draw_size(old, config, rng))
+    window = draw_window(sample.semantic, resizing, config, rng)
+    cropped = _crop(sample, resizing, window, config.crop)
+    shown = _length(window[0]), _length(window[1])
+    content = np.s_[: shown[0], : shown[1]]
     if config.flip and rng.random() < 0.5:
-        sample = _map(sample, lambda array: np.ascontiguousarray(array[:, ::-1]))
-    if config.color:
-        sample = LabelledImage(jitter_color(sample.image, rng), sample.semantic, sample.instances)
-    return sample
+        cropped = _map(cropped, lambda array: cv2.flip(array, 1))
+        content = np.s_[: shown[0], config.crop[1] - shown[1] :]
+    if config.color == "simple":
+        return replace(cropped, image=jitter_color(cropped.image, rng))
+    if config.color == "ssd":
+        cropped.image[content] = distort_color(np.ascontiguousarray(cropped.image[content]), rng)
+    return cropped
 
 
-def rescale(sample: LabelledImage, factor: float) -> LabelledImage:
-    """Resizes by ``factor``: the image bilinearly (by area when shrinking), labels by nearest neighbour."""
-    height, width = (max(1, round(side * factor)) for side in sample.semantic.shape)
-    smooth = cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR
+def draw_window(
+    semantic: np.ndarray, resizing: Resizing, config: AugmentationConfig, rng: np.random.Generator
+) -> Window:
+    """Draws which part of the resized image is kept, of ``config.crop`` size or less where it is smaller.
 
-    def nearest(labels: np.ndarray) -> np.ndarray:
-        return cv2.resize(labels, (width, height), interpolation=cv2.INTER_NEAREST_EXACT)
+    After large-scale jitter the window lies as far down as it lies to the right, in parts of the way, as in
+    the recipes that have it.
 
-    image = cv2.resize(sample.image, (width, height), interpolation=smooth)
-    return LabelledImage(image, nearest(sample.semantic), tuple(map(nearest, sample.instances)))
-
-
-def crop_or_pad(sample: LabelledImage, size: tuple[int, int], rng: np.random.Generator) -> LabelledImage:
-    """Cuts a random window of ``size`` (H, W); what sticks out is grey, its labels void."""
-    height, width = sample.semantic.shape
-    top = int(rng.integers(0, max(0, height - size[0]) + 1))
-    left = int(rng.integers(0, max(0, width - size[1]) + 1))
-
-    def cut(array: np.ndarray, fill: int) -> np.ndarray:
-        window = array[top : top + size[0], left : left + size[1]]
-        if window.shape[:2] == tuple(size):
-            return window
-        padded = np.full((*size, *array.shape[2:]), fill, array.dtype)
-        padded[: window.shape[0], : window.shape[1]] = window
-        return padded
-
-    layers = tuple(cut(layer, 0) for layer in sample.instances)
-    return LabelledImage(cut(sample.image, _PAD_GREY), cut(sample.semantic, VOID), layers)
+    Args:
+        semantic: ``(H, W)`` uint8 train ids of the image before it is resized.
+        resizing: its old and new size.
+        config: crop, and the largest share of one category.
+        rng: drawn from once for every window tried.
+    """
+    if config.single_category_max_area == 1:
+        return _place(resizing.new, config, rng)
+    for _ in range(_ATTEMPTS):
+        window = _place(resizing.new, config, rng)
+        if is_mixed(resizing.labels(semantic, window), config.single_category_max_area):
+            break
+    return window
 
 
-def jitter_color(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Shifts brightness by up to 32/255 and scales contrast and saturation by 0.5 to 1.5, as SSD does."""
-    brightness = rng.uniform(-32, 32)
-    contrast, saturation = rng.uniform(0.5, 1.5, size=2)
-    pixels = image.astype(np.float32) * np.float32(contrast) + np.float32(brightness)
-    grey = pixels @ np.array([0.299, 0.587, 0.114], np.float32)  # (H, W, 3) -> (H, W)
-    pixels = grey[..., None] + np.float32(saturation) * (pixels - grey[..., None])
-    return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+def is_mixed(semantic: np.ndarray, max_area: float) -> bool:
+    """Says whether labels show several classes, each on less than ``max_area`` of what is not void."""
+    counts = np.bincount(semantic.ravel(), minlength=VOID + 1)[:VOID]
+    return np.count_nonzero(counts) > 1 and bool(counts.max() < counts.sum() * max_area)
 
 
-def _map(sample: LabelledImage, function) -> LabelledImage:
-    layers = tuple(map(function, sample.instances))
-    return LabelledImage(function(sample.image), function(sample.semantic), layers)
+def _place(size: Size, config: AugmentationConfig, rng: np.random.Generator) -> Window:
+    room = [max(0, side - kept) for side, kept in zip(size, config.crop, strict=True)]
+    if isinstance(config.scale, JitterScale):
+        part = rng.random()
+        top, left = (round(free * part) for free in room)
+    else:
+        top, left = (int(rng.integers(0, free + 1)) for free in room)
+    bottom, right = min(size[0], top + config.crop[0]), min(size[1], left + config.crop[1])
+    return slice(top, bottom), slice(left, right)
+
+
+def _crop(sample: LabelledImage, resizing: Resizing, window: Window, size: Size) -> LabelledImage:
+    image = _pad(resizing.image(sample.image, window), size, _PAD_GREY)
+    semantic = _pad(resizing.labels(sample.semantic, window), size, VOID)
+    layers = tuple(_pad(resizing.labels(layer, window), size, 0) for layer in sample.instances)
+    return LabelledImage(image, semantic, layers)
+
+
+def _pad(array: np.ndarray, size: Size, fill: int) -> np.ndarray:
+    """Copies ``(h, w, ...)`` into the top left corner of a new ``(H, W, ...)`` array."""
+    padded = np.full((*size, *array.shape[2:]), fill, array.dtype)
+    padded[: array.shape[0], : array.shape[1]] = array
+    return padded
+
+
+def _map(sample: LabelledImage, function: Callable[[np.ndarray], np.ndarray]) -> LabelledImage:
+    return LabelledImage(
+        function(sample.image), function(sample.semantic), tuple(map(function, sample.instances))
+    )
+
+
+def _length(part: slice) -> int:
+    return part.stop - part.start

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -112,20 +112,16 @@ class MaskDataset(TorchDataset):
     def _targets(
         self, augmented: LabelledImage, instances: Instances | None
     ) -> tuple[np.ndarray, np.ndarray]:
-        masks: list[np.ndarray] = []
-        labels: list[int] = []
-        for category in np.unique(augmented.semantic):
-            is_region = instances is None or int(category) not in self.classes.things
-            if category != VOID and is_region:
-                masks.append(augmented.semantic == category)
-                labels.append(int(category))
+        regions = np.flatnonzero(np.bincount(augmented.semantic.ravel(), minlength=VOID)[:VOID])
+        objects = np.zeros(0, np.int64)
         if instances is not None:
-            for number in np.unique(augmented.instances):
-                if number > 0 and not instances.crowd[number - 1]:
-                    masks.append(np.any([layer == number for layer in augmented.instances], axis=0))
-                    labels.append(int(instances.categories[number - 1]))
-        stacked = np.stack(masks) if masks else np.zeros((0, *augmented.semantic.shape), bool)
-        return stacked, np.array(self.classes.outputs(labels), np.int64)
+            regions = np.setdiff1d(regions, list(self.classes.things))
+            objects = _visible(augmented.instances, instances)
+        masks = np.empty((len(regions) + len(objects), *augmented.semantic.shape), bool)
+        _draw(masks[: len(regions)], (augmented.semantic,), regions)
+        _draw(masks[len(regions) :], augmented.instances, objects)
+        categories = [] if instances is None else instances.categories[objects - 1].tolist()
+        return masks, np.array(self.classes.outputs([*regions.tolist(), *categories]), np.int64)
 
 
 class StepSampler(Sampler[list[tuple[int, int]]]):
@@ -172,6 +168,32 @@ def _layers(instances: Instances | None) -> tuple[np.ndarray, ...]:
     if instances is None:
         return ()
     return (instances.ids, *([] if instances.covered is None else instances.covered))
+
+
+def _visible(layers: Sequence[np.ndarray], instances: Instances) -> np.ndarray:
+    """Numbers of the objects that a crop shows, without crowds, in their order: ``(n,)`` int64."""
+    seen = np.zeros(len(instances) + 1, bool)
+    for layer in layers:
+        seen |= np.bincount(layer.ravel(), minlength=len(seen)) > 0
+    seen[0] = False
+    seen[1:] &= ~instances.crowd
+    return np.flatnonzero(seen)
+
+
+def _draw(masks: np.ndarray, layers: Sequence[np.ndarray], numbers: np.ndarray) -> None:
+    """Fills ``(N, H, W)`` bool with the pixels of each number in any of the layers."""
+    if not len(numbers):
+        return
+    front, *covered = (_narrow(layer) for layer in layers)
+    for mask, number in zip(masks, numbers.tolist(), strict=True):  # a Python int keeps the narrow type
+        np.equal(front, number, out=mask)
+        for layer in covered:
+            mask |= layer == number
+
+
+def _narrow(numbers: np.ndarray) -> np.ndarray:
+    """The same numbers, at least 0, in the smallest type that holds them: comparing is then fastest."""
+    return numbers.astype(np.min_scalar_type(int(numbers.max())), copy=False)
 
 
 def _check_labels(sample: Sample, task: str) -> None:

@@ -22,7 +22,7 @@ from tiny_coco import (
     write_instances,
 )
 
-from vfm_fusion.config.augmentation import AugmentationConfig
+from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.base import VOID, Sample
 from vfm_fusion.datasets.readers.coco_instance import CATEGORIES
@@ -78,7 +78,7 @@ def test_training_and_average_precision_see_whole_objects(tmp_path: Path) -> Non
     write_instances(tmp_path, "val")
     frame = index_split(config(tmp_path), tmp_path, "val").frame
     dataset = open_dataset(config(tmp_path), tmp_path, frame)
-    plain = AugmentationConfig(crop=(32, 32), scales=(1.0, 1.0), flip=False, color=False)
+    plain = AugmentationConfig(crop=(32, 32), scale=RelativeScale(range=(1, 1)), flip=False, color="none")
     _, targets, labels = MaskDataset(dataset, "panoptic", plain, seed=0)[0, 0]
     assert labels.tolist() == [2, 16, 0]  # the crowd is no target
     assert targets.sum(dim=(1, 2)).tolist() == [20, 4, 3]

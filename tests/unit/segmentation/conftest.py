@@ -8,7 +8,7 @@ import pytest
 from segmentation_toys import ToyDataset
 
 import vfm_fusion.segmentation.training as training
-from vfm_fusion.config.augmentation import AugmentationConfig
+from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.config.runs import RunConfig
@@ -39,7 +39,7 @@ def recipe(head_config: HeadConfig) -> TrainingConfig:
         learning_rate=1e-3,
         checkpoint_every=1,
         log_every=3,
-        augmentation=AugmentationConfig(crop=(64, 64)),
+        augmentation=AugmentationConfig(crop=(64, 64), scale=RelativeScale(), color="simple"),
         head=head_config,
     )
 

@@ -105,9 +105,9 @@ class AugmentationConfig(Section):
     flip: bool = Field(True, description="Random horizontal flip.")
     color: Literal["none", "simple", "ssd"] = Field(
         "ssd",
-        description="`ssd`: brightness, contrast, saturation and hue as SSD and Mask2Former change them, each "
-        "of half of the images. `simple`: brightness, contrast and saturation of every image, hue of none. "
-        "`none`: colours stay.",
+        description="`ssd`: brightness, contrast, saturation and hue as SSD and Mask2Former change them, "
+        "each of half of the images. `simple`: brightness, contrast and saturation of every image, hue of "
+        "none. `none`: colours stay.",
     )
 
     @model_validator(mode="after")

@@ -26,7 +26,7 @@ class Batch:
     """A training batch.
 
     Attributes:
-        images: ``(B, 3, H, W)`` float32 RGB in [0, 1].
+        images: ``(B, 3, H, W)`` RGB, uint8 as it is loaded, float32 in [0, 1] once it is on its device.
         masks: per image ``(N, H, W)`` bool.
         labels: per image ``(N,)`` int64 outputs of the head, see
             :class:`~vfm_fusion.segmentation.task_classes.TaskClasses`.
@@ -36,12 +36,25 @@ class Batch:
     masks: list[Tensor]
     labels: list[Tensor]
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> Batch:
-        """Moves the batch to a device."""
+    def to(self, device: torch.device) -> Batch:
+        """Moves the batch to a device, and there turns bytes into floats: a fourth of them has to be moved.
+
+        From page-locked memory it moves while the program goes on.
+        """
+        pinned = self.images.is_pinned()
+        images = self.images.to(device, non_blocking=pinned)
         return Batch(
-            self.images.to(device, non_blocking=non_blocking),
-            [mask.to(device, non_blocking=non_blocking) for mask in self.masks],
-            [label.to(device, non_blocking=non_blocking) for label in self.labels],
+            images.float() / 255 if images.dtype == torch.uint8 else images,
+            [mask.to(device, non_blocking=pinned) for mask in self.masks],
+            [label.to(device, non_blocking=pinned) for label in self.labels],
+        )
+
+    def pin_memory(self) -> Batch:
+        """Copies the batch to page-locked memory, from where a GPU fetches it on its own."""
+        return Batch(
+            self.images.pin_memory(),
+            [mask.pin_memory() for mask in self.masks],
+            [label.pin_memory() for label in self.labels],
         )
 
 
@@ -80,7 +93,7 @@ class MaskDataset(TorchDataset):
         return len(self.dataset)
 
     def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns image ``(3, H, W)``, masks ``(N, H, W)`` bool and outputs ``(N,)`` int64.
+        """Returns image ``(3, H, W)`` uint8, masks ``(N, H, W)`` bool and outputs ``(N,)`` int64.
 
         Raises:
             TrainingError: the image lacks the labels that the task needs, or no image has an object.
@@ -92,8 +105,8 @@ class MaskDataset(TorchDataset):
         labelled = LabelledImage(sample.image, _regions(sample, self.task), _layers(instances))
         augmented = augment(labelled, self.config, rng)
         masks, labels = self._targets(augmented, instances)
-        image = torch.from_numpy(np.ascontiguousarray(augmented.image.transpose(2, 0, 1)))
-        return image.float() / 255, torch.from_numpy(masks), torch.from_numpy(labels)
+        image = np.ascontiguousarray(augmented.image.transpose(2, 0, 1))
+        return torch.from_numpy(image), torch.from_numpy(masks), torch.from_numpy(labels)
 
     def _sample(self, position: int, index: int) -> Sample:
         """Reads an image that the task can learn from."""

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.encoders import EncoderConfig
@@ -24,7 +23,8 @@ from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.checkpoints import CheckpointWriter, newest_valid
-from vfm_fusion.segmentation.data import Batch, MaskDataset, StepSampler, collate
+from vfm_fusion.segmentation.data import Batch, StepSampler
+from vfm_fusion.segmentation.loader import training_loader
 from vfm_fusion.segmentation.loss import MaskCriterion
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
@@ -152,7 +152,12 @@ def train_run(
         try:
             trainer.fit(
                 SegmentationTask(model, training, categories, seed),
-                _loader(dataset, training, seed, first_step),
+                training_loader(
+                    dataset,
+                    training,
+                    seed,
+                    StepSampler(len(dataset), training.batch_size, seed, first_step),
+                ),
                 ckpt_path=None if start is None else start.path,
                 weights_only=True,
             )
@@ -199,16 +204,6 @@ def _trainer(
         enable_progress_bar=False,
         num_sanity_val_steps=0,
         plugins=[LightningEnvironment()],  # the workflow requeues SLURM jobs, Lightning must not
-    )
-
-
-def _loader(dataset: Dataset, recipe: TrainingConfig, seed: int, first_step: int) -> DataLoader:
-    return DataLoader(
-        MaskDataset(dataset, recipe.task, recipe.augmentation, seed),
-        batch_sampler=StepSampler(len(dataset), recipe.batch_size, seed, first_step),
-        collate_fn=collate,
-        num_workers=recipe.workers,
-        persistent_workers=recipe.workers > 0,
     )
 
 

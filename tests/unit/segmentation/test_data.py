@@ -10,14 +10,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from segmentation_toys import ToyDataset
-from torch.utils.data import DataLoader
 
 from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import VOID, Instances, Sample
 from vfm_fusion.datasets.overlaps import lay_over
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.augment import LabelledImage, augment
-from vfm_fusion.segmentation.data import MaskDataset, StepSampler, collate
+from vfm_fusion.segmentation.data import Batch, MaskDataset, StepSampler, collate
+from vfm_fusion.segmentation.loader import training_loader
 
 PLAIN = AugmentationConfig(crop=(64, 96), scale=RelativeScale(range=(1, 1)), flip=False, color="none")
 
@@ -43,8 +44,17 @@ def targets(dataset, task: str = "panoptic", config: AugmentationConfig = PLAIN)
 
 def test_an_unaugmented_image_arrives_as_it_is() -> None:
     image, _, _ = targets(ToyDataset())
-    expected = torch.from_numpy(ToyDataset()[0].image).permute(2, 0, 1) / 255
-    torch.testing.assert_close(image, expected, rtol=0, atol=1e-7)
+    assert torch.equal(image, torch.from_numpy(ToyDataset()[0].image).permute(2, 0, 1))
+
+
+def test_a_batch_becomes_floats_on_its_device_once() -> None:
+    data = MaskDataset(ToyDataset(), "panoptic", PLAIN, seed=0)
+    loaded = collate([data[0, 0], data[1, 1]])
+    moved = loaded.to(torch.device("cpu"))
+    assert loaded.images.dtype == torch.uint8
+    assert torch.equal(moved.images, loaded.images.float() / 255)
+    assert torch.equal(moved.to(torch.device("cpu")).images, moved.images)
+    assert all(torch.equal(a, b) for a, b in zip(moved.masks, loaded.masks, strict=True))
 
 
 def test_panoptic_targets_are_one_mask_per_stuff_class_and_instance_without_crowds() -> None:
@@ -146,14 +156,10 @@ def test_a_sample_depends_on_seed_and_position_alone() -> None:
     assert not torch.equal(first[0], MaskDataset(ToyDataset(), "panoptic", config, seed=1)[7, 2][0])
 
 
-def test_loader_processes_do_not_change_the_batches() -> None:
-    def batches(workers: int) -> list:
-        data = MaskDataset(
-            ToyDataset(), "panoptic", AugmentationConfig(crop=(32, 64), scale=RelativeScale()), seed=0
-        )
-        loader = DataLoader(
-            data, batch_sampler=StepSampler(5, 2, seed=0), collate_fn=collate, num_workers=workers
-        )
+def test_loader_processes_do_not_change_the_batches(recipe: TrainingConfig) -> None:
+    def batches(workers: int) -> list[Batch]:
+        settings = recipe.model_copy(update={"workers": workers})
+        loader = training_loader(ToyDataset(), settings, 0, StepSampler(5, 2, seed=0))
         return list(islice(loader, 4))
 
     for alone, shared in zip(batches(0), batches(2), strict=True):

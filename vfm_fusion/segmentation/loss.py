@@ -2,42 +2,86 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
+from torch.nn import functional
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.head import HeadConfig
-from vfm_fusion.segmentation.head import MaskPrediction, mask2former_config
+from vfm_fusion.segmentation.head import MaskPrediction
+from vfm_fusion.segmentation.matching import assign, matching_cost
+from vfm_fusion.segmentation.points import uncertain_points
 
 ensure_torchvision()
 
 from transformers.models.mask2former.modeling_mask2former import (  # noqa: E402  (it imports torchvision)
-    Mask2FormerLoss,
     dice_loss,
     sample_point,
     sigmoid_cross_entropy_loss,
 )
 
+TERMS = ("loss_class", "loss_mask", "loss_dice")
+"""Addends of the loss."""
+
+
+@dataclass(frozen=True)
+class StepTotals:
+    """What the terms of all images of an optimiser step are divided by, wherever those images are.
+
+    Attributes:
+        images: number of images.
+        masks: number of target masks.
+        matched: number of targets that get a query: all, unless an image has more targets than queries.
+    """
+
+    images: int
+    masks: int
+    matched: int
+
 
 class MaskCriterion(nn.Module):
     """Sums each weighted term over the final prediction and all intermediate ones (deep supervision).
 
-    Matching, point sampling and the terms are transformers'; what differs is that predictions are put in the
-    order of the targets. So the full-resolution target masks are neither padded nor copied for each of the
-    ten predictions, which took a tenth of a training step.
+    The terms are transformers'. What differs is how they are put together:
+
+    - Predictions are put in the order of the targets. So the full-resolution target masks are neither padded
+      nor copied for each of the ten predictions, which took a tenth of a training step.
+    - The costs of all predictions are computed before the first is matched: a GPU is waited for once.
+    - Each image draws its points with a generator of its own, so they do not depend on its neighbours.
+    - Terms are divided by :class:`StepTotals`. For the mask and dice terms that is Mask2Former's rule (the
+      number of target masks, averaged over the processes, whose gradients are then averaged too), but for
+      its lower limit of one mask a process: here it is one mask a step. The class term is the weighted mean
+      over all queries of the step; Mask2Former averages the means of the processes, which counts an image
+      more where its neighbours have fewer targets. So the losses of the parts of a step add up to the loss
+      of the step, however it is divided.
     """
 
     def __init__(self, categories: int, config: HeadConfig) -> None:
         super().__init__()
-        self.weights = {
-            "loss_class": config.class_weight,
-            "loss_mask": config.mask_weight,
-            "loss_dice": config.dice_weight,
-        }
-        self.reference = Mask2FormerLoss(mask2former_config(config, categories), self.weights)
+        self.config = config
+        self.categories = categories
+        self.register_buffer(
+            "class_weights",
+            torch.tensor([1.0] * categories + [config.no_object_weight]),
+            persistent=False,
+        )
+
+    def totals(self, labels: Sequence[Tensor]) -> StepTotals:
+        """Counts images, target masks and matched targets, given the ``(N,)`` labels of each image."""
+        counts = [len(label) for label in labels]
+        return StepTotals(len(counts), sum(counts), sum(min(n, self.config.queries) for n in counts))
 
     def forward(
-        self, prediction: MaskPrediction, masks: list[Tensor], labels: list[Tensor]
+        self,
+        prediction: MaskPrediction,
+        masks: Sequence[Tensor],
+        labels: Sequence[Tensor],
+        totals: StepTotals | None = None,
+        generators: Sequence[Generator] | None = None,
     ) -> dict[str, Tensor]:
         """Computes the loss in float32, whatever the precision of the model.
 
@@ -45,45 +89,102 @@ class MaskCriterion(nn.Module):
             prediction: the head's output for a batch of B images.
             masks: per image ``(N, H, W)``, 0 or 1.
             labels: per image ``(N,)`` int64 train ids.
+            totals: those of the whole step of which this batch is a part; the batch is all when left out.
+            generators: per image, on the device of the prediction; torch's own when left out.
 
         Returns:
             Scalars ``loss`` and its addends ``loss_class``, ``loss_mask``, ``loss_dice``.
         """
-        targets = torch.cat(masks).float()  # (M, H, W), M = sum of N
+        totals = totals or self.totals(labels)
+        draws = [None] * len(labels) if generators is None else list(generators)
         pairs = [*prediction.intermediate, (prediction.class_logits, prediction.mask_logits)]
         with torch.autocast(prediction.class_logits.device.type, enabled=False):
-            terms = [self._terms(c.float(), m.float(), targets, labels) for c, m in pairs]
-            sums = torch.stack(terms).sum(dim=0)  # (P, 3) -> (3,)
+            targets = torch.cat(list(masks)).float()  # (M, H, W), M = sum of N
+            layers = [(classes.float(), logits.float()) for classes, logits in pairs]
+            queries, rows = self._matches(layers, targets, labels, draws)
+            class_term = self._class_term([classes for classes, _ in layers], queries, rows, labels, totals)
+            mask_terms = [
+                self._mask_terms(logits.flatten(0, 1)[query], targets, row, labels, totals, draws)
+                for (_, logits), query, row in zip(layers, queries, rows, strict=True)
+            ]
+            mask_term, dice_term = torch.stack(mask_terms).sum(dim=0)
         weighted = {
-            name: term * weight for (name, weight), term in zip(self.weights.items(), sums, strict=True)
+            "loss_class": self.config.class_weight * class_term,
+            "loss_mask": self.config.mask_weight * mask_term,
+            "loss_dice": self.config.dice_weight * dice_term,
         }
         return {"loss": sum(weighted.values()), **weighted}
 
-    def _terms(self, classes: Tensor, masks: Tensor, targets: Tensor, labels: list[Tensor]) -> Tensor:
-        """Returns the class, mask and dice terms of one prediction, ``(3,)``."""
-        counts = [len(label) for label in labels]
-        matches = self.reference.matcher(masks, classes, list(targets.split(counts)), labels)
-        matches = [(query[target.argsort()], target.sort().values) for query, target in matches]
-        class_term = self.reference.loss_labels(classes, labels, matches)["loss_cross_entropy"]
-        matched = masks[self.reference._get_predictions_permutation_indices(matches)]  # (M', H/4, W/4)
-        if len(matched) < len(targets):  # more targets than queries: some stay without a query
-            starts = torch.tensor([0, *counts[:-1]]).cumsum(0)
-            rows = torch.cat([start + target for start, (_, target) in zip(starts, matches, strict=True)])
-            targets = targets[rows.to(targets.device)]
-        return torch.stack([class_term, *self._mask_terms(matched[:, None], targets[:, None], sum(counts))])
+    def _matches(
+        self,
+        layers: list[tuple[Tensor, Tensor]],
+        targets: Tensor,
+        labels: Sequence[Tensor],
+        draws: Sequence[Generator | None],
+    ) -> tuple[Tensor, Tensor]:
+        """Matches every layer: which query, of all images' (B * Q), is for which of the M targets.
 
-    def _mask_terms(self, logits: Tensor, targets: Tensor, count: int) -> tuple[Tensor, Tensor]:
-        """Returns mask and dice terms of matched ``(M, 1, h, w)`` logits and ``(M, 1, H, W)`` targets."""
-        loss = self.reference
+        Returns:
+            Queries and targets, ``(L, M')`` int64 each, in the order of the targets; M' of the M are matched.
+        """
+        split = targets.split([len(label) for label in labels])
+        costs = [
+            matching_cost(classes[i], logits[i], split[i], labels[i], self.config, draws[i])
+            for classes, logits in layers
+            for i in range(len(labels))
+        ]
+        starts = np.cumsum([0, *(len(label) for label in labels)])[:-1]
+        pairs = assign(costs)
+        per_layer = [pairs[i : i + len(labels)] for i in range(0, len(pairs), len(labels))]
+        found = np.stack(
+            [
+                (
+                    np.concatenate([q + i * layers[0][0].shape[1] for i, (q, _) in enumerate(layer)]),
+                    np.concatenate([t + start for start, (_, t) in zip(starts, layer, strict=True)]),
+                )
+                for layer in per_layer
+            ],
+            axis=1,
+        )  # (2, L, M')
+        queries, rows = torch.from_numpy(found.astype(np.int64)).to(targets.device)
+        return queries, rows
+
+    def _class_term(
+        self,
+        classes: list[Tensor],
+        queries: Tensor,
+        rows: Tensor,
+        labels: Sequence[Tensor],
+        totals: StepTotals,
+    ) -> Tensor:
+        """Returns the weighted mean cross-entropy of the step's queries, summed over layers, scalar."""
+        flat = torch.stack(classes).flatten(1, 2)  # (L, B * Q, K + 1)
+        wanted = torch.full(flat.shape[:2], self.categories, device=flat.device)
+        wanted.scatter_(1, queries, torch.cat(list(labels))[rows])
+        total = functional.cross_entropy(
+            flat.flatten(0, 1), wanted.flatten(), self.class_weights, reduction="sum"
+        )
+        unmatched = totals.images * self.config.queries - totals.matched
+        return total / ((totals.matched + unmatched * self.config.no_object_weight) or 1.0)
+
+    def _mask_terms(
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        rows: Tensor,
+        labels: Sequence[Tensor],
+        totals: StepTotals,
+        draws: Sequence[Generator | None],
+    ) -> Tensor:
+        """Returns mask and dice terms of matched ``(M', h, w)`` logits of one layer, ``(2,)``."""
+        if len(rows) < len(targets):  # more targets than queries: some stay without a query
+            targets = targets[rows]
+        counts = [min(len(label), self.config.queries) for label in labels]
+        points = uncertain_points(logits[:, None], counts, self.config, draws)  # (M', P, 2)
         with torch.no_grad():
-            points = loss.sample_points_using_uncertainty(
-                logits,
-                loss.calculate_uncertainty,
-                loss.num_points,
-                loss.oversample_ratio,
-                loss.importance_sample_ratio,
-            )  # (M, P, 2)
-            wanted = sample_point(targets, points, align_corners=False).squeeze(1)  # (M, P)
-        found = sample_point(logits, points, align_corners=False).squeeze(1)  # (M, P)
-        masks = max(count, 1)
-        return sigmoid_cross_entropy_loss(found, wanted, masks), dice_loss(found, wanted, masks)
+            wanted = sample_point(targets[:, None], points, align_corners=False).squeeze(1)  # (M', P)
+        found = sample_point(logits[:, None], points, align_corners=False).squeeze(1)  # (M', P)
+        masks = max(totals.masks, 1)
+        return torch.stack(
+            [sigmoid_cross_entropy_loss(found, wanted, masks), dice_loss(found, wanted, masks)]
+        )

@@ -78,9 +78,10 @@ def test_its_size_is_that_of_the_released_head_by_hand(head: MaskHead) -> None:
 
 def test_no_object_counts_a_tenth() -> None:
     criterion = MaskCriterion(80, HeadConfig())
-    assert criterion.reference.empty_weight.tolist() == pytest.approx([1.0] * 80 + [0.1])
-    assert criterion.weights == {"loss_class": 2, "loss_mask": 5, "loss_dice": 5}
-    assert criterion.reference.num_points == 12544
+    assert criterion.class_weights.tolist() == pytest.approx([1.0] * 80 + [0.1])
+    weights = (criterion.config.class_weight, criterion.config.mask_weight, criterion.config.dice_weight)
+    assert weights == (2, 5, 5)
+    assert criterion.config.points == 12544
 
 
 def test_queries_keys_and_values_start_as_one_matrix_of_the_released_code(head: MaskHead) -> None:

@@ -33,11 +33,12 @@ def measure_cost(
 ) -> dict[str, Any]:
     """Measures a run's model on random images.
 
-    Inference is one image of ``cost.size`` in float32. Training is a whole step of the recipe (its crop,
-    batch and precision, a few boxes an image, loss, backward pass, optimiser). Both run on the GPU
-    if there is one. A time is that of the fastest repetition, after one that is not timed. On a GPU, memory
-    is the most that torch has allocated; on a CPU it is the most that the process has ever held resident,
-    libraries included, so that it means this model only in a process of its own.
+    Inference is one image of ``cost.size`` in float32. Training is what one device does in a whole step of
+    the recipe (its crop, its share of the batch in its micro-batches, its precision, a few boxes an image,
+    loss, backward pass, optimiser), without what devices tell each other. Both run on the GPU if there is
+    one. A time is that of the fastest repetition, after one that is not timed. On a GPU, memory is the most
+    that torch has allocated; on a CPU it is the most that the process has ever held resident, libraries
+    included, so that it means this model only in a process of its own.
 
     Args:
         run: the run, with encoder names in place of roles.
@@ -51,7 +52,8 @@ def measure_cost(
         Plain data: ``device``, ``threads``, ``parameters`` (``total, trainable`` and one entry a part of the
         model), ``flops`` of one inference (likewise, see :func:`~vfm_fusion.segmentation.flops.count_flops`),
         ``inference`` and ``training``: ``size`` [height, width], ``batch``, ``precision``, ``seconds`` a pass
-        or step, ``images_per_second``, ``peak_bytes``.
+        or step, ``images_per_second``, ``peak_bytes``; ``training`` also ``devices`` and ``accumulate``, the
+        recipe's devices and micro-batches (``batch`` is the images of one device in a step).
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     model = build_segmenter(run, encoders, strides, training.head, categories, 0).to(device)
@@ -77,31 +79,35 @@ def _inference(model: FusedSegmenter, size: tuple[int, int], repeats: int) -> di
     model.eval()
     image = torch.rand(1, 3, *size, device=_device(model))
     with torch.inference_mode():
-        return _timed(lambda: model(image), image, "32-true", repeats)
+        return _timed(lambda: model(image), image, 1, "32-true", repeats)
 
 
 def _training(model: FusedSegmenter, recipe: TrainingConfig, categories: int, repeats: int) -> dict[str, Any]:
     model.train()
-    device = _device(model)
-    work = Workload.random(recipe.batch_size, recipe.augmentation.crop, categories, device)
+    device, share = _device(model), recipe.batch_size // recipe.devices
+    work = Workload.random(share // recipe.accumulate, recipe.augmentation.crop, categories, device)
     criterion = MaskCriterion(categories, recipe.head).to(device)
     step = optimiser_step(
         model, lambda: criterion(model(work.images), work.masks, work.labels)["loss"], recipe, device
     )
-    return _timed(step, work.images, recipe.precision, repeats)
+    shared = {"devices": recipe.devices, "accumulate": recipe.accumulate}
+    return shared | _timed(step, work.images, share, recipe.precision, repeats)
 
 
-def _timed(work: Callable[[], Any], images: Tensor, precision: str, repeats: int) -> dict[str, Any]:
+def _timed(
+    work: Callable[[], Any], images: Tensor, batch: int, precision: str, repeats: int
+) -> dict[str, Any]:
+    """Times ``work``, which takes ``batch`` images in batches like ``images``."""
     if images.is_cuda:
         torch.cuda.reset_peak_memory_stats()
     work()
     seconds = min(seconds_of(work, images.device) for _ in range(repeats))
     return {
         "size": list(images.shape[-2:]),
-        "batch": len(images),
+        "batch": batch,
         "precision": precision,
         "seconds": seconds,
-        "images_per_second": len(images) / seconds,
+        "images_per_second": batch / seconds,
         "peak_bytes": peak_bytes(images.device),
     }
 

@@ -49,21 +49,22 @@ def autocast(precision: str, device: torch.device) -> torch.autocast:
 def optimiser_step(
     model: nn.Module, loss: Callable[[], Tensor], recipe: TrainingConfig, device: torch.device
 ) -> Callable[[], None]:
-    """Returns one whole step of the recipe: loss, backward pass, clipping, AdamW.
+    """Returns one whole step of a device: loss and backward pass of every micro-batch, clipping, AdamW.
 
     Args:
         model: whose trainable parameters are optimised.
-        loss: runs the model and returns its scalar loss.
-        recipe: precision, clipping, rates.
+        loss: runs the model on a micro-batch and returns its scalar loss.
+        recipe: micro-batches, precision, clipping, rates.
         device: of the model.
     """
     optimizer = torch.optim.AdamW(parameter_groups(model, recipe), fused=True)
 
     def step() -> None:
         optimizer.zero_grad()
-        with autocast(recipe.precision, device):
-            value = loss()
-        value.backward()
+        for _ in range(recipe.accumulate):
+            with autocast(recipe.precision, device):
+                value = loss()
+            (value / recipe.accumulate).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
         optimizer.step()
 

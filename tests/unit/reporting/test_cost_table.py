@@ -13,6 +13,9 @@ import reporting_results as results
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.inputs import read_cost
 from vfm_fusion.reporting.published import published_table, read_published
+from vfm_fusion.reporting.render.html import to_html
+from vfm_fusion.reporting.render.latex import to_latex
+from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.table import Table, lay_out
 from vfm_fusion.reporting.tables.cost import cost_table
 
@@ -39,7 +42,7 @@ def cost(run: str, **changes: Any) -> dict[str, Any]:
         "inference": {"size": [256, 512], "batch": 1, "precision": "32-true", "seconds": 0.25}
         | {"images_per_second": 4.0, "peak_bytes": 1_234_000_000},
         "training": {"size": [128, 128], "batch": 2, "precision": "bf16-mixed", "seconds": 1.5}
-        | {"images_per_second": 2 / 1.5, "peak_bytes": 2_000_000_000},
+        | {"images_per_second": 2 / 1.5, "peak_bytes": 2_000_000_000, "devices": 1, "accumulate": 1},
     }
     return content | changes
 
@@ -69,31 +72,77 @@ def test_every_number_is_in_its_unit() -> None:
         "trainable": "2.00",
         "gflops": "12.34",
         "images_per_second": "4.00",
+        "inference_share": "1.00",
         "inference_memory": "1.23",
         "step_seconds": "1.50",
+        "training_share": "1.00",
         "training_memory": "2.00",
         "hours": "0.25",
+        "gpu_hours": "—",
     }
     assert alone["hours"].text == "1.50"
     assert fused["run"].detail == "DINO mini FT + SAM mini FZ at OS 4, 16"
     assert alone["run"].detail == "DINO mini FT"
 
 
-def test_the_notes_say_how_it_was_measured() -> None:
-    notes = " ".join(table().notes)
-    assert "Measured on: CPU, 1 thread," in notes
-    assert "1 image of 256 x 512, 32-true" in notes
-    assert "2 crops of 128 x 128, bf16-mixed" in notes
-    gpu = {run: cost(run, device="NVIDIA X") for run in RUNS}
-    notes = " ".join(table(**gpu).notes)
-    assert "Measured on: NVIDIA X," in notes
-    assert "allocated on the GPU" in notes
+def test_the_heading_says_how_it_was_measured() -> None:
+    (section,) = table().sections
+    assert section.title == (
+        "Measured on: CPU, 1 thread; inference: 1 image of 256 x 512, 32-true; "
+        "training step: 2 crops of 128 x 128, bf16-mixed"
+    )
+    (section,) = table(**on_gpus(4)).sections
+    assert section.title.startswith("Measured on: NVIDIA X; ")
+    assert section.title.endswith("2 crops of 128 x 128 in 2 parts on each of 4 devices, bf16-mixed")
+
+
+def on_gpus(devices: int) -> dict[str, dict[str, Any]]:
+    training = cost("fused")["training"] | {"devices": devices, "accumulate": 2}
+    return {run: cost(run, device="NVIDIA X", training=training) for run in RUNS}
+
+
+def test_a_gpu_hour_is_an_hour_of_one_gpu() -> None:
+    alone, fused = shown(table(**on_gpus(4)))
+    assert (alone["hours"].text, alone["gpu_hours"].text) == ("1.50", "6.00")
+    assert (fused["hours"].text, fused["gpu_hours"].text) == ("0.25", "1.00")
+    assert table(**on_gpus(4)).data.set_index("run").loc["alone", "gpu_seconds"] == 4 * 10_800
+
+
+def test_without_a_gpu_there_are_no_gpu_hours() -> None:
+    found = table()
+    assert [row["gpu_hours"].text for row in shown(found)] == ["—", "—"]
+    assert set(lay_out(found).footnotes.values()) == {"no GPU was used"}
+    assert found.data["gpu_seconds"].isna().all()
 
 
 def test_a_run_that_was_not_timed_says_so() -> None:
     found = table(seconds={"fused": [900.0]})
     assert shown(found)[0]["hours"].text == "—"
+    assert set(lay_out(found).footnotes.values()) == {"no record of its training", "no GPU was used"}
+    found = table(seconds={"fused": [900.0]}, **on_gpus(1))
+    assert [row["gpu_hours"].text for row in shown(found)] == ["—", "0.25"]
     assert set(lay_out(found).footnotes.values()) == {"no record of its training"}
+
+
+def test_the_speed_of_a_fused_model_stands_beside_that_of_its_master_alone() -> None:
+    faster = cost("alone")["inference"] | {"images_per_second": 5.0}
+    slower = cost("fused")["training"] | {"images_per_second": 1.0}
+    found = table(alone=cost("alone", inference=faster), fused=cost("fused", training=slower))
+    alone, fused = shown(found)
+    assert (fused["inference_share"].text, fused["training_share"].text) == ("0.80", "0.75")
+    assert (alone["inference_share"].text, alone["training_share"].text) == ("", "")
+    data = found.data.set_index("run")
+    assert data.loc["fused", "inference_share"] == pytest.approx(0.8)
+    assert pd.isna(data.loc["alone", "inference_share"])
+
+
+@pytest.mark.parametrize(
+    "other", [{"train_master": False}, {"master": "swin"}, {"threads": 4}], ids=["frozen", "encoder", "setup"]
+)
+def test_another_master_is_no_measure_of_a_fused_model(other: dict[str, Any]) -> None:
+    found = table(alone=cost("alone", **other))
+    assert shown(found)[1]["inference_share"].text == "—"
+    assert "its master alone was not measured" in lay_out(found).footnotes.values()
 
 
 def test_published_values_stand_in_a_section_of_their_own() -> None:
@@ -116,9 +165,19 @@ def test_csv_holds_every_measured_number() -> None:
     assert data.loc["fused", "inference_peak_bytes"] == 1_234_000_000
 
 
-def test_costs_of_another_setup_are_refused() -> None:
-    with pytest.raises(ReportingError, match="measured in another way"):
-        table(fused=cost("fused", threads=4))
+def test_costs_of_another_setup_have_a_section_of_their_own() -> None:
+    large = cost("fused")["training"] | {"size": [1024, 1024]}
+    found = table(fused=cost("fused", training=large), published=True)
+    titles = [(section.title, list(section.rows["run"])) for section in found.sections]
+    assert [rows for _, rows in titles[:2]] == [["Master alone"], ["Fused"]]
+    assert "2 crops of 128 x 128" in titles[0][0]
+    assert "2 crops of 1024 x 1024" in titles[1][0]
+    assert titles[2][0].startswith("Published")
+    for rendered in (to_html(found), to_latex(found), to_markdown(found)):
+        assert "1024 x 1024" in rendered
+
+
+def test_a_run_without_a_cost_is_refused() -> None:
     with pytest.raises(ReportingError, match=r"\['fused'\] have no cost"):
         cost_table({"alone": cost("alone")}, {}, results.LABELS, RUNS)
 

@@ -15,7 +15,7 @@ from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.cost import measure_cost
-from vfm_fusion.segmentation.flops import count_flops
+from vfm_fusion.segmentation.flops import count_flops, count_step_flops
 
 
 class Attention(nn.Module):
@@ -94,6 +94,33 @@ def test_the_cost_of_a_run_is_plain_data(
     for phase in (found["inference"], found["training"]):
         assert phase["images_per_second"] == pytest.approx(phase["batch"] / phase["seconds"])
         assert phase["peak_bytes"] > 2**20
+
+
+def test_a_device_is_timed_on_its_share_of_a_step(
+    encoders: dict[str, EncoderConfig], recipe: TrainingConfig
+) -> None:
+    shared = recipe.model_copy(update={"batch_size": 8, "devices": 2, "accumulate": 4})
+    arguments = {"run": RunConfig(master="vit"), "encoders": encoders, "strides": (), "categories": 4}
+    training = measure_cost(training=shared, cost=CostConfig(repeats=1), **arguments)["training"]
+    assert (training["batch"], training["devices"], training["accumulate"]) == (4, 2, 4)
+    assert training["images_per_second"] == pytest.approx(4 / training["seconds"])
+
+
+def test_a_backward_pass_is_counted_by_the_formula() -> None:
+    layer, frozen = nn.Linear(5, 3), nn.Linear(4, 5).requires_grad_(False)
+    x = torch.rand(2, 4)
+    forward = 2 * 2 * (4 * 5 + 5 * 3)
+    weight = 2 * 2 * 5 * 3  # the gradient of the layer's weight; what is in front of it has none
+    assert count_step_flops(lambda: layer(frozen(x)).sum()) == forward + weight
+    attention = torch.rand(2, 3, 10, 16, requires_grad=True)
+    product = 2 * (2 * 3) * 10 * 10 * 16
+    backward = 5 * product  # the scores once more, and two products for each of the two in front
+    found = count_step_flops(lambda: F.scaled_dot_product_attention(attention, attention, attention).sum())
+    assert found == 2 * product + backward
+    points = torch.zeros(2, 7, 3, 2, requires_grad=True)
+    samples = 2 * 5 * 7 * 3
+    found = count_step_flops(lambda: F.grid_sample(torch.rand(2, 5, 9, 9), points, align_corners=False).sum())
+    assert found == 3 * 8 * samples
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])

@@ -15,6 +15,7 @@ from vfm_fusion.reporting.table import Column, Section, Table
 Cost = Mapping[str, Any]
 """One parsed ``cost.json``: what :func:`vfm_fusion.segmentation.cost.measure_cost` returns, and the run."""
 
+_UNRECORDED = "no record of its training"
 _PUBLISHED = {"parameters (M)": "parameters", "GFLOPs": "gflops", "throughput (img/s)": "images_per_second"}
 
 
@@ -27,6 +28,8 @@ def cost_table(
 ) -> Table:
     """Builds the table of parameters, operations, speed, memory and training time.
 
+    Runs whose costs were measured alike (device, threads, sizes, batches, precisions) share a section.
+
     Args:
         costs: run -> its cost.
         training_seconds: run -> wall-clock time of each of its trainings (one a seed).
@@ -35,29 +38,29 @@ def cost_table(
         published: rows of the published Table 11, shown below as a section of its own.
 
     Raises:
-        ReportingError: a run without a cost, or costs of different image sizes or devices.
+        ReportingError: a run without a cost.
     """
     absent = [run for run in runs if run not in costs]
     if absent:
         raise ReportingError(f"runs {absent} have no cost; measure them")
-    setups = {run: _setup(costs[run]) for run in runs}
-    differing = [run for run, setup in setups.items() if setup != setups[next(iter(runs))]]
-    if differing:
-        raise ReportingError(f"the costs of {differing} were measured in another way; measure all runs alike")
-    rows = pd.DataFrame([_row(runs[r], costs[r], training_seconds.get(r, ()), labels) for r in runs])
-    sections = [Section("", rows)]
+    sections = [
+        Section(
+            title, pd.DataFrame([_row(runs[r], costs, r, training_seconds.get(r, ()), labels) for r in alike])
+        )
+        for title, alike in _by_setup(costs, runs).items()
+    ]
     if published is not None:
-        sections = [Section("Measured", rows), _published_section(published)]
+        sections.append(_published_section(published))
     return Table(
         name="cost",
         caption=(
             "Cost of every model: parameters, operations of a forward pass, speed and peak memory of "
-            "inference and of a training step, and hours trained."
+            "inference and of a training step, speed over that of the master alone, hours trained."
         ),
-        data=pd.DataFrame([_record(run, costs[run], training_seconds.get(run, ())) for run in runs]),
+        data=pd.DataFrame([_record(run, costs, training_seconds.get(run, ())) for run in runs]),
         columns=_columns(),
         sections=tuple(sections),
-        notes=(*_notes(costs[next(iter(runs))]), *(_published_notes(published))),
+        notes=(*_notes(), *_published_notes(published)),
     )
 
 
@@ -68,14 +71,48 @@ def _columns() -> tuple[Column, ...]:
         Column("trainable", "Trained", group="Parameters (M)", digits=2),
         Column("gflops", "GFLOPs", digits=2),
         Column("images_per_second", "Images/s", group="Inference", digits=2),
+        Column("inference_share", "Of alone", group="Inference", digits=2, reason="share_reason"),
         Column("inference_memory", "Memory (GB)", group="Inference", digits=2),
         Column("step_seconds", "Step (s)", group="Training", digits=2),
+        Column("training_share", "Of alone", group="Training", digits=2, reason="share_reason"),
         Column("training_memory", "Memory (GB)", group="Training", digits=2),
         Column("hours", "Hours", group="Training", digits=2, reason="hours_reason"),
+        Column("gpu_hours", "GPU hours", group="Training", digits=2, reason="gpu_hours_reason"),
     )
 
 
-def _row(name: str, cost: Cost, seconds: Sequence[float], labels: EncoderLabels) -> dict[str, Any]:
+def _by_setup(costs: Mapping[str, Cost], runs: Mapping[str, str]) -> dict[str, list[str]]:
+    """Sorts the runs by how they were measured, in words."""
+    alike: dict[str, list[str]] = {}
+    for run in runs:
+        alike.setdefault(_setup(costs[run]), []).append(run)
+    return alike
+
+
+def _setup(cost: Cost) -> str:
+    inference, training = cost["inference"], cost["training"]
+    threads = f"{cost['threads']} thread{'s' if cost['threads'] > 1 else ''}"
+    device = cost["device"] if _on_gpu(cost) else f"CPU, {threads}"
+    crops = f"{training['batch']} crop{'s' if training['batch'] > 1 else ''} of {_size(training)}"
+    if training["accumulate"] > 1:
+        crops += f" in {training['accumulate']} parts"
+    if training["devices"] > 1:
+        crops += f" on each of {training['devices']} devices"
+    return (
+        f"Measured on: {device}; inference: {inference['batch']} image of {_size(inference)}, "
+        f"{inference['precision']}; training step: {crops}, {training['precision']}"
+    )
+
+
+def _on_gpu(cost: Cost) -> bool:
+    return cost["device"] != "CPU"
+
+
+def _row(
+    name: str, costs: Mapping[str, Cost], run: str, seconds: Sequence[float], labels: EncoderLabels
+) -> dict[str, Any]:
+    cost = costs[run]
+    gpu_reason = "" if _on_gpu(cost) else "no GPU was used"
     return {
         "run": name,
         "encoders": _encoders(cost, labels),
@@ -87,8 +124,46 @@ def _row(name: str, cost: Cost, seconds: Sequence[float], labels: EncoderLabels)
         "step_seconds": cost["training"]["seconds"],
         "training_memory": cost["training"]["peak_bytes"] / 1e9,
         "hours": math.fsum(seconds) / len(seconds) / 3600 if seconds else math.nan,
-        "hours_reason": "" if seconds else "no record of its training",
+        "hours_reason": "" if seconds else _UNRECORDED,
+        "gpu_hours": _gpu_seconds(cost, seconds) / max(len(seconds), 1) / 3600,
+        "gpu_hours_reason": gpu_reason or ("" if seconds else _UNRECORDED),
+        **_shares(cost, _master_alone(cost, costs)),
     }
+
+
+def _gpu_seconds(cost: Cost, seconds: Sequence[float]) -> float:
+    """Seconds of all trainings times the GPUs of each; NaN without a GPU or a record."""
+    if not seconds or not _on_gpu(cost):
+        return math.nan
+    return math.fsum(seconds) * cost["training"]["devices"]
+
+
+def _master_alone(cost: Cost, costs: Mapping[str, Cost]) -> Cost | None:
+    """The cost of a fused run's master by itself, measured alike."""
+    return next(
+        (
+            other
+            for other in costs.values()
+            if other["auxiliary"] is None
+            and (other["master"], other["train_master"]) == (cost["master"], cost["train_master"])
+            and _setup(other) == _setup(cost)
+        ),
+        None,
+    )
+
+
+def _shares(cost: Cost, alone: Cost | None) -> dict[str, Any]:
+    """Images per second of a fused run over those of its master alone; empty for a run of one encoder."""
+    keys = {"inference": "inference_share", "training": "training_share"}
+    if cost["auxiliary"] is None:
+        return {**dict.fromkeys(keys.values(), ""), "share_reason": ""}
+    if alone is None:
+        return {**dict.fromkeys(keys.values(), math.nan), "share_reason": "its master alone was not measured"}
+    rates = {
+        key: cost[phase]["images_per_second"] / alone[phase]["images_per_second"]
+        for phase, key in keys.items()
+    }
+    return {**rates, "share_reason": ""}
 
 
 def _encoders(cost: Cost, labels: EncoderLabels) -> str:
@@ -100,8 +175,9 @@ def _encoders(cost: Cost, labels: EncoderLabels) -> str:
     return f"{text} + {auxiliary} at OS {strides_of(cost)}"
 
 
-def _record(run: str, cost: Cost, seconds: Sequence[float]) -> dict[str, Any]:
+def _record(run: str, costs: Mapping[str, Cost], seconds: Sequence[float]) -> dict[str, Any]:
     """One row of numbers as they were measured, parts of the model included."""
+    cost = costs[run]
     record: dict[str, Any] = {"run": run, "device": cost["device"], "threads": cost["threads"]}
     for quantity in ("parameters", "flops"):
         record |= {f"{quantity}_{part}": value for part, value in cost[quantity].items()}
@@ -109,29 +185,26 @@ def _record(run: str, cost: Cost, seconds: Sequence[float]) -> dict[str, Any]:
         height, width = cost[phase]["size"]
         record |= {f"{phase}_height": height, f"{phase}_width": width}
         record |= {f"{phase}_{key}": value for key, value in cost[phase].items() if key != "size"}
-    return record | {"trained_seconds": math.fsum(seconds) if seconds else math.nan, "trained": len(seconds)}
+    shares = _shares(cost, _master_alone(cost, costs))
+    record |= {key: shares[key] or math.nan for key in ("inference_share", "training_share")}
+    return record | {
+        "trained_seconds": math.fsum(seconds) if seconds else math.nan,
+        "gpu_seconds": _gpu_seconds(cost, seconds),
+        "trained": len(seconds),
+    }
 
 
-def _setup(cost: Cost) -> tuple[Any, ...]:
-    phases = (cost["inference"], cost["training"])
-    how = [(tuple(p["size"]), p["batch"], p["precision"]) for p in phases]
-    return cost["device"], cost["threads"], *how
-
-
-def _notes(cost: Cost) -> tuple[str, ...]:
-    inference, training = cost["inference"], cost["training"]
-    gpu = cost["device"] != "CPU"
-    device = cost["device"] if gpu else f"CPU, {cost['threads']} thread{'s' if cost['threads'] > 1 else ''}"
-    memory = "allocated on the GPU" if gpu else "resident in the process, Python and its libraries included"
+def _notes() -> tuple[str, ...]:
     return (
-        f"Measured on: {device}, the fastest of several repetitions; other jobs may have run beside it.",
-        f"Inference: {inference['batch']} image of {_size(inference)}, {inference['precision']}. Training: a "
-        f"step on {training['batch']} crops of {_size(training)}, {training['precision']}. Memory: the most "
-        f"{memory}.",
+        "Speed: the fastest of several repetitions; other jobs may have run beside it. Of alone: images per "
+        "second over those of the master alone, trained and measured alike.",
+        "Memory: the most allocated on the GPU; on a CPU the most resident in the process, Python and its "
+        "libraries included.",
         "A FLOP is a multiplication or an addition of a matrix product, a convolution, attention or bilinear "
         "sampling; element-wise work, norms, softmax and resizing are not counted.",
         "Hours: wall-clock time of one training, mean over seeds; of a training that was interrupted, the "
-        "last part. FT: fine-tuned, FZ: frozen.",
+        "last part. GPU hours: that times the GPUs that share a step, where the machine has any (training "
+        "and cost take a GPU if there is one). FT: fine-tuned, FZ: frozen.",
     )
 
 
@@ -143,7 +216,7 @@ def _published_section(published: pd.DataFrame) -> Section:
     rows = []
     for model, values in published.groupby("model", sort=False):
         row: dict[str, Any] = {column.key: math.nan for column in _columns()}
-        row |= {"run": model, "encoders": "", "hours_reason": ""}
+        row |= {"run": model, "encoders": "", "hours_reason": "", "gpu_hours_reason": "", "share_reason": ""}
         named = zip(values["metric"], values["value"], strict=True)
         rows.append(row | {_PUBLISHED[metric]: value for metric, value in named if metric in _PUBLISHED})
     title = f"Published (Table {published['table'].iloc[0]})"

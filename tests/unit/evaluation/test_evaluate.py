@@ -3,130 +3,27 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import pytest
+from evaluation_scenes import CATEGORIES, Scenes
 
 import vfm_fusion.evaluation.predict as predict
 from vfm_fusion.config.datasets import Kind
-from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.evaluation import EvaluationConfig
-from vfm_fusion.config.head import HeadConfig
-from vfm_fusion.config.runs import RunConfig
-from vfm_fusion.config.training import TrainingConfig
-from vfm_fusion.datasets.base import Category, Instances
+from vfm_fusion.datasets.base import Category
 from vfm_fusion.errors import LabelError
 from vfm_fusion.evaluation.coco_ap import METRICS as AP_METRICS
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.evaluation.protocols import CITYSCAPES_KINDS, protocol_of
 from vfm_fusion.evaluation.truth import read_truth, true_panoptic
-from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.inference import PredictedInstances, Prediction, Segment
-from vfm_fusion.segmentation.trained import describe_run, save_run
 
-CATEGORIES = (
-    Category(0, "road", False, (128, 64, 128)),
-    Category(1, "sky", False, (70, 130, 180)),
-    Category(2, "car", True, (0, 0, 142)),
-)
 OTHERS = ("mIoU", "boundary_mIoU", "PQ", "SQ", "RQ")
 METRICS = {
     "coco": ("AP", "AP50", "AP75", "APs", "APm", "APl", "boundary_AP", *OTHERS),
     "cityscapes": ("AP", "AP50", "boundary_AP", *OTHERS),
 }
-
-
-class Scenes:
-    """Three images of two sizes: a road, a sky and two cars, which touch no border."""
-
-    categories = CATEGORIES
-    ids = ("a", "b/ü", "c")
-
-    def __init__(self, annotated: bool = True) -> None:
-        self.annotated = annotated
-
-    def __len__(self) -> int:
-        return 3
-
-    def image(self, index: int) -> np.ndarray:
-        return np.random.default_rng(index).integers(0, 256, (*self.size(index), 3), dtype=np.uint8)
-
-    def labels(self, index: int) -> tuple[np.ndarray | None, Instances | None]:
-        size = self.size(index)
-        ids = np.zeros(size, np.int32)
-        ids[20:40, 5:25], ids[10:30, 40:66] = 1, 2
-        semantic = np.where(np.arange(size[0])[:, None] < 12, 1, 0).repeat(size[1], axis=1).astype(np.uint8)
-        semantic[ids > 0] = 2
-        semantic[-3:] = 255
-        return semantic, Instances(ids, np.array([2, 2]), np.zeros(2, bool)) if self.annotated else None
-
-    def path(self, column: str, index: int) -> None:
-        return None
-
-    @staticmethod
-    def size(index: int) -> tuple[int, int]:
-        return (48, 80) if index < 2 else (50, 70)
-
-
-@pytest.fixture
-def encoders() -> dict[str, EncoderConfig]:
-    weights = {"source": "seeded", "seed": 1}
-    return {
-        name: EncoderConfig.model_validate({"architecture": architecture, "weights": weights})
-        for name, architecture in (("vit", "mini_vit"), ("hiera", "mini_hiera"))
-    }
-
-
-@pytest.fixture
-def untrained(tmp_path: Path, encoders: dict[str, EncoderConfig]):
-    """Writes a run that was not trained, and returns its folder."""
-
-    def make(task: str = "panoptic", auxiliary: str | None = "hiera") -> Path:
-        head = HeadConfig(
-            pyramid_channels=(8, 8, 8, 8),
-            hidden_dim=32,
-            heads=2,
-            pixel_decoder_layers=1,
-            pixel_decoder_feedforward_dim=32,
-            decoder_layers=1,
-            feedforward_dim=32,
-            queries=8,
-            points=64,
-        )
-        run = RunConfig(master="vit", auxiliary=auxiliary)
-        strides = () if auxiliary is None else (8,)
-        model = build_segmenter(run, encoders, strides, head, len(CATEGORIES), 5)
-        description = describe_run(
-            name="fused",
-            run=run,
-            encoders=encoders,
-            strides=strides,
-            training=TrainingConfig(task=task, head=head),
-            seed=5,
-            categories=CATEGORIES,
-            model=model,
-        )
-        folder = tmp_path / task / "fused" / "seed5"
-        save_run(folder, model, description)
-        return folder
-
-    return make
-
-
-@pytest.fixture
-def scored(encoders: dict[str, EncoderConfig]):
-    def run(folder: Path, dataset=None, protocol: str = "coco", **settings) -> dict:
-        dataset = Scenes() if dataset is None else dataset
-        predictions = predict.predict_run(
-            run_dir=folder, dataset=dataset, encoders=encoders, inference=EvaluationConfig(**settings)
-        )
-        return evaluate_run(
-            predictions=predictions, dataset=dataset, dataset_name="scenes", protocol=protocol
-        )
-
-    return run
 
 
 def truth_as_prediction(index: int) -> Prediction:

@@ -19,6 +19,7 @@ from vfm_fusion.datasets.cityscapes_labels import (
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.layout import pair, require_folder
+from vfm_fusion.datasets.numbering import distinct
 from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.errors import LabelError
 
@@ -112,7 +113,7 @@ def instances_from_instance_ids(raster: np.ndarray, path: Path) -> Instances:
     Raises:
         LabelError: a class id that the official table lacks.
     """
-    found, position = np.unique(raster, return_inverse=True)
+    found, position = distinct(raster)
     label_ids = np.where(found >= INSTANCE_FACTOR, found // INSTANCE_FACTOR, found)
     label_ids[found == _UNSIGNED_MINUS_ONE[16]] = -1
     _check_ids(label_ids, -1, path)
@@ -120,7 +121,7 @@ def instances_from_instance_ids(raster: np.ndarray, path: Path) -> Instances:
     is_thing = np.isin(train_ids, [category.id for category in CATEGORIES if category.isthing])
     numbers = np.where(is_thing, np.cumsum(is_thing), 0).astype(np.int32)
     return Instances(
-        ids=numbers[position.reshape(raster.shape)],
+        ids=numbers[position],
         categories=train_ids[is_thing].astype(np.int64),
         crowd=found[is_thing] < INSTANCE_FACTOR,
     )

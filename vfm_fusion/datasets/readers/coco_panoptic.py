@@ -15,6 +15,7 @@ from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
 from vfm_fusion.datasets.images import read_packed_ids
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.datasets.layout import pair, require_folder
+from vfm_fusion.datasets.numbering import distinct
 from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.coco_json import annotation_file
 from vfm_fusion.datasets.readers.coco_labels import PANOPTIC
@@ -99,7 +100,7 @@ def labels_from_segments(
         LabelError: a segment of the PNG is not in the JSON or the other way round, an id occurs twice, or a
             class is unknown.
     """
-    found, places = np.unique(segment_ids, return_inverse=True)
+    found, places = distinct(segment_ids)
     listed = _parse(segments, path)
     _check_segments(set(found.tolist()) - {0}, [segment.id for segment in listed], path)
     things = [segment for segment in listed if CATEGORIES[segment.train_id].isthing]
@@ -107,7 +108,6 @@ def labels_from_segments(
     numbers = {segment.id: number for number, segment in enumerate(things, start=1)}
     semantic = np.array([train_ids[value] for value in found.tolist()], np.uint8)
     ids = np.array([numbers.get(value, 0) for value in found.tolist()], np.int32)
-    places = places.reshape(segment_ids.shape)
     return semantic[places], Instances(
         ids=ids[places],
         categories=np.array([segment.train_id for segment in things], np.int64),

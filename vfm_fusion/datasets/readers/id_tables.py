@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Instances
+from vfm_fusion.datasets.numbering import distinct
 from vfm_fusion.errors import LabelError
 
 
@@ -59,7 +60,7 @@ def objects_of_codes(
     Raises:
         LabelError: an id that the table lacks.
     """
-    found, places = np.unique(codes, return_inverse=True)
+    found, places = distinct(codes)
     ids = found // factor
     for unknown in ids[~np.isin(ids, list(table))]:
         raise LabelError(f"{path}: id {unknown} is not one of {expected}.")
@@ -67,7 +68,7 @@ def objects_of_codes(
     is_object = np.isin(classes, list(things))
     numbers = np.where(is_object, np.cumsum(is_object), 0).astype(np.int32)
     objects = Instances(
-        ids=numbers[places.reshape(codes.shape)],
+        ids=numbers[places],
         categories=classes[is_object],
         crowd=np.zeros(int(is_object.sum()), bool),
     )

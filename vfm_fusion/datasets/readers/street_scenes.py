@@ -11,6 +11,7 @@ import numpy as np
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
 from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.images import read_packed_ids
+from vfm_fusion.datasets.numbering import distinct
 from vfm_fusion.errors import CorruptImageError, LabelError
 
 _THINGS = [category.id for category in CATEGORIES if category.isthing]
@@ -97,9 +98,7 @@ def objects_from_numbers(numbers: np.ndarray, semantic: np.ndarray) -> Instances
         Objects, crowds first, then in the order of number and class.
     """
     is_thing = np.isin(semantic, _THINGS)
-    pairs, position = np.unique(
-        numbers[is_thing].astype(np.int64) * 256 + semantic[is_thing], return_inverse=True
-    )
+    pairs, position = distinct(numbers[is_thing].astype(np.int64) * 256 + semantic[is_thing])
     ids = np.zeros(semantic.shape, np.int32)
     ids[is_thing] = position + 1
     return Instances(ids=ids, categories=pairs % 256, crowd=pairs < 256)

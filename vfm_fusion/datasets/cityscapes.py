@@ -94,7 +94,7 @@ def semantic_from_label_ids(label_ids: np.ndarray, path: Path) -> np.ndarray:
     table[: len(_TRAIN_ID)] = _TRAIN_ID
     present = np.flatnonzero(np.bincount(label_ids.ravel(), minlength=256))
     _check_ids(present, _UNSIGNED_MINUS_ONE[8], path)
-    return table[label_ids]
+    return table.take(label_ids)
 
 
 def instances_from_instance_ids(raster: np.ndarray, path: Path) -> Instances:

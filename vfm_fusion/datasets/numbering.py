@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-_TABLE_ENTRIES = 1 << 24  # the ids of 24-bit colours
+_TABLE_ENTRIES = 1 << 16  # the ids of 16-bit rasters
 
 
 def distinct(raster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -22,9 +22,8 @@ def distinct(raster: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if raster.size == 0 or raster.min() < 0 or raster.max() >= _TABLE_ENTRIES:
         found = np.unique(raster)
         return found, np.searchsorted(found, raster)
-    seen = np.zeros(int(raster.max()) + 1, bool)
-    seen[raster] = True
-    found = np.flatnonzero(seen)
-    places = np.zeros(len(seen), np.int32)
+    counts = np.bincount(raster.ravel())
+    found = np.flatnonzero(counts)
+    places = np.zeros(len(counts), np.int32)
     places[found] = np.arange(len(found), dtype=np.int32)
-    return found.astype(raster.dtype), places[raster]
+    return found.astype(raster.dtype), places.take(raster)

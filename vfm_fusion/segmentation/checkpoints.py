@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,7 @@ from typing import Any
 import torch
 
 from vfm_fusion.checksums import file_sha256
-from vfm_fusion.compat import ensure_torchvision
-
-ensure_torchvision()
-
-import lightning.pytorch as pl  # noqa: E402  (it imports torchvision)
+from vfm_fusion.errors import TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -77,42 +74,43 @@ def newest_valid(folder: Path, token: str) -> Checkpoint | None:
     return None
 
 
-class CheckpointWriter(pl.Callback):
-    """Saves the trainer's whole state every N steps and at the last one.
+def load_checkpoint(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Returns the state that was saved, with all tensors on the CPU."""
+    return torch.load(checkpoint.path, map_location="cpu", weights_only=True)
+
+
+def save_checkpoint(folder: Path, token: str, step: int, state: dict[str, Any]) -> None:
+    """Writes a checkpoint and drops all but the last two.
 
     The first 16 digits of the file's SHA-256 are part of its name, so that one rename publishes content and
     checksum together.
+
+    Args:
+        folder: the job's state folder.
+        token: identifies the job's settings.
+        step: optimiser steps that the state has seen.
+        state: plain data and tensors.
+
+    Raises:
+        TrainingError: the file cannot be written; those before it stay as they are.
     """
-
-    def __init__(self, folder: Path, token: str, every: int, last_step: int) -> None:
-        self.folder = folder
-        self.token = token
-        self.every = every
-        self.last_step = last_step
-
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Marks the checkpoint as belonging to this job."""
-        checkpoint["token"] = self.token
-
-    def on_train_batch_end(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Saves when a checkpoint is due and drops the oldest."""
-        step = trainer.global_step
-        if step % self.every == 0 or step == self.last_step:
-            self._save(trainer, step)
-            for old in stored_checkpoints(self.folder)[_KEPT:]:
-                old.path.unlink()
-
-    def _save(self, trainer: pl.Trainer, step: int) -> None:
-        temporary = self.folder / ".checkpoint.tmp"
-        try:
-            trainer.save_checkpoint(temporary)
-            with temporary.open("rb") as file:
-                os.fsync(file.fileno())
-            temporary.replace(self.folder / f"step-{step:08d}-{_digest(temporary)}.ckpt")
-        finally:
-            temporary.unlink(missing_ok=True)
+    temporary = folder / ".checkpoint.tmp"
+    try:
+        with temporary.open("wb") as file:
+            torch.save({**state, "token": token}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(folder / f"step-{step:08d}-{_digest(temporary)}.ckpt")
+    except (OSError, RuntimeError) as error:  # torch turns some errors of the file into a RuntimeError
+        raise TrainingError(
+            f"{folder}: cannot write the checkpoint of step {step} ({_reason(error)}); it takes about "
+            f"{_megabytes(state)} MB, {shutil.disk_usage(folder).free / 1e6:.0f} MB are free. Checkpoints "
+            "before it are intact: make room and give the same command"
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    for old in stored_checkpoints(folder)[_KEPT:]:
+        old.path.unlink()
 
 
 def _verify(path: Path) -> str:
@@ -120,8 +118,24 @@ def _verify(path: Path) -> str:
     found = _digest(path)
     if found != expected:
         raise ValueError(f"SHA-256 begins with {found}, its name says {expected}")
-    return torch.load(path, map_location="cpu", weights_only=True)["token"]
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=True)["token"]
 
 
 def _digest(path: Path) -> str:
     return file_sha256(path)[:16]
+
+
+def _reason(error: BaseException) -> str:
+    """The system's own words for what went wrong, which torch hides behind a message of its own."""
+    while error is not None:
+        if isinstance(error, OSError):
+            return error.strerror or str(error)
+        last, error = error, error.__context__
+    return str(last).splitlines()[0]
+
+
+def _megabytes(state: Any) -> int:
+    if isinstance(state, torch.Tensor):
+        return -(-state.nbytes // 1_000_000)
+    parts = state.values() if isinstance(state, dict) else state if isinstance(state, list | tuple) else ()
+    return sum(_megabytes(part) for part in parts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 
 import numpy as np
 import torch
@@ -48,6 +49,14 @@ class Batch:
             [mask.to(device, non_blocking=pinned) for mask in self.masks],
             [label.to(device, non_blocking=pinned) for label in self.labels],
         )
+
+    def split(self, parts: int) -> list[Batch]:
+        """Divides the batch into ``parts`` of as many images each, in their order."""
+        size = len(self.images) // parts
+        return [
+            Batch(self.images[i : i + size], self.masks[i : i + size], self.labels[i : i + size])
+            for i in range(0, len(self.images), size)
+        ]
 
     def pin_memory(self) -> Batch:
         """Copies the batch to page-locked memory, from where a GPU fetches it on its own."""
@@ -138,30 +147,49 @@ class MaskDataset(TorchDataset):
 
 
 class StepSampler(Sampler[list[tuple[int, int]]]):
-    """An endless seeded stream of batches of ``(position, index)``, resumable at any step.
+    """An endless seeded stream of the ``(position, index)`` of each step, resumable at any step.
 
     The stream is a concatenation of permutations of the data set, one per epoch, each from its own seed;
-    step ``t`` holds positions ``t * batch_size`` to ``(t + 1) * batch_size - 1``.
+    step ``t`` holds positions ``t * batch_size`` to ``(t + 1) * batch_size - 1``. Where several processes
+    share a step, each gets as many of them, in the order of their ranks.
     """
 
-    def __init__(self, images: int, batch_size: int, seed: int, start_step: int = 0) -> None:
+    def __init__(
+        self, images: int, batch_size: int, seed: int, start_step: int = 0, rank: int = 0, processes: int = 1
+    ) -> None:
+        """Starts the stream.
+
+        Args:
+            images: number of images of the data set.
+            batch_size: images of a step, a multiple of ``processes``.
+            seed: seed of the permutations.
+            start_step: first step, from 0.
+            rank: number of this process, from 0.
+            processes: processes that share a step.
+        """
         self.images = images
         self.batch_size = batch_size
         self.seed = seed
         self.start_step = start_step
+        self.rank = rank
+        self.share = batch_size // processes
+        self.epoch = -1
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        position = self.start_step * self.batch_size
-        epoch = -1
-        while True:
-            batch = []
-            for _ in range(self.batch_size):
-                if position // self.images != epoch:
-                    epoch = position // self.images
-                    order = np.random.default_rng([self.seed, 0, epoch]).permutation(self.images)
-                batch.append((position, int(order[position % self.images])))
-                position += 1
-            yield batch
+        for step in count(self.start_step):
+            yield self.of_step(step)
+
+    def of_step(self, step: int) -> list[tuple[int, int]]:
+        """Returns this process's share of a step."""
+        first = step * self.batch_size + self.rank * self.share
+        return [(position, self._index(position)) for position in range(first, first + self.share)]
+
+    def _index(self, position: int) -> int:
+        epoch, place = divmod(position, self.images)
+        if epoch != self.epoch:
+            self.epoch = epoch
+            self.order = np.random.default_rng([self.seed, 0, epoch]).permutation(self.images)
+        return int(self.order[place])
 
 
 def collate(items: list[tuple[Tensor, Tensor, Tensor]]) -> Batch:

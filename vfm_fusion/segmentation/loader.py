@@ -9,6 +9,7 @@ from torch.utils.data import DataLoader, Sampler
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.segmentation.data import Batch, MaskDataset, collate
+from vfm_fusion.segmentation.signals import leave_to_parent
 
 
 def training_loader(
@@ -28,11 +29,12 @@ def training_loader(
         collate_fn=collate,
         num_workers=recipe.workers,
         persistent_workers=recipe.workers > 0,
-        worker_init_fn=_take_one_thread,
+        worker_init_fn=_serve,
         pin_memory=torch.cuda.is_available(),
     )
 
 
-def _take_one_thread(worker: int) -> None:
-    """Keeps OpenCV from starting threads in a worker, as PyTorch keeps itself."""
+def _serve(worker: int) -> None:
+    """Keeps OpenCV from starting threads in a worker, as PyTorch keeps itself, and signals from ending it."""
     cv2.setNumThreads(0)
+    leave_to_parent()

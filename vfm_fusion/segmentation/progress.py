@@ -5,29 +5,31 @@ from __future__ import annotations
 import csv
 import logging
 import math
-from collections.abc import Mapping
+import sys
+import time
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from torch.utils.tensorboard import SummaryWriter
 
 from vfm_fusion.atomic import atomic_path
-from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.segmentation.learner import StepLosses
+from vfm_fusion.segmentation.loss import TERMS
 from vfm_fusion.segmentation.optimization import learning_rate_factor
-
-ensure_torchvision()
-
-import lightning.pytorch as pl  # noqa: E402  (it imports torchvision)
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("step", "loss", "loss_class", "loss_mask", "loss_dice", "lr")
-"""Columns of metrics.csv: losses are weighted, summed over decoder layers, averaged since the last row."""
+COLUMNS = ("step", "loss", *TERMS, "grad_norm", "lr")
+"""Columns of metrics.csv: losses are weighted, summed over decoder layers, averaged since the last row; the
+norm of the gradient, before clipping, likewise, without the steps that a loss scaler left out."""
 
 
-class LossLog(pl.Callback):
+class LossLog:
     """Averages the losses over ``log_every`` steps into one row.
 
     The rows are part of every checkpoint, so that a resumed run ends with the same table as an uninterrupted
@@ -38,6 +40,18 @@ class LossLog(pl.Callback):
         self.recipe = recipe
         self.rows: list[list[float]] = []
         self.window: list[list[float]] = []
+        self.writer: SummaryWriter | None = None
+        self.since, self.timed = time.perf_counter(), 0
+
+    def open(self, folder: Path, first_step: int) -> None:
+        """Begins to write TensorBoard scalars; those after ``first_step``, if any, no longer count."""
+        self.writer = SummaryWriter(folder, purge_step=first_step + 1)
+        self.since, self.timed = time.perf_counter(), 0
+
+    def close(self) -> None:
+        """Writes out what TensorBoard's writer holds."""
+        if self.writer is not None:
+            self.writer.close()
 
     def state_dict(self) -> dict[str, Any]:
         """Returns rows and the open window."""
@@ -48,14 +62,12 @@ class LossLog(pl.Callback):
         self.rows = state_dict["rows"]
         self.window = state_dict["window"]
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Mapping[str, Any], *_: Any
-    ) -> None:
-        """Adds a step's losses and closes the window when a row is due."""
-        self.window.append([outputs[name].detach().item() for name in COLUMNS[1:-1]])
-        step = trainer.global_step
+    def add(self, step: int, losses: StepLosses) -> None:
+        """Adds the losses of the ``step``-th step and closes the window when a row is due."""
+        self.timed += 1
+        self.window.append([losses.loss, *(losses.terms[name] for name in TERMS), losses.grad_norm])
         if step % self.recipe.log_every == 0 or step == self.recipe.steps:
-            self._close(trainer, step)
+            self._end_window(step)
 
     def write(self, path: Path) -> None:
         """Writes the rows as CSV; floats in their shortest exact form."""
@@ -64,20 +76,35 @@ class LossLog(pl.Callback):
             writer.writerow(COLUMNS)
             writer.writerows([int(row[0]), *row[1:]] for row in self.rows)
 
-    def _close(self, trainer: pl.Trainer, step: int) -> None:
-        means = [math.fsum(column) / len(self.window) for column in zip(*self.window, strict=True)]
+    def _end_window(self, step: int) -> None:
+        means = [_mean(column) for column in zip(*self.window, strict=True)]
         rate = self.recipe.learning_rate * learning_rate_factor(step - 1, self.recipe)
         self.rows.append([step, *means, rate])
-        self.window = []
-        trainer.logger.log_metrics(dict(zip(COLUMNS[1:], self.rows[-1][1:], strict=True)), step)
-        log.info("step %d of %d: loss %.4f, learning rate %.3g", step, self.recipe.steps, means[0], rate)
+        now = time.perf_counter()
+        per_step = (now - self.since) / self.timed
+        self.window, self.since, self.timed = [], now, 0
+        if self.writer is None:
+            return
+        speed = self.recipe.batch_size / per_step
+        scalars = dict(zip(COLUMNS[1:], self.rows[-1][1:], strict=True)) | {"images_per_second": speed}
+        for name, value in scalars.items():
+            self.writer.add_scalar(name, value, step)
+        log.info(
+            "step %d of %d: loss %.4f, gradient %.3g, learning rate %.3g, %.3g images/s, %s left",
+            step,
+            self.recipe.steps,
+            means[0],
+            means[-1],
+            rate,
+            speed,
+            timedelta(seconds=round(per_step * (self.recipe.steps - step))),
+        )
 
 
-class StepBar(pl.Callback):
+class StepBar:
     """A progress bar over optimiser steps on standard error."""
 
-    def __init__(self, steps: int) -> None:
-        self.steps = steps
+    def __init__(self, first_step: int, steps: int) -> None:
         self.bar = Progress(
             TextColumn("train"),
             BarColumn(),
@@ -87,24 +114,25 @@ class StepBar(pl.Callback):
             console=Console(stderr=True),
             transient=True,
         )
+        self.task = self.bar.add_task("train", total=steps, completed=first_step, loss=float("nan"))
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Shows the bar, at the step where training resumes."""
-        self.task = self.bar.add_task(
-            "train", total=self.steps, completed=trainer.global_step, loss=float("nan")
-        )
+    def __enter__(self) -> StepBar:
         self.bar.start()
+        return self
 
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Mapping[str, Any], *_: Any
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def show(self, step: int, loss: float) -> None:
         """Moves the bar."""
-        self.bar.update(self.task, completed=trainer.global_step, loss=outputs["loss"].detach().item())
+        self.bar.update(self.task, completed=step, loss=loss)
 
-    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Removes the bar."""
-        self.bar.stop()
 
-    def on_exception(self, trainer: pl.Trainer, *_: Any) -> None:
-        """Removes the bar, so that the error stands alone."""
-        self.bar.stop()
+def step_bar(first_step: int, steps: int) -> AbstractContextManager[StepBar | None]:
+    """Returns a bar where a person watches, nothing elsewhere."""
+    return StepBar(first_step, steps) if sys.stderr.isatty() else nullcontext()
+
+
+def _mean(values: tuple[float, ...]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return math.fsum(finite) / len(finite) if finite else math.inf

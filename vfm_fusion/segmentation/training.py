@@ -3,106 +3,34 @@
 from __future__ import annotations
 
 import logging
-import math
-import sys
-import warnings
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.build import build_segmenter
-from vfm_fusion.segmentation.checkpoints import CheckpointWriter, newest_valid
+from vfm_fusion.segmentation.checkpoints import Checkpoint, load_checkpoint, newest_valid, save_checkpoint
 from vfm_fusion.segmentation.data import Batch, StepSampler
+from vfm_fusion.segmentation.divergence import DivergenceWatch
+from vfm_fusion.segmentation.learner import Learner
 from vfm_fusion.segmentation.loader import training_loader
-from vfm_fusion.segmentation.loss import MaskCriterion
-from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
-from vfm_fusion.segmentation.progress import LossLog, StepBar
+from vfm_fusion.segmentation.loss import StepTotals
+from vfm_fusion.segmentation.processes import Processes, single_process
+from vfm_fusion.segmentation.progress import LossLog, step_bar
+from vfm_fusion.segmentation.signals import SIGNALS, StopRequest
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.segmentation.trained import describe_run, save_run
-
-ensure_torchvision()
-
-import lightning.pytorch as pl  # noqa: E402  (it imports torchvision)
-from lightning.pytorch.loggers import TensorBoardLogger  # noqa: E402
-from lightning.pytorch.plugins.environments import LightningEnvironment  # noqa: E402
-from lightning.pytorch.utilities.exceptions import SIGTERMException  # noqa: E402
 
 log = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.csv"
-
-
-class SegmentationTask(pl.LightningModule):
-    """The model with its loss and optimiser.
-
-    Every step draws its random numbers (points, stochastic depth) from a seed of its own, so that nothing but
-    the step's number has to be restored when a run resumes.
-    """
-
-    def __init__(self, model: FusedSegmenter, recipe: TrainingConfig, categories: int, seed: int) -> None:
-        super().__init__()
-        self.model = model
-        self.criterion = MaskCriterion(categories, recipe.head)
-        self.recipe = recipe
-        self.seed = seed
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        """Seeds the step."""
-        torch.manual_seed(_step_seed(self.seed, self.global_step))
-
-    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
-        """Returns the loss and its terms.
-
-        Raises:
-            TrainingError: the loss is NaN or infinite.
-        """
-        losses = self.criterion(self.model(batch.images), batch.masks, batch.labels)
-        if not math.isfinite(losses["loss"].item()):
-            found = ", ".join(f"{name} {value.item():g}" for name, value in losses.items())
-            raise TrainingError(
-                f"non-finite loss at step {self.global_step + 1}: {found}; lower training.learning_rate, "
-                "lengthen training.warmup_steps, or use precision 32-true"
-            )
-        return {name: value if name == "loss" else value.detach() for name, value in losses.items()}
-
-    def configure_optimizers(self) -> dict[str, Any]:
-        """Returns AdamW and the per-step schedule."""
-        fused = self.recipe.precision == "32-true"  # Lightning cannot clip for a fused step otherwise
-        optimizer = torch.optim.AdamW(parameter_groups(self.model, self.recipe), fused=fused)
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: learning_rate_factor(step, self.recipe)
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leaves out everything that training does not change, frozen encoders above all."""
-        trained = {f"model.{name}" for name in self.model.trained_names()}
-        state = checkpoint["state_dict"]
-        checkpoint["state_dict"] = {name: state[name] for name in state if name in trained}
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Puts the untrained part back in place of what was left out on saving.
-
-        Raises:
-            TrainingError: the checkpoint is of another model.
-        """
-        expected = {f"model.{name}" for name in self.model.trained_names()}
-        if checkpoint["state_dict"].keys() != expected:
-            differing = sorted(checkpoint["state_dict"].keys() ^ expected)
-            raise TrainingError(f"the checkpoint is of another model: {differing[:5]} differ")
-        checkpoint["state_dict"] = {**self.state_dict(), **checkpoint["state_dict"]}
 
 
 def train_run(
@@ -116,10 +44,12 @@ def train_run(
     out_dir: Path,
     state_dir: Path,
     token: str,
+    processes: Processes | None = None,
 ) -> None:
     """Trains one run and writes ``model.safetensors``, ``metrics.csv``, ``run.json`` and TensorBoard logs.
 
-    Resumes from the newest valid checkpoint in ``state_dir`` whose token matches.
+    Resumes from the newest valid checkpoint in ``state_dir`` whose token matches. On SIGTERM or SIGUSR1 it
+    finishes the step, saves a checkpoint and raises.
 
     Args:
         run: the run, with encoder names in place of roles.
@@ -131,41 +61,33 @@ def train_run(
         out_dir: folder of the results, ``.../{run}/seed{seed}``; its parent names the run.
         state_dir: folder of the checkpoints; belongs to this job alone.
         token: identifies the job's settings; checkpoints of another token are not used.
+        processes: this process among the ``training.devices`` that train together, see
+            :mod:`~vfm_fusion.segmentation.launch`; alone when left out. The first one writes.
 
     Raises:
-        TrainingError: missing labels, an unresolved encoder name, a non-finite loss, a termination.
+        TrainingError: missing labels, an unresolved encoder name, a loss or gradient that is no finite
+            number, a checkpoint that cannot be written, a signal.
         WeightsError: an encoder's weights are missing or do not fit.
     """
     out_dir, state_dir = Path(out_dir), Path(state_dir)
+    processes = processes or single_process()
+    if processes.count != training.devices:
+        raise TrainingError(
+            f"training.devices is {training.devices}, but {processes.count} came to train; "
+            "start the processes with vfm_fusion.segmentation.job, or set training.devices to 1"
+        )
     for folder in (out_dir, state_dir):
         folder.mkdir(parents=True, exist_ok=True)
     categories = len(TaskClasses.of(training.task, dataset.categories))
-    model = build_segmenter(run, encoders, strides, training.head, categories, seed)
-    start = newest_valid(state_dir, token)
-    first_step = 0 if start is None else start.step
-    losses = LossLog(training)
-    with _quiet_lightning():
-        trainer = _trainer(training, out_dir, state_dir, token, losses, first_step)
-        log.info(
-            "%s: steps %d to %d on %s", out_dir, first_step, training.steps, trainer.strategy.root_device
-        )
-        try:
-            trainer.fit(
-                SegmentationTask(model, training, categories, seed),
-                training_loader(
-                    dataset,
-                    training,
-                    seed,
-                    StepSampler(len(dataset), training.batch_size, seed, first_step),
-                ),
-                ckpt_path=None if start is None else start.path,
-                weights_only=True,
-            )
-        except SIGTERMException as error:  # a SystemExit that reports success
-            raise TrainingError(
-                f"terminated at step {trainer.global_step} of {training.steps}; the same command resumes"
-            ) from error
-    losses.write(out_dir / METRICS_FILE)
+    with StopRequest() as stop, _kernels(training.deterministic):
+        model = build_segmenter(run, encoders, strides, training.head, categories, seed)
+        learner = Learner(model, categories, training, seed, processes)
+        loop = TrainingLoop(learner, dataset, state_dir, token, stop)
+        loop.resume()
+        loop.run(out_dir)
+    if not processes.first:
+        return
+    loop.losses.write(out_dir / METRICS_FILE)
     description = describe_run(
         name=out_dir.resolve().parent.name,
         run=run,
@@ -179,49 +101,143 @@ def train_run(
     save_run(out_dir, model, description)
 
 
-def _trainer(
-    recipe: TrainingConfig, out_dir: Path, state_dir: Path, token: str, losses: LossLog, first_step: int
-) -> pl.Trainer:
-    callbacks: list[pl.Callback] = [
-        losses,
-        CheckpointWriter(state_dir, token, recipe.checkpoint_every, recipe.steps),
-    ]
-    if sys.stderr.isatty():
-        callbacks.append(StepBar(recipe.steps))
-    return pl.Trainer(
-        accelerator="auto",
-        devices=1,
-        precision=recipe.precision,
-        max_steps=recipe.steps,
-        max_epochs=-1,
-        gradient_clip_val=recipe.clip_norm,
-        gradient_clip_algorithm="norm",
-        callbacks=callbacks,
-        logger=TensorBoardLogger(out_dir, name="tensorboard", version="", purge_step=first_step + 1),
-        default_root_dir=state_dir,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        num_sanity_val_steps=0,
-        plugins=[LightningEnvironment()],  # the workflow requeues SLURM jobs, Lightning must not
-    )
+class TrainingLoop:
+    """Steps, checkpoints and the way out.
 
+    Attributes:
+        step: optimiser steps taken.
+        saved: steps that the newest checkpoint has seen.
+        losses: the training log.
+    """
 
-def _step_seed(seed: int, step: int) -> int:
-    return int(np.random.SeedSequence([seed, 2, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    def __init__(
+        self, learner: Learner, dataset: Dataset, state_dir: Path, token: str, stop: StopRequest
+    ) -> None:
+        self.learner = learner
+        self.recipe = learner.recipe
+        self.processes = learner.processes
+        self.dataset = dataset
+        self.state_dir = state_dir
+        self.token = token
+        self.stop = stop
+        self.losses = LossLog(self.recipe)
+        self.step = self.saved = 0
+
+    def resume(self) -> None:
+        """Takes up the newest valid checkpoint, which the first process looks for.
+
+        Raises:
+            TrainingError: it is of another model.
+        """
+        first = self.processes.first
+        found = newest_valid(self.state_dir, self.token) if first else None
+        found = self.processes.from_first(None if found is None else (str(found.path), found.step))
+        if found is None:
+            return
+        checkpoint = Checkpoint(Path(found[0]), found[1])
+        state = load_checkpoint(checkpoint)
+        self.learner.load_state_dict(state["learner"])
+        self.losses.load_state_dict(state["losses"])
+        self.step = self.saved = checkpoint.step
+
+    def run(self, out_dir: Path) -> None:
+        """Trains to the last step.
+
+        Args:
+            out_dir: gets the folder ``tensorboard``.
+
+        Raises:
+            TrainingError: see :func:`train_run`.
+        """
+        if self.step == self.recipe.steps:
+            log.info("%s: all %d steps are done", out_dir, self.step)
+            return
+        log.info(
+            "%s: steps %d to %d on %d x %s",
+            out_dir,
+            self.step,
+            self.recipe.steps,
+            self.processes.count,
+            self.processes.device.type,
+        )
+        if self.processes.first:
+            self.losses.open(out_dir / "tensorboard", self.step)
+        try:
+            self._take_steps()
+        finally:
+            self.losses.close()
+
+    def _take_steps(self) -> None:
+        recipe, seed = self.recipe, self.learner.seed
+        stream = StepSampler(
+            len(self.dataset), recipe.batch_size, seed, self.step, self.processes.rank, self.processes.count
+        )
+        whole = StepSampler(len(self.dataset), recipe.batch_size, seed)
+        watch = DivergenceWatch(recipe)
+        with step_bar(self.step, recipe.steps) as bar:
+            for batch in training_loader(self.dataset, recipe, seed, stream):
+                losses = self.learner.differentiate(self.step, batch, self._totals_or_stop(batch))
+                ids = [self.dataset.ids[index] for _, index in whole.of_step(self.step)]
+                watch.check(self.step + 1, losses, ids)
+                self.learner.update(self.step)
+                self.step += 1
+                self.losses.add(self.step, losses)
+                if bar is not None:
+                    bar.show(self.step, losses.loss)
+                if self.step % recipe.checkpoint_every == 0 or self.step == recipe.steps:
+                    self._save()
+                if self.step == recipe.steps:
+                    return
+
+    def _totals_or_stop(self, batch: Batch) -> StepTotals:
+        """Adds up over all processes what a step holds and whether one of them has to stop.
+
+        Raises:
+            TrainingError: one has; a checkpoint is saved before.
+        """
+        own = self.learner.criterion.totals(batch.labels)
+        counts = [own.images, own.masks, own.matched, int(self.processes.orphaned), *self.stop.flags]
+        images, masks, matched, orphans, *flags = self.processes.total(counts)
+        if orphans:
+            raise TrainingError(
+                f"the process that started this one ended after step {self.step} of {self.recipe.steps}; "
+                "the same command resumes"
+            )
+        if any(flags):
+            name = next(number.name for number, flag in zip(SIGNALS, flags, strict=True) if flag)
+            self._save()
+            raise TrainingError(
+                f"stopped by {name} after step {self.step} of {self.recipe.steps}; saved; the same command "
+                "resumes"
+            )
+        return StepTotals(images, masks, matched)
+
+    def _save(self) -> None:
+        """Saves a checkpoint unless there is one of this step; no process goes on before it is written."""
+        if self.step == self.saved:
+            return
+        if self.processes.first:
+            state = {"learner": self.learner.state_dict(), "losses": self.losses.state_dict()}
+            save_checkpoint(self.state_dir, self.token, self.step, state)
+        self.processes.total([0])
+        self.saved = self.step
 
 
 @contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Drops what Lightning says about unused hardware, worker counts, frozen modules and its products."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.WARNING)
+def _kernels(deterministic: bool) -> Iterator[None]:
+    """Chooses deterministic kernels on a GPU where there are any, for the time of the block.
+
+    torch has no deterministic backward pass of bilinear sampling (``grid_sample``) on a GPU, without which
+    there is neither deformable attention nor the loss at points: it warns of it instead of giving up.
+    """
+    before = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # asked for by cuBLAS
+        torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-            warnings.filterwarnings("ignore", message=".*module\\(s\\) in eval mode.*")
-            warnings.filterwarnings("ignore", message=".*`isinstance\\(treespec, LeafSpec\\)`.*")
-            yield
+        yield
     finally:
-        logger.setLevel(level)
+        torch.use_deterministic_algorithms(before[0], warn_only=before[1])

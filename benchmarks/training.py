@@ -11,7 +11,7 @@ about the master's size, random weights, same crops, batch, queries and points.
 
 Every model runs in a process of its own (memory is the peak of that process, or what torch allocates on the
 GPU), and the processes take turns, ``--rounds`` times. On a GPU the median of all steps counts, on a CPU the
-fastest one, which other jobs disturb least.
+CPU time of the fastest one (so images/s are images per second of CPU), which other jobs disturb least.
 
 The compute bound of a model is the master's operations over its own: what its rate over the master's would be
 if a second did as many operations of one as of the other. The exit status is 1 where a target is missed.
@@ -23,6 +23,7 @@ import argparse
 import os
 import statistics
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -86,6 +87,15 @@ def phases(task: Task) -> Iterator[tuple[str, Callable[[], object], nn.Module]]:
     yield "training", optimiser_step(model, loss, recipe_of(task), device), model.train()
 
 
+def spent(run: Callable[[], object], device: torch.device) -> float:
+    """Seconds of ``run()``: from start to end on a GPU, CPU time of all threads on a CPU."""
+    if device.type == "cuda":
+        return seconds_of(run, device)
+    started = time.process_time()
+    run()
+    return time.process_time() - started
+
+
 def measure(task: Task, count: bool) -> Measured:
     """Times a model in this process; also counts its operations where that is asked for."""
     found, device = Measured(), torch.device(task.device)
@@ -94,7 +104,7 @@ def measure(task: Task, count: bool) -> Measured:
             run()
         if task.device == "cuda":
             torch.cuda.reset_peak_memory_stats()
-        found.seconds[phase] = [seconds_of(run, device) for _ in range(task.steps)]
+        found.seconds[phase] = [spent(run, device) for _ in range(task.steps)]
         found.peak[phase] = peak_bytes(device)
         sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
         found.parameters, found.trainable = sum(n for n, _ in sizes), sum(n for n, t in sizes if t)
@@ -139,8 +149,10 @@ def measured(tasks: list[Task], rounds: int) -> dict[str, Measured]:
     found = {task.model: Measured() for task in tasks}
     for number in range(rounds):
         for task in tasks:
+            print(f"\rround {number + 1} of {rounds}: {task.model:30}", end="", file=sys.stderr, flush=True)
             with own_process() as pool:
                 found[task.model].add(pool.submit(measure, task, count=number == 0).result())
+    print(file=sys.stderr)
     return found
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.errors import ShapeError
+from vfm_fusion.segmentation.attention import DeformableAttention, MaskedAttention
 
 ensure_torchvision()
 
@@ -85,6 +86,18 @@ class MaskHead(nn.Module):
         # transformers leaves parts of the decoder uninitialised until the model's own initialiser has run
         self.apply(Mask2FormerPreTrainedModel(settings)._init_weights)
         self._restore_released_initialisation()
+        self._take_fused_attention()
+
+    def train(self, mode: bool = True) -> MaskHead:
+        """Sets the mode; the pixel decoder's layers stay in evaluation mode.
+
+        Without dropout they do the same in both, but for a check of transformers' for infinite values, which
+        makes a GPU wait six times a step. The loss is checked instead.
+        """
+        super().train(mode)
+        for layer in self.pixel_decoder.encoder.layers:
+            layer.eval()
+        return self
 
     def forward(self, pyramid: dict[int, Tensor]) -> MaskPrediction:
         """Predicts classes and masks.
@@ -129,6 +142,12 @@ class MaskHead(nn.Module):
             for part in (attention.q_proj, attention.k_proj, attention.v_proj):
                 nn.init.xavier_uniform_(part.weight, gain=0.5**0.5)
         self.class_predictor.reset_parameters()
+
+    def _take_fused_attention(self) -> None:
+        for layer in self.pixel_decoder.encoder.layers:
+            layer.self_attn = DeformableAttention.of(layer.self_attn)
+        for layer in self.decoder.decoder.layers:
+            layer.cross_attn = MaskedAttention.of(layer.cross_attn)
 
     def _check(self, pyramid: dict[int, Tensor]) -> None:
         sizes = {

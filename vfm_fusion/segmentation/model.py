@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.fusion.base import FusionOperator
 from vfm_fusion.segmentation.head import MaskHead, MaskPrediction
-from vfm_fusion.segmentation.pyramid import PyramidProjection, encode
+from vfm_fusion.segmentation.pyramid import PyramidProjection, encode, encode_native
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 
@@ -76,7 +76,7 @@ class FusedSegmenter(nn.Module):
     def pyramid(self, images: Tensor) -> dict[int, Tensor]:
         """Returns the fused pyramid ``{stride: (B, C, H/stride, W/stride)}`` that the head reads."""
         with torch.set_grad_enabled(self.train_master and torch.is_grad_enabled()):
-            read = encode(self.master, images, self.projection.strides)
+            read = encode_native(self.master, images, self.projection.strides)
         pyramid = self.projection(read, tuple(images.shape[-2:]))
         if self.fusion is None:
             return pyramid

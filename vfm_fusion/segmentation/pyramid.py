@@ -15,11 +15,10 @@ from vfm_fusion.fusion.align import resize_to_grid
 
 
 def encode(encoder: Encoder, images: Tensor, strides: Collection[int] = STRIDES) -> dict[int, Tensor]:
-    """Encodes images of any size into a pyramid.
+    """Encodes images of any size into a pyramid; see :func:`encode_native`.
 
-    An image whose sides are no multiples of the encoder's size divisor is resized bilinearly to the nearest
-    size that is; strides that the encoder lacks are resized from its nearest native stride (nearest
-    neighbour, as in the released code). The encoder runs no further than the strides need.
+    Strides that the encoder lacks are resized from its nearest native stride (nearest neighbour, as in the
+    released code).
 
     Args:
         encoder: the encoder.
@@ -29,10 +28,18 @@ def encode(encoder: Encoder, images: Tensor, strides: Collection[int] = STRIDES)
     Returns:
         ``{stride: (B, C, h, w)}`` with h, w = H/stride, W/stride where the image was not resized.
     """
+    return derive_pyramid(encode_native(encoder, images, strides), sorted(strides))
+
+
+def encode_native(encoder: Encoder, images: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
+    """Returns the encoder's own maps that a pyramid at ``strides`` is derived from.
+
+    An image whose sides are no multiples of the encoder's size divisor is resized bilinearly to the nearest
+    size that is. The encoder runs no further than the strides need.
+    """
     height, width = images.shape[-2:]
     fitted = resize_to(images, fit_size(height, width, encoder.spec.size_divisor))
-    native = {nearest_stride(encoder.spec.strides, stride) for stride in strides}
-    return derive_pyramid(encoder(fitted, native), sorted(strides))
+    return encoder(fitted, {nearest_stride(encoder.spec.strides, stride) for stride in strides})
 
 
 def derived_channels(spec: EncoderSpec) -> dict[int, int]:
@@ -79,8 +86,15 @@ class PyramidProjection(nn.Module):
         """Strides that are projected."""
         return tuple(int(key) for key in self.projections)
 
-    def forward(self, pyramid: dict[int, Tensor], size: tuple[int, int]) -> dict[int, Tensor]:
-        """Projects a pyramid of images of ``size`` = (H, W), multiples of 32.
+    def forward(self, native: dict[int, Tensor], size: tuple[int, int]) -> dict[int, Tensor]:
+        """Projects the pyramid of images of ``size`` = (H, W), multiples of 32.
+
+        A map that grows is projected first: a 1x1 convolution gives every copy of a cell the same, and at
+        OS 4 there are 16 copies of a plain ViT's tokens.
+
+        Args:
+            native: the encoder's own maps, see :func:`encode_native`.
+            size: of the images.
 
         Returns:
             ``{stride: (B, C, H/stride, W/stride)}`` without the skipped strides.
@@ -88,6 +102,9 @@ class PyramidProjection(nn.Module):
         projected: dict[int, Tensor] = {}
         for key, projection in self.projections.items():
             stride = int(key)
-            grid = (size[0] // stride, size[1] // stride)
-            projected[stride] = projection(resize_to_grid(pyramid[stride], grid))
+            source = nearest_stride(sorted(native), stride)
+            feature = projection(native[source]) if stride < source else native[source]
+            (resized,) = derive_pyramid({source: feature}, (stride,)).values()
+            resized = resize_to_grid(resized, (size[0] // stride, size[1] // stride))
+            projected[stride] = resized if stride < source else projection(resized)
         return projected

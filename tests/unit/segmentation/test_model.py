@@ -16,6 +16,7 @@ from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.pyramid import derive_pyramid
 from vfm_fusion.errors import ShapeError, TrainingError
+from vfm_fusion.fusion.align import resize_to_grid
 from vfm_fusion.fusion.registry import OPERATORS, build_fusion
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.head import MaskHead
@@ -115,6 +116,16 @@ def test_an_encoder_of_another_size_divisor_ends_on_the_exact_grids(head_config:
     assert {s: tuple(f.shape[-2:]) for s, f in pyramid.items()} == {
         s: (64 // s, 96 // s) for s in (4, 8, 16, 32)
     }
+
+
+@pytest.mark.parametrize("patch", [16, 14])
+def test_projecting_before_resizing_changes_nothing(head_config: HeadConfig, patch: int) -> None:
+    model = assemble(TinyViT(patch=patch), head_config).eval()
+    resized = encode(model.master, images())
+    for stride, found in model.pyramid(images()).items():
+        grid = resize_to_grid(resized[stride], (64 // stride, 96 // stride))
+        expected = model.projection.projections[str(stride)](grid)
+        assert torch.allclose(found, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_the_auxiliary_map_replaces_the_masters_in_the_pyramid(head_config: HeadConfig) -> None:

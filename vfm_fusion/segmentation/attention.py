@@ -1,0 +1,113 @@
+"""transformers' two Mask2Former attentions with their own weights and results, and less memory traffic."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vfm_fusion.compat import ensure_torchvision
+
+ensure_torchvision()
+
+from transformers.models.mask2former.modeling_mask2former import (  # noqa: E402  (it imports torchvision)
+    Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention,
+)
+
+Grid = tuple[int, int]
+
+
+class MaskedAttention(nn.MultiheadAttention):
+    """Cross-attention that never returns its weights, so that torch takes a fused kernel."""
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor, **settings: Any) -> tuple[Tensor, None]:
+        """See :class:`torch.nn.MultiheadAttention`."""
+        return super().forward(query, key, value, **{**settings, "need_weights": False})
+
+    @classmethod
+    def of(cls, attention: nn.MultiheadAttention) -> MaskedAttention:
+        """Takes over the weights of ``attention``."""
+        with torch.device("meta"):
+            own = cls(attention.embed_dim, attention.num_heads, attention.dropout)
+        own.load_state_dict(attention.state_dict(), assign=True)
+        return own
+
+
+class DeformableAttention(Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention):
+    """Multi-scale deformable attention that weighs and sums the samples of each level as it takes them.
+
+    transformers stacks the samples of all levels first, the largest tensors of the model, and holds three
+    copies of them.
+    """
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        encoder_hidden_states: Tensor | None = None,
+        position_embeddings: Tensor | None = None,
+        reference_points: Tensor | None = None,
+        spatial_shapes_list: list[Grid] | None = None,
+        **_: Any,
+    ) -> tuple[Tensor, None]:
+        """Attends to a few points of every level.
+
+        Args:
+            hidden_states: ``(B, S, D)``, one query for every cell of every level.
+            attention_mask: ``(B, S)``, all false: no image is padded.
+            encoder_hidden_states: ``(B, S, D)``, what is sampled.
+            position_embeddings: ``(B, S, D)``, added to the queries.
+            reference_points: ``(B, S, L, 2)``, the cells' centres as (x, y) in [0, 1].
+            spatial_shapes_list: (height, width) of the L levels.
+
+        Returns:
+            ``(B, S, D)``, and None in place of the attention weights.
+        """
+        batch, cells, width = hidden_states.shape
+        queries = hidden_states + position_embeddings
+        points = (batch, cells, self.n_heads, self.n_levels, self.n_points)
+        offsets = self.sampling_offsets(queries).view(*points, 2)
+        weights = self.attention_weights(queries).view(*points[:3], -1).softmax(-1).view(points)
+        sizes = offsets.new_tensor([(w, h) for h, w in spatial_shapes_list])  # (L, 2)
+        where = reference_points[:, :, None, :, None] + offsets / sizes[:, None]  # (B, S, heads, L, P, 2)
+        value = self.value_proj(encoder_hidden_states).view(batch, cells, self.n_heads, -1)
+        sampled = weighted_samples(value, spatial_shapes_list, 2 * where - 1, weights)
+        return self.output_proj(sampled.view(batch, width, cells).transpose(1, 2)), None
+
+    @classmethod
+    def of(
+        cls, attention: Mask2FormerPixelDecoderEncoderMultiscaleDeformableAttention
+    ) -> DeformableAttention:
+        """Takes over the weights of ``attention``."""
+        with torch.device("meta"):
+            own = cls(attention.d_model, attention.n_heads, attention.n_levels, attention.n_points)
+        own.load_state_dict(attention.state_dict(), assign=True)
+        return own
+
+
+def weighted_samples(value: Tensor, grids: list[Grid], where: Tensor, weights: Tensor) -> Tensor:
+    """Samples every level bilinearly and sums up the weighted samples of all of them.
+
+    Args:
+        value: ``(B, S, heads, C)``; S counts the cells of all levels, one level after the other.
+        grids: (height, width) of the L levels.
+        where: ``(B, Q, heads, L, P, 2)``, (x, y) with -1 and 1 at the borders; 0 is sampled beyond them.
+        weights: ``(B, Q, heads, L, P)``.
+
+    Returns:
+        ``(B * heads, C, Q)``.
+    """
+    batch, _, heads, channels = value.shape
+    queries, points = where.shape[1], where.shape[4]
+    levels = value.split([height * width for height, width in grids], dim=1)
+    total: Tensor | None = None
+    for level, (cells, grid) in enumerate(zip(levels, grids, strict=True)):
+        maps = cells.permute(0, 2, 3, 1).reshape(batch * heads, channels, *grid)
+        at = where[:, :, :, level].transpose(1, 2).reshape(batch * heads, queries, points, 2)
+        samples = F.grid_sample(maps, at, mode="bilinear", padding_mode="zeros", align_corners=False)
+        weight = weights[:, :, :, level].transpose(1, 2).reshape(batch * heads, 1, queries, points)
+        summed = (samples * weight).sum(-1)  # (B * heads, C, Q, P) -> (B * heads, C, Q)
+        total = summed if total is None else total + summed
+    return total

@@ -16,6 +16,7 @@ from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.resolve import canonical, from_command_line, resolve
 from vfm_fusion.config.runs import ARRANGEMENT
+from vfm_fusion.config.training import EXECUTION as EXECUTION_OF_TRAINING
 from vfm_fusion.datasets.kinds import reader_module
 from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.encoders.describe import (
@@ -322,9 +323,24 @@ def recipe(run):
     return {
         "run": CONFIG.runs[run].model_dump(mode="json", exclude=set(ARRANGEMENT)),
         "training": CONFIG.training_of(run).model_dump(
-            mode="json", exclude={"seeds", "workers"}
+            mode="json", exclude={"seeds", *EXECUTION_OF_TRAINING}
         ),
     }
+
+
+def training_setting(name):
+    """One of the settings that say how training is done: results do not depend on them."""
+
+    def setting(wildcards):
+        return getattr(CONFIG.training_of(wildcards.run), name)
+
+    return setting
+
+
+def training_threads(wildcards):
+    """A thread for each device and for each of its loader processes."""
+    training = CONFIG.training_of(wildcards.run)
+    return training.devices * (1 + training.workers)
 
 
 def training_config(wildcards):

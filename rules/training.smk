@@ -17,10 +17,12 @@ rule train:
         f"{RESULTS}/benchmarks/train/{{run}}.seed{{seed}}.jsonl"
     conda:
         "../envs/training.yaml"
-    threads: 1 + CONFIG.training.workers
+    threads: training_threads
     resources:
         mem_mb=growing(4000),
         runtime=growing(1440),
+        devices=training_setting("devices"),
+        accumulate=training_setting("accumulate"),
     params:
         state=f"{RESULTS}/state/runs/{{run}}/seed{{seed}}",
         generated=training_data,

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 from vfm_fusion.atomic import atomic_path, write_json
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
-from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.config.training import EXECUTION, TrainingConfig
 from vfm_fusion.datasets.base import Category
 from vfm_fusion.encoders.build import weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining
@@ -43,7 +43,7 @@ def describe_run(
         "settings": run.model_dump(mode="json", exclude={"label"}),
         "strides": list(strides),
         "seed": seed,
-        "training": training.model_dump(mode="json", exclude={"seeds", "workers"}),
+        "training": training.model_dump(mode="json", exclude={"seeds", *EXECUTION}),
         "categories": [
             {"id": category.id, "name": category.name, "isthing": category.isthing} for category in categories
         ],

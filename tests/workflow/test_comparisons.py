@@ -1,0 +1,92 @@
+"""Runs on several data sets and for several tasks in one experiment, and the plan of the paper's."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pandas as pd
+import pytest
+from working_copy import Workflow
+
+DATASETS = (
+    "{miniscapes: {train: 8, val: 5},"
+    " elsewhere: {kind: miniscapes, style: real, train: 6, val: 4, height: 64, width: 128}}"
+)
+RECIPES = (
+    "{objects: {training: {task: instance, batch_size: 1, head: {queries: 20}}},"
+    " classes: {training: {task: semantic, steps: 5}, evaluation: {resize: {short_side: 96, max_side: 192}}}}"
+)
+RUNS = (
+    "{auxiliary-frozen: null, fused-reverse: null,"
+    " objects: {label: Objects, master: master, recipe: objects},"
+    " objects-fused: {label: Objects fused, master: master, auxiliary: auxiliary, recipe: objects},"
+    " classes: {label: Classes, master: mini-swin, train_master: false, recipe: classes, dataset: elsewhere},"
+    " moved: {label: Moved, master: master, dataset: elsewhere, evaluated_on: miniscapes}}"
+)
+COMPARISONS = ("miniscapes-instance", "elsewhere-semantic", "elsewhere-to-miniscapes-panoptic")
+
+
+@pytest.mark.slow
+def test_every_run_is_trained_evaluated_and_shown_among_its_equals(fresh: Workflow) -> None:
+    fresh.config |= {"datasets": DATASETS, "recipes": RECIPES, "runs": RUNS}
+    done = fresh.snakemake("all")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+
+    found = {}
+    for run in ("master", "fused", "objects", "objects-fused", "classes", "moved"):
+        path = fresh.results / f"runs/{run}/seed0/evaluation.json"
+        evaluation = json.loads(path.read_text(encoding="utf-8"))
+        found[run] = (evaluation["dataset"], evaluation["task"], evaluation["images"])
+    assert found == {
+        "master": ("miniscapes", "panoptic", 5),
+        "fused": ("miniscapes", "panoptic", 5),
+        "objects": ("miniscapes", "instance", 5),
+        "objects-fused": ("miniscapes", "instance", 5),
+        "classes": ("elsewhere", "semantic", 4),
+        "moved": ("miniscapes", "panoptic", 5),
+    }
+    described = json.loads((fresh.results / "runs/classes/seed0/run.json").read_text(encoding="utf-8"))
+    assert described["training"]["steps"] == 5
+
+    tables = fresh.results / "tables"
+    assert set(pd.read_csv(tables / "main_results.csv")["run"]) == {"master", "fused"}
+    for comparison, runs in zip(
+        COMPARISONS, ({"objects", "objects-fused"}, {"classes"}, {"moved"}), strict=True
+    ):
+        assert set(pd.read_csv(tables / f"main_results-{comparison}.csv")["run"]) == runs
+        assert (tables / f"per_class-{comparison}.html").is_file()
+        for figure in ("qualitative", "training_curves"):
+            assert (fresh.results / f"figures/{figure}-{comparison}.png").is_file()
+    injected = [path.name for path in tables.glob("stride_gain*.csv")]
+    assert sorted(injected) == ["stride_gain-miniscapes-instance.csv", "stride_gain.csv"]
+    assert set(pd.read_csv(tables / "cost.csv")["run"]) == set(found)
+    assert fresh.planned() == {}
+
+    fresh.config["recipes"] = RECIPES.replace("queries: 20", "queries: 21")
+    again = fresh.planned()
+    assert again["train"] == again["predict"] == again["measure_cost"] == 2
+    assert again["table_main_results_elsewhere"] == 1
+    assert "table_main_results" not in again
+
+
+def test_the_papers_experiment_is_planned_without_its_data(fresh: Workflow) -> None:
+    fresh.config = {"experiment": "paper"}
+    environment = {"VFM_DATA": str(fresh.folder / "nowhere"), "HF_HUB_OFFLINE": "1"}
+    done = fresh.snakemake("-n", "-q", "rules", "all", environment=environment)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE))
+    assert int(counts["train"]) == int(counts["evaluate"]) == 3 * int(counts["measure_cost"])
+    assert int(counts["table_main_results_elsewhere"]) == 7
+    assert "datasets.urbansyn.root: '$VFM_DATA/urbansyn' is the folder" in said
+    assert "timm/vit_base_patch16_dinov3.lvd1689m" in said
+    assert "VFM_WEIGHTS, which is not set" in said
+
+
+def test_a_run_without_its_data_ends_before_its_first_job(fresh: Workflow) -> None:
+    fresh.config = {"experiment": "paper"}
+    done = fresh.snakemake("-q", "rules", "datasets", environment={"HF_HUB_OFFLINE": "1"})
+    assert done.returncode != 0
+    assert "DatasetLayoutError: datasets.cityscapes.root" in done.stderr
+    assert not (fresh.folder / "results/paper/datasets").exists()

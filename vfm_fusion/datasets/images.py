@@ -47,13 +47,13 @@ def read_image(path: Path) -> np.ndarray:
         DatasetLayoutError: the file does not exist.
     """
     with _decoding(path) as file:
-        upright = ImageOps.exif_transpose(file)
-        if upright.mode in _GREY16_MODES:
-            grey = (np.asarray(upright).astype(np.uint16) >> 8).astype(np.uint8)
+        ImageOps.exif_transpose(file, in_place=True)
+        if file.mode in _GREY16_MODES:
+            grey = (np.asarray(file).astype(np.uint16) >> 8).astype(np.uint8)
             return np.repeat(grey[..., None], 3, axis=2)  # (H, W) -> (H, W, 3)
-        if upright.mode in _COLOR_MODES:
-            return np.ascontiguousarray(upright.convert("RGB"))
-        mode = upright.mode
+        if file.mode in _COLOR_MODES:
+            return np.ascontiguousarray(file if file.mode == "RGB" else file.convert("RGB"))
+        mode = file.mode
     raise CorruptImageError(f"{path}: pixel type {mode!r} is not supported. Convert the file to 8-bit RGB.")
 
 

@@ -40,10 +40,14 @@ def seen_size(spec: EncoderSpec, resolution: int | None, height: int, width: int
 
 
 def resize_to(images: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resizes float images ``(B, C, H, W)`` bilinearly (half-pixel centres, antialiased) where needed."""
+    """Resizes images or maps ``(B, C, H, W)`` bilinearly (half-pixel centres, antialiased) where needed.
+
+    It is done in float32, whatever their type: on a CPU torch has no other antialiasing.
+    """
     if tuple(images.shape[-2:]) == tuple(size):
         return images
-    return F.interpolate(images, size=size, mode="bilinear", align_corners=False, antialias=True)
+    resized = F.interpolate(images.float(), size=size, mode="bilinear", align_corners=False, antialias=True)
+    return resized.to(images.dtype)
 
 
 def _fit(side: int, divisor: int) -> int:

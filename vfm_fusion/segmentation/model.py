@@ -45,7 +45,8 @@ class FusedSegmenter(nn.Module):
             auxiliary: encoder that is fused in.
             fusion: how; given exactly when ``auxiliary`` is.
             train_auxiliary: fine-tune the auxiliary; otherwise it is frozen.
-            auxiliary_bfloat16: run the auxiliary under autocast to bfloat16, whatever the model's precision.
+            auxiliary_bfloat16: run the frozen auxiliary under autocast to bfloat16, whatever the model's
+                precision. The weights that autocast would round in every pass are rounded once, here.
         """
         super().__init__()
         if (auxiliary is None) != (fusion is None):
@@ -58,6 +59,8 @@ class FusedSegmenter(nn.Module):
         self.train_master = train_master
         self.train_auxiliary = train_auxiliary
         self.auxiliary_bfloat16 = auxiliary_bfloat16
+        if auxiliary_bfloat16:
+            _round_matrices(self.auxiliary)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> FusedSegmenter:
@@ -110,3 +113,10 @@ class FusedSegmenter(nn.Module):
         """Returns the number of parameters, ``total`` and ``trainable``."""
         sizes = [(parameter.numel(), parameter.requires_grad) for parameter in self.parameters()]
         return {"total": sum(n for n, _ in sizes), "trainable": sum(n for n, trained in sizes if trained)}
+
+
+def _round_matrices(encoder: Encoder) -> None:
+    """Holds the weights of matrix products and convolutions in bfloat16, all others as they are."""
+    for module in encoder.modules():
+        if isinstance(module, (nn.Linear, nn.Conv2d)):
+            module.to(torch.bfloat16)

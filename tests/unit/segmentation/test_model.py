@@ -279,6 +279,23 @@ def test_a_bfloat16_auxiliary_computes_in_it_and_hands_on_float32(
     assert all(torch.equal(pyramids["bfloat16"][s], pyramids["same"][s]) for s in (4, 8, 32))
 
 
+@pytest.mark.parametrize("architecture", ["mini_vit", "mini_hiera", "mini_swin", "mobilenetv2_100"])
+@pytest.mark.parametrize("training", [False, True])
+def test_weights_held_in_bfloat16_give_the_very_maps_of_autocast(
+    encoders: dict[str, EncoderConfig], head_config: HeadConfig, architecture: str, training: bool
+) -> None:
+    seeded = {"architecture": architecture, "weights": {"source": "seeded", "seed": 2}}
+    encoders = {"hiera": encoders["hiera"], "other": EncoderConfig.model_validate(seeded)}
+    run = RunConfig(master="hiera", auxiliary="other", auxiliary_precision="bfloat16")
+    model = build_segmenter(run, encoders, (8, 16), head_config, 4, 0).train(training)
+    reference = build_encoder(encoders["other"])
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        expected = encode(reference, images(), (8, 16))
+    assert all(torch.equal(model._auxiliary_maps(images())[s], expected[s].float()) for s in (8, 16))
+    held = sum(p.numel() * p.element_size() for p in model.auxiliary.parameters())
+    assert held < 0.6 * sum(p.numel() * p.element_size() for p in reference.parameters())
+
+
 def test_the_head_predicts_once_and_then_after_every_decoder_layer(head_config: HeadConfig) -> None:
     output = assemble(TinyHierarchy(), head_config)(images())
     assert len(output.intermediate) == head_config.decoder_layers == 2

@@ -92,3 +92,13 @@ class TrainingConfig(Section):
                 "steps; choose earlier milestones or more steps"
             )
         return self
+
+    @model_validator(mode="after")
+    def _rule_of_the_single_category(self) -> TrainingConfig:
+        share = self.augmentation.single_category_max_area
+        if self.task == "instance" and share < 1:
+            raise ValueError(
+                f"augmentation.single_category_max_area: {share:g} limits the classes of all pixels, of which "
+                "task instance reads none; leave it at 1"
+            )
+        return self

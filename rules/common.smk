@@ -398,6 +398,7 @@ def evaluation_config(wildcards):
     return canonical(
         {
             "name": name,
+            "trained_on": CONFIG.dataset_of(wildcards.run),
             "dataset": dataset_section(name),
             "protocol": protocol_of(
                 CONFIG.evaluation_of(wildcards.run).instance_protocol,

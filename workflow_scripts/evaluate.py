@@ -13,5 +13,6 @@ with rule_log(snakemake.log[0], snakemake.threads):
         predictions=Path(snakemake.input.predictions),
         dataset=open_indexed(config["dataset"], Path(snakemake.input.val), Path(snakemake.params.generated)),
         dataset_name=config["name"],
+        trained_on=config["trained_on"],
         protocol=config["protocol"],
     )

@@ -25,7 +25,12 @@ _PER_CLASS = ("AP", "AP50", "boundary_AP", "IoU", "boundary_IoU", "PQ")
 
 
 def evaluate_run(
-    *, predictions: Path, dataset: Dataset, dataset_name: str, protocol: Protocol
+    *,
+    predictions: Path,
+    dataset: Dataset,
+    dataset_name: str,
+    protocol: Protocol,
+    trained_on: str | None = None,
 ) -> dict[str, Any]:
     """Scores a run's predictions and writes ``evaluation.json`` beside them.
 
@@ -36,6 +41,7 @@ def evaluate_run(
         dataset: the split that was predicted, with labels.
         dataset_name: the data set's name in the results.
         protocol: whose rules AP follows.
+        trained_on: name of the data set that the run was trained on, where that is another one.
 
     Returns:
         The content of ``evaluation.json``; scores in percent, null where undefined, then with a reason.
@@ -50,19 +56,22 @@ def evaluate_run(
         for image_id in progress(reader.ids, f"evaluate: {predictions}", len(reader.ids)):
             measures.add(read_truth(dataset, image_id), reader.read(image_id))
         run, images = reader.run, len(reader.ids)
-    result = _description(run, dataset_name, images, protocol)
+    result = _description(run, dataset_name, trained_on or dataset_name, images, protocol)
     result |= _scores(dataset.categories, measures.compute())
     write_json(predictions.with_name(EVALUATION_FILE), result)
     return result
 
 
-def _description(run: Mapping[str, Any], dataset: str, images: int, protocol: Protocol) -> dict[str, Any]:
+def _description(
+    run: Mapping[str, Any], dataset: str, trained_on: str, images: int, protocol: Protocol
+) -> dict[str, Any]:
     settings = run["settings"]
     fused = settings["auxiliary"] is not None
     return {
         "run": run["run"],
         "seed": run["seed"],
         "dataset": dataset,
+        "trained_on": trained_on,
         "task": run["training"]["task"],
         "images": images,
         "instance_protocol": protocol,

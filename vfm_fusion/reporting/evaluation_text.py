@@ -14,6 +14,14 @@ def protocol(first: Evaluation | None) -> str:
     return names[first["instance_protocol"]] if first else "the protocol of the data set"
 
 
+def where(first: Evaluation | None) -> str:
+    """Says on which images runs were evaluated, and trained where those are others; begins with a space."""
+    if first is None:
+        return ""
+    moved = first["trained_on"] != first["dataset"]
+    return f" on {first['dataset']}" + (f" after training on {first['trained_on']}" if moved else "")
+
+
 def boundary_note(first: Evaluation | None) -> str:
     """Says what stands below AP and IoU; empty without an evaluation."""
     if first is None:

@@ -15,7 +15,7 @@ PROFILE_COLUMNS = (
     *("definition", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"),
 )
 EVALUATION_KEYS = (
-    *("run", "seed", "dataset", "task", "images", "master", "auxiliary", "strides", "operator"),
+    *("run", "seed", "dataset", "trained_on", "task", "images", "master", "auxiliary", "strides", "operator"),
     *("instance_protocol", "boundary_ratio", "metrics", "reasons", "per_class", "parameters"),
 )
 SELECTION_KEYS = (

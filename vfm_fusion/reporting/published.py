@@ -44,7 +44,7 @@ _METRICS = {
 
 
 def published_results(frame: pd.DataFrame, trained_on: str, evaluated_on: str, task: str) -> pd.DataFrame:
-    """Returns the published results (Tables 1 to 3) of one data set and task; none where nothing is published.
+    """Returns the published results (Tables 1 to 3) of one data set and task, none where there are none.
 
     Args:
         frame: all reference values.

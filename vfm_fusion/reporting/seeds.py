@@ -114,7 +114,9 @@ def collect_runs(
         if key in found:
             raise ReportingError(f"run {key[0]!r}, seed {key[1]} was given twice")
         found[key] = evaluation
-    _check_same(found, ("dataset", "task", "images", "instance_protocol"), "the runs of one table")
+    _check_same(
+        found, ("dataset", "trained_on", "task", "images", "instance_protocol"), "the runs of one table"
+    )
     results = []
     for run, label in runs.items():
         by_seed = {seed: found[run, seed] for seed in seeds if (run, seed) in found}

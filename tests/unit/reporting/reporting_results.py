@@ -153,6 +153,7 @@ def evaluation(run: str, seed: int, base: float, **changes: Any) -> dict[str, An
         "run": run,
         "seed": seed,
         "dataset": "miniscapes",
+        "trained_on": "miniscapes",
         "task": "panoptic",
         "images": 80,
         "instance_protocol": "coco",

@@ -293,6 +293,17 @@ class TestMainResults:
         assert cells(table)["Ours-D3S2"]["APs"].mark == "a"
         assert lay_out(table).footnotes == {"a": "seed 2: no small object"}
 
+    def test_a_task_has_the_columns_that_it_can_fill(self) -> None:
+        for task, shown in (("instance", ["AP", "AP50", "AP75", "APs"]), ("semantic", ["mIoU"])):
+            table = main_table([e | {"task": task} for e in results.evaluations()])
+            known = [column.key for column in table.columns if column.key in results.FACTORS]
+            assert known == shown
+            assert ("mIoU" in table.caption) == ("mIoU" in shown)
+
+    def test_a_transfer_says_where_it_was_trained(self) -> None:
+        table = main_table([e | {"trained_on": "urbansyn"} for e in results.evaluations()])
+        assert "on miniscapes after training on urbansyn" in table.caption
+
     def test_undefined_metric_without_reason_is_refused(self) -> None:
         evaluations = results.evaluations()
         evaluations[0]["metrics"]["AP"] = None
@@ -304,6 +315,7 @@ class TestMainResults:
         [
             ({"images": 79}, "differ in 'images': 80 .* and 79"),
             ({"dataset": "other"}, "differ in 'dataset'"),
+            ({"trained_on": "other"}, "differ in 'trained_on'"),
             (
                 {"instance_protocol": "cityscapes"},
                 "differ in 'instance_protocol': 'coco' .* and 'cityscapes'",

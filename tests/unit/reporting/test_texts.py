@@ -98,7 +98,7 @@ def test_captions_render_from_the_resolved_configuration(path: Path, seeds: list
     html = render(path, config)
     assert "{{" not in html
     assert "None" not in html
-    if path.stem not in ("table_datasets", "table_runtime", "workflow"):
+    if path.stem not in ("table_cost", "table_datasets", "table_runtime", "workflow"):
         assert config["dataset"] in html
 
 

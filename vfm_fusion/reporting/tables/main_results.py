@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol
+from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol, where
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
 from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
 from vfm_fusion.reporting.table import MISSING, Column, Section, Table
@@ -18,6 +18,9 @@ METRICS = {
     "cityscapes": ("AP", "AP50", "mIoU", "PQ"),
 }
 """Columns by the protocol of instance AP, all in percent."""
+
+TASK_METRICS = {"instance": ("AP", "AP50", "AP75", "APs"), "semantic": ("mIoU",)}
+"""What a task of part of the classes has; panoptic segmentation has all."""
 
 BOUNDARY = {"AP": "boundary_AP", "mIoU": "boundary_mIoU"}
 """Metrics with their counterpart of boundary regions, which stands below them."""
@@ -48,7 +51,7 @@ def main_results_table(
     """
     results = collect_runs(evaluations, runs, seeds)
     first = next((result.any for result in results if result.any), None)
-    metrics = METRICS[first["instance_protocol"] if first else "coco"]
+    metrics = _metrics(first)
     rows = pd.DataFrame([_row(result, labels, seeds, metrics) for result in results])
     sections = [Section("", rows)]
     notes = [
@@ -60,14 +63,9 @@ def main_results_table(
     if published is not None:
         sections = [Section("Measured", rows), _published_section(published, metrics)]
         notes.append(_published_note(published))
-    where = f" on {first['dataset']}" if first else ""
-    which = "AP, AP50, AP75 and APs (small objects)" if "APs" in metrics else "AP and AP50"
     return Table(
         name="main_results",
-        caption=(
-            f"Segmentation results{where}, in percent: instance {which} by {protocol(first)}, "
-            "semantic mIoU and panoptic PQ. OS: output stride at which the auxiliary is injected."
-        ),
+        caption=_caption(first, metrics),
         data=pd.DataFrame(
             [record for result in results for record in _records(result, labels, seeds, metrics)]
         ),
@@ -75,6 +73,27 @@ def main_results_table(
         sections=tuple(sections),
         notes=tuple(note for note in notes if note),
         problems=tuple(result.problem for result in results if result.problem),
+    )
+
+
+def _metrics(first: Evaluation | None) -> tuple[str, ...]:
+    if first is None:
+        return METRICS["coco"]
+    metrics = METRICS[first["instance_protocol"]]
+    return tuple(metric for metric in metrics if metric in TASK_METRICS.get(first["task"], metrics))
+
+
+def _caption(first: Evaluation | None, metrics: Sequence[str]) -> str:
+    which = "AP, AP50, AP75 and APs (small objects)" if "APs" in metrics else "AP and AP50"
+    shown = {
+        "AP": f"instance {which} by {protocol(first)}",
+        "mIoU": "semantic mIoU",
+        "PQ": "panoptic PQ",
+    }
+    text = ", ".join(said for metric, said in shown.items() if metric in metrics)
+    return (
+        f"Segmentation results{where(first)}, in percent: {text}. OS: output stride at which the auxiliary "
+        "is injected."
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.boundary_ratio import group_by_ratio
-from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol
+from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol, where
 from vfm_fusion.reporting.labels import EncoderLabels, run_encoders
 from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
 from vfm_fusion.reporting.table import Column, Section, Table
@@ -79,9 +79,8 @@ def per_class_table(
 
 def _caption(first: Evaluation | None, metric: str) -> str:
     what = f"Instance AP (by {protocol(first)})" if metric == "AP" else "IoU"
-    where = f" on {first['dataset']}" if first else ""
     return (
-        f"{what} per class{where}, in percent. Ratio: boundary pixels over area in the ground truth, "
+        f"{what} per class{where(first)}, in percent. Ratio: boundary pixels over area in the ground truth, "
         "which groups the classes."
     )
 

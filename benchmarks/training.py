@@ -108,6 +108,7 @@ def measure(task: Task, count: bool) -> Measured:
         found.peak[phase] = peak_bytes(device)
         sizes = [(p.numel(), p.requires_grad) for p in model.parameters()]
         found.parameters, found.trainable = sum(n for n, _ in sizes), sum(n for n, t in sizes if t)
+    del run, model  # the next one needs their memory
     if count:
         found.flops = operations(task)
     return found
@@ -163,7 +164,7 @@ def print_models(tasks: list[Task], found: dict[str, Measured]) -> None:
     for task in tasks:
         one = found[task.model]
         cells = "".join(
-            f"  {one.flops[phase] / 1e9:8.1f}{one.rate(phase, task):10.3f}{one.peak[phase] / 1e9:9.2f}"
+            f"  {one.flops[phase] / 1e9:8.2f}{one.rate(phase, task):10.3f}{one.peak[phase] / 1e9:9.2f}"
             for phase in ("training", "inference")
         )
         print(f"{task.model:26}{one.parameters / 1e6:11.2f}{one.trainable / 1e6:8.2f}{cells}")

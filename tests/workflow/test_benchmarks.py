@@ -70,3 +70,29 @@ def test_the_feature_cache_is_measured_against_its_peers(repository: Path) -> No
     assert ratios["memory, mini_hiera"] < 1.15
     assert ratios["extraction, mini_hiera"] < 5
     assert "opening,    5,000 images x 4 strides" in done.stdout
+
+
+def test_the_fused_model_is_timed_against_its_master(repository: Path) -> None:
+    models = ["master alone", "fused", "fused, gated", "transformers Mask2Former"]
+    options = ["--rounds", "1", "--steps", "1", "--models", *models, "--auxiliary-bfloat16"]
+    done = run("training.py", options, repository)
+    assert done.returncode in (0, 1), done.stderr
+    assert ("all targets met" in done.stdout) == (done.returncode == 0)
+    rows = re.findall(r"^(\w.*?)((?:  +[\d.]+){8})$", done.stdout, flags=re.MULTILINE)
+    found = {name: [float(value) for value in values.split()] for name, values in rows}
+    assert set(found) == set(models)
+    keys = ("parameters", "trained", "step_flops", "step_rate", "step_gb", "flops", "rate", "gb")
+    columns = {name: dict(zip(keys, values, strict=True)) for name, values in found.items()}
+    master, fused = columns["master alone"], columns["fused"]
+    assert fused["parameters"] > master["parameters"] == master["trained"]
+    for column in columns.values():
+        assert 2 * column["flops"] < column["step_flops"] < 3.5 * column["flops"]
+        assert column["rate"] > column["step_rate"] > 0
+    ratios = re.findall(r"^(fused.*?)  +(\w+) +([\d.]+) +([\d.]+) +([\d.]+)", done.stdout, re.MULTILINE)
+    assert len(ratios) == 4
+    for name, phase, ratio, bound, share in ratios:
+        rate, flops = ("rate", "flops") if phase == "inference" else ("step_rate", "step_flops")
+        assert float(ratio) == pytest.approx(columns[name][rate] / master[rate], abs=0.02)
+        assert float(bound) == pytest.approx(master[flops] / columns[name][flops], abs=0.02)
+        assert float(share) == pytest.approx(float(ratio) / float(bound), abs=0.03)
+        assert 0.5 < float(bound) < 1

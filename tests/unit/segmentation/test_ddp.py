@@ -1,0 +1,207 @@
+"""One process or several, one micro-batch or several: the same training."""
+
+from __future__ import annotations
+
+import csv
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from vfm_fusion.config.datasets import MiniscapesConfig
+from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.datasets.index import write_index
+from vfm_fusion.datasets.miniscapes.generate import generate_with_manifest
+from vfm_fusion.datasets.registry import index_split
+from vfm_fusion.errors import CorruptImageError, TrainingError
+from vfm_fusion.segmentation import launch
+from vfm_fusion.segmentation.checkpoints import stored_checkpoints
+from vfm_fusion.segmentation.job import TrainingJob, _train, run_job
+from vfm_fusion.segmentation.processes import single_process
+
+pytestmark = pytest.mark.timeout(300)
+
+FUSED = {"run": RunConfig(master="hiera", auxiliary="vit"), "strides": (32,)}
+"""Stride 32 is replaced, so the master's last stage trains in name only."""
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Generated street scenes, several objects each, and their index."""
+    folder = tmp_path_factory.mktemp("scenes")
+    config = MiniscapesConfig(kind="miniscapes", train=8, val=1, height=64, width=128)
+    generate_with_manifest(
+        config, target=folder / "scenes", manifest_path=folder / "scenes.manifest.json", workers=1
+    )
+    write_index(index_split(config, folder / "scenes", "train", workers=1).frame, folder / "train.parquet")
+    return {
+        "dataset": config.model_dump(mode="json"),
+        "index": str(folder / "train.parquet"),
+        "generated": str(folder / "scenes"),
+    }
+
+
+@pytest.fixture
+def job(tmp_path: Path, scenes: dict, encoders: dict[str, EncoderConfig], recipe: TrainingConfig):
+    """Builds a job of four images a step under ``tmp_path/<folder>``."""
+
+    def build(folder: str, token: str = "t", **changes) -> TrainingJob:
+        settings = {"batch_size": 4, "log_every": 1} | changes
+        return TrainingJob(
+            **FUSED,
+            **scenes,
+            encoders=encoders,
+            training=recipe.model_copy(update=settings),
+            seed=0,
+            out_dir=str(tmp_path / folder / "fused" / "seed0"),
+            state_dir=str(tmp_path / folder / "state"),
+            token=token,
+        )
+
+    return build
+
+
+def train(job: TrainingJob) -> tuple[dict[str, torch.Tensor], list[dict[str, float]], str]:
+    """Trains and returns weights, the rows of metrics.csv and the description of the run."""
+    run_job(job, threads=2)
+    folder = Path(job.out_dir)
+    with (folder / "metrics.csv").open(encoding="utf-8") as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    return load_file(folder / "model.safetensors"), rows, (folder / "run.json").read_text(encoding="utf-8")
+
+
+def close(found: tuple, expected: tuple) -> None:
+    """Compares two trainings up to the order of sums.
+
+    A bias before a group norm of one channel a group has no gradient but rounding, which AdamW makes a step.
+    """
+    (weights, rows, description), (weights_expected, rows_expected, description_expected) = found, expected
+    assert description == description_expected
+    assert weights.keys() == weights_expected.keys()
+    for name, weight in weights.items():
+        if "input_projections" not in name or not name.endswith("0.bias"):
+            torch.testing.assert_close(weight, weights_expected[name], rtol=1e-5, atol=5e-6, msg=name)
+    for row, row_expected in zip(rows, rows_expected, strict=True):
+        assert row == pytest.approx(row_expected, rel=1e-5)
+
+
+def same(found: tuple, expected: tuple) -> None:
+    """Compares two trainings bit by bit."""
+    assert found[1:] == expected[1:]
+    assert found[0].keys() == expected[0].keys()
+    assert all(torch.equal(weight, expected[0][name]) for name, weight in found[0].items())
+
+
+@pytest.mark.parametrize("accumulate", [2, 4])
+def test_micro_batches_change_nothing_but_the_order_of_sums(job, accumulate: int) -> None:
+    close(train(job("divided", accumulate=accumulate)), train(job("whole")))
+
+
+def test_two_processes_train_as_one_with_two_micro_batches(job, tmp_path: Path, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    same(train(job("shared", devices=2)), train(job("divided", accumulate=2)))
+    assert "[0] INFO vfm_fusion.segmentation.training: " in caplog.text
+    assert "step 4 of 4: loss" in caplog.text
+    assert "WARNING" not in caplog.text
+    assert sorted(path.name for path in (tmp_path / "shared" / "fused" / "seed0").iterdir()) == [
+        "metrics.csv",
+        "model.safetensors",
+        "run.json",
+        "tensorboard",
+    ]
+    assert len(list((tmp_path / "shared" / "fused" / "seed0" / "tensorboard").iterdir())) == 1
+
+
+def when_saved(job: TrainingJob, act) -> threading.Thread:
+    """Acts once the first checkpoint is there."""
+
+    def watch() -> None:
+        deadline = time.monotonic() + 120
+        while not stored_checkpoints(Path(job.state_dir)) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        act()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    return thread
+
+
+@pytest.fixture
+def children(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
+    """The processes that are started."""
+    started, start = [], launch._start
+
+    def spy(*arguments) -> subprocess.Popen:
+        started.append(start(*arguments))
+        return started[-1]
+
+    monkeypatch.setattr(launch, "_start", spy)
+    return started
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["SIGUSR1", "SIGTERM"])
+def test_a_signal_stops_all_processes_and_one_resumes_to_the_same_bits(
+    job, name: str, children: list[subprocess.Popen]
+) -> None:
+    number = getattr(signal, name)
+    stopped = job("stopped", devices=2, steps=30)
+    watcher = when_saved(stopped, lambda: [os.kill(os.getpid(), number) for _ in range(2)])
+    before = signal.getsignal(number)
+    with pytest.raises(TrainingError, match=rf"stopped by {name} after step (\d+) of 30; saved") as caught:
+        run_job(stopped, threads=2)
+    watcher.join()
+    assert signal.getsignal(number) is before
+    assert all(child.returncode == 1 for child in children)
+    step = int(str(caught.value).split("step ")[1].split()[0])
+    assert stored_checkpoints(Path(stopped.state_dir))[0].step == step < 30
+    resumed = train(job("stopped", accumulate=2, steps=30))
+    same(resumed, train(job("whole", accumulate=2, steps=30)))
+
+
+@pytest.mark.slow
+def test_a_killed_process_ends_the_others_by_name(job, children: list[subprocess.Popen], monkeypatch) -> None:
+    monkeypatch.setattr(launch, "GRACE_SECONDS", 5.0)
+    killed = job("killed", devices=2, steps=1000)
+    when_saved(killed, lambda: children[1].kill())
+    with pytest.raises(TrainingError, match="process 2 of 2 was ended by SIGKILL"):
+        run_job(killed, threads=2)
+    assert all(child.returncode for child in children)
+
+
+@pytest.mark.slow
+def test_an_error_of_one_process_is_shown_and_logged(job, scenes: dict, tmp_path: Path, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    broken = tmp_path / "scenes"
+    shutil.copytree(scenes["generated"], broken)
+    for image in broken.glob("leftImg8bit/train/*/*.png"):
+        image.write_bytes(b"no image")
+    failing = job("failing", devices=2).model_copy(update={"generated": str(broken)})
+    with pytest.raises(CorruptImageError, match=r"\.png"):
+        run_job(failing, threads=2)
+    assert "Traceback" in caplog.text
+
+
+def test_fewer_gpus_than_devices_are_refused_before_anything_starts(
+    job, children: list[subprocess.Popen], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(TrainingError, match=r"training\.devices is 2, but 1 GPU is visible here"):
+        run_job(job("few", devices=2), threads=2)
+    assert not children
+
+
+def test_a_lone_process_does_not_train_for_two(job) -> None:
+    lone = job("lone", devices=2)
+    with pytest.raises(TrainingError, match=r"training\.devices is 2, but 1 came to train"):
+        _train(lone, single_process())

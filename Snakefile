@@ -11,7 +11,9 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
+include: "rules/runs.smk"
 include: "rules/presentation.smk"
+include: "rules/comparisons.smk"
 include: "rules/datasets.smk"
 include: "rules/features.smk"
 include: "rules/metrics.smk"

@@ -234,12 +234,8 @@ rule figure_feature_maps:
 
 rule figure_qualitative:
     input:
-        predictions=lambda wildcards: collect(
-            rules.predict.output.predictions, run=shown_runs(wildcards), seed=SEEDS[:1]
-        ),
-        evaluations=lambda wildcards: collect(
-            rules.evaluate.output.evaluation, run=shown_runs(wildcards), seed=SEEDS[:1]
-        ),
+        predictions=first_predictions,
+        evaluations=first_evaluations,
         val=compared_index,
     output:
         pdf=figure("qualitative"),
@@ -260,15 +256,7 @@ rule figure_qualitative:
         runtime=growing(10),
     params:
         generated=compared_data,
-        config=lambda wildcards: canonical(
-            {
-                **names(shown_runs(wildcards)),
-                "dataset": dataset_section(compared(wildcards)[0].evaluated_on),
-                "reporting": CONFIG.reporting.model_dump(
-                    mode="json", include={"images", "dpi"}
-                ),
-            }
-        ),
+        config=qualitative_config,
         code=fingerprint("figure_qualitative.py"),
     message:
         "Figure: predicted masks of every run side by side"
@@ -295,12 +283,8 @@ use rule figure_qualitative as figure_qualitative_elsewhere with:
 
 rule figure_training_curves:
     input:
-        metrics=lambda wildcards: collect(
-            rules.train.output.metrics, run=shown_runs(wildcards), seed=SEEDS
-        ),
-        evaluations=lambda wildcards: collect(
-            rules.evaluate.output.evaluation, run=shown_runs(wildcards), seed=SEEDS
-        ),
+        metrics=shown_losses,
+        evaluations=shown_evaluations,
     output:
         pdf=figure("training_curves"),
         png=reported(
@@ -319,9 +303,7 @@ rule figure_training_curves:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=lambda wildcards: canonical(
-            {**names(shown_runs(wildcards)), "dpi": CONFIG.reporting.dpi}
-        ),
+        config=training_curves_config,
         code=fingerprint("figure_training_curves.py"),
     message:
         "Figure: training losses"

@@ -23,13 +23,7 @@ rule table_main_results:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=lambda wildcards: canonical(
-            {
-                **names(compared(wildcards)[1]),
-                "seeds": SEEDS,
-                "published": published_results(wildcards),
-            }
-        ),
+        config=main_results_config,
         code=fingerprint("table_main_results.py"),
     message:
         "Table: AP, mIoU and PQ of every run"
@@ -77,13 +71,7 @@ rule table_per_class:
         runtime=growing(30),
     params:
         generated=compared_data,
-        config=lambda wildcards: canonical(
-            {
-                **names(compared(wildcards)[1]),
-                "seeds": SEEDS,
-                "dataset": dataset_section(compared(wildcards)[0].evaluated_on),
-            }
-        ),
+        config=per_class_config,
         code=fingerprint("table_per_class.py"),
     message:
         "Table: results per class, grouped by boundary-to-area ratio"
@@ -166,14 +154,7 @@ rule table_stride_gain:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        config=lambda wildcards: canonical(
-            {
-                **names(compared(wildcards)[1]),
-                **interval(),
-                "seeds": SEEDS,
-                "fusions": fusions(compared(wildcards)[1]),
-            }
-        ),
+        config=stride_gain_config,
         code=fingerprint("table_stride_gain.py"),
     message:
         "Table: EF of the auxiliary and what its injection gains, per stride"

@@ -1,0 +1,145 @@
+# What a table or figure of one comparison is made of; the main comparison's files carry no name.
+
+
+def compared(wildcards):
+    """The comparison that a table or figure shows, with its runs: the main one where its name says none."""
+    return COMPARISONS[getattr(wildcards, "comparison", MAIN)]
+
+
+def fused_elsewhere():
+    """Comparisons besides the main one in which an auxiliary is injected."""
+    return [
+        name
+        for name in ELSEWHERE
+        if any(CONFIG.runs[run].auxiliary for run in COMPARISONS[name][1])
+    ]
+
+
+def evaluations(wildcards):
+    """Evaluations of the runs that a table compares."""
+    runs = compared(wildcards)[1]
+    return collect(rules.evaluate.output.evaluation, run=runs, seed=SEEDS)
+
+
+def profiles_behind(wildcards):
+    """Profiles that the strides of the compared runs were chosen by."""
+    chosen_on = CONFIG.chosen_on(compared(wildcards)[1][0])
+    return collect(
+        rules.profile_encoder.output.scores, encoder=CONFIG.encoders, dataset=chosen_on
+    )
+
+
+def compared_index(wildcards):
+    """The index of the images that the compared runs are evaluated on."""
+    return f"{RESULTS}/datasets/{compared(wildcards)[0].evaluated_on}/val.parquet"
+
+
+def compared_data(wildcards):
+    """Folder of the generated images that the compared runs are evaluated on."""
+    return f"{RESULTS}/data/{compared(wildcards)[0].evaluated_on}"
+
+
+def shown_runs(wildcards):
+    """The compared runs that figures show: those of reporting.runs, or all where it names none of them."""
+    runs = compared(wildcards)[1]
+    chosen = [run for run in runs if run in (CONFIG.reporting.runs or runs)]
+    return chosen or runs
+
+
+def shown_evaluations(wildcards):
+    """Evaluations of the runs that figures show."""
+    return collect(
+        rules.evaluate.output.evaluation, run=shown_runs(wildcards), seed=SEEDS
+    )
+
+
+def shown_losses(wildcards):
+    """Training logs of the runs that figures show."""
+    return collect(rules.train.output.metrics, run=shown_runs(wildcards), seed=SEEDS)
+
+
+def first_evaluations(wildcards):
+    """Evaluations of the shown runs with the first seed."""
+    return collect(
+        rules.evaluate.output.evaluation, run=shown_runs(wildcards), seed=SEEDS[:1]
+    )
+
+
+def first_predictions(wildcards):
+    """Predictions of the shown runs with the first seed."""
+    return collect(
+        rules.predict.output.predictions, run=shown_runs(wildcards), seed=SEEDS[:1]
+    )
+
+
+def fusions(runs):
+    """How each run fuses, but for the stride; runs that differ in the stride alone have the same."""
+    said = []
+    for name in runs:
+        run = CONFIG.runs[name]
+        settings = run.fusion.model_dump(mode="json", exclude={"stride"})
+        if run.auxiliary_precision != "same":
+            settings["auxiliary in"] = run.auxiliary_precision
+        said.append(
+            (name, ", ".join(f"{key} {value}" for key, value in settings.items()))
+        )
+    return said
+
+
+def published_results(wildcards):
+    """Whose published results stand below those of the compared runs: kinds of data, and the task.
+
+    The main comparison shows Cityscapes where nothing is published of its own data set.
+    """
+    group = compared(wildcards)[0]
+    trained, evaluated = (
+        CONFIG.datasets[name].kind for name in (group.dataset, group.evaluated_on)
+    )
+    return {
+        "of": {"trained_on": trained, "evaluated_on": evaluated, "task": group.task},
+        "otherwise": "2" if group.name == MAIN else None,
+    }
+
+
+def main_results_config(wildcards):
+    return canonical(
+        {
+            **names(compared(wildcards)[1]),
+            "seeds": SEEDS,
+            "published": published_results(wildcards),
+        }
+    )
+
+
+def per_class_config(wildcards):
+    group, runs = compared(wildcards)
+    return canonical(
+        {
+            **names(runs),
+            "seeds": SEEDS,
+            "dataset": dataset_section(group.evaluated_on),
+        }
+    )
+
+
+def stride_gain_config(wildcards):
+    runs = compared(wildcards)[1]
+    return canonical(
+        {**names(runs), **interval(), "seeds": SEEDS, "fusions": fusions(runs)}
+    )
+
+
+def qualitative_config(wildcards):
+    return canonical(
+        {
+            **names(shown_runs(wildcards)),
+            "dataset": dataset_section(compared(wildcards)[0].evaluated_on),
+            "reporting": CONFIG.reporting.model_dump(
+                mode="json", include={"images", "dpi"}
+            ),
+        }
+    )
+
+
+def training_curves_config(wildcards):
+    return canonical({**names(shown_runs(wildcards)), "dpi": CONFIG.reporting.dpi})

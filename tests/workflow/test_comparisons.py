@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
+from test_readme import PLANS_THE_PAPER
 from working_copy import Workflow
 
 DATASETS = (
@@ -71,9 +74,9 @@ def test_every_run_is_trained_evaluated_and_shown_among_its_equals(fresh: Workfl
 
 
 def test_the_papers_experiment_is_planned_without_its_data(fresh: Workflow) -> None:
-    fresh.config = {"experiment": "paper"}
     environment = {"VFM_DATA": str(fresh.folder / "nowhere"), "HF_HUB_OFFLINE": "1"}
-    done = fresh.snakemake("-n", "-q", "rules", "all", environment=environment)
+    command = [sys.executable, "-m", *PLANS_THE_PAPER.replace(".venv/bin/", "").split()]
+    done = subprocess.run(command, **fresh.options(environment), capture_output=True)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     counts = dict(re.findall(r"^(\w+) +(\d+)$", said, re.MULTILINE))

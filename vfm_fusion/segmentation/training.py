@@ -206,8 +206,9 @@ class TrainingLoop:
         if any(flags):
             name = next(number.name for number, flag in zip(SIGNALS, flags, strict=True) if flag)
             self._save()
+            kept = "saved" if self.saved else "nothing to save"
             raise TrainingError(
-                f"stopped by {name} after step {self.step} of {self.recipe.steps}; saved; the same command "
+                f"stopped by {name} after step {self.step} of {self.recipe.steps}; {kept}; the same command "
                 "resumes"
             )
         return StepTotals(images, masks, matched)

@@ -1,15 +1,26 @@
-"""Order and verification of checkpoint files."""
+"""Order and verification of checkpoint files, and what is left when writing one fails."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
+import subprocess
+import sys
+import textwrap
+import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from vfm_fusion.segmentation.checkpoints import newest_valid, stored_checkpoints
+from vfm_fusion.errors import TrainingError
+from vfm_fusion.segmentation.checkpoints import (
+    load_checkpoint,
+    newest_valid,
+    save_checkpoint,
+    stored_checkpoints,
+)
 
 
 def store(folder: Path, step: int, token: str = "t") -> Path:
@@ -72,3 +83,49 @@ def test_other_settings_are_removed(tmp_path: Path, caplog: pytest.LogCaptureFix
     assert newest_valid(tmp_path, "new") is None
     assert "other settings" in caplog.text
     assert not stored_checkpoints(tmp_path)
+
+
+def test_what_is_saved_is_loaded_and_the_last_two_are_kept(tmp_path: Path) -> None:
+    for step in (8, 9, 10):
+        save_checkpoint(tmp_path, "t", step, {"weights": torch.arange(step), "rows": [[0.1, step]]})
+    assert sorted(path.name[:13] for path in tmp_path.iterdir()) == ["step-00000009", "step-00000010"]
+    state = load_checkpoint(newest_valid(tmp_path, "t"))
+    assert torch.equal(state["weights"], torch.arange(10))
+    assert state["rows"] == [[0.1, 10]]
+
+
+def test_a_full_disk_is_named_and_leaves_the_checkpoint_before(tmp_path: Path) -> None:
+    save_checkpoint(tmp_path, "t", 9, {"weights": torch.arange(9)})
+    (tmp_path / ".checkpoint.tmp").symlink_to("/dev/full")
+    with pytest.raises(
+        TrainingError, match=r"checkpoint of step 10 \(No space left on device\); it takes about 12 MB"
+    ):
+        save_checkpoint(tmp_path, "t", 10, {"weights": torch.zeros(3_000_000), "rows": [[1.0]]})
+    assert newest_valid(tmp_path, "t").step == 9
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_killed_while_writing_the_one_before_is_found(tmp_path: Path) -> None:
+    program = """
+        import sys
+        from pathlib import Path
+        import torch
+        from vfm_fusion.segmentation.checkpoints import save_checkpoint
+        save_checkpoint(Path(sys.argv[1]), "t", 9, {"weights": torch.arange(9)})
+        save_checkpoint(Path(sys.argv[1]), "t", 10, {"weights": torch.ones(100_000_000)})
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    temporary = tmp_path / ".checkpoint.tmp"
+    while not (newest_valid(tmp_path, "t") and temporary.exists() and temporary.stat().st_size):
+        assert process.poll() is None
+        time.sleep(0.001)
+    process.kill()
+    process.wait()
+    assert temporary.stat().st_size
+    assert newest_valid(tmp_path, "t").step == 9
+    save_checkpoint(tmp_path, "t", 10, {"weights": torch.arange(10)})
+    assert newest_valid(tmp_path, "t").step == 10
+    assert not temporary.exists()

@@ -12,7 +12,8 @@ with --generated, it is generated scenes of the same sizes as PNG.
 - peer: the same readers, then the same steps with torchvision.transforms.v2 and its tensors.
 - limit: Pillow decodes the files that an item needs, and nothing else. What a worker may reach at best.
 
-Images per second of wall time; 0 workers means in the training process itself.
+Images per second of wall time; 0 workers means in the training process itself. There the CPU time of an
+image is taken too, which says how many workers a GPU needs, whatever else the machine does.
 """
 
 from __future__ import annotations
@@ -184,18 +185,27 @@ class Decoded(TorchDataset):
         return 0
 
 
-def rate(batches: Iterable[Any], count: int, check: Callable[[Any], None]) -> float:
-    """Images per second over ``count`` batches, the first not counted."""
+@dataclass(frozen=True)
+class Pace:
+    """Images per second of wall time, and seconds of this process's CPU time for each."""
+
+    rate: float
+    cpu: float
+
+
+def pace(batches: Iterable[Any], count: int, check: Callable[[Any], None]) -> Pace:
+    """Times ``count`` batches after a first one, which is checked."""
     stream = iter(batches)
     check(next(stream))
-    start = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     for _ in islice(stream, count):
         pass
-    return BATCH * count / (time.perf_counter() - start)
+    images = BATCH * count
+    return Pace(images / (time.perf_counter() - wall), (time.process_time() - cpu) / images)
 
 
-def measure(recipe: Recipe, dataset: Dataset, workers: int, count: int) -> dict[str, float]:
-    """Images per second of ours, the peer and the limit."""
+def measure(recipe: Recipe, dataset: Dataset, workers: int, count: int) -> dict[str, Pace]:
+    """Paces of ours, the peer and the limit."""
     training = TrainingConfig(
         task=recipe.task, augmentation=recipe.augmentation, batch_size=BATCH, workers=workers
     )
@@ -213,10 +223,19 @@ def measure(recipe: Recipe, dataset: Dataset, workers: int, count: int) -> dict[
 
     ours = training_loader(dataset, training, 0, sampler)
     return {
-        "ours": rate(ours, count, lambda batch: full_batch(list(batch.images))),
-        "peer": rate(plain(Peer(dataset, recipe)), count, lambda items: full_batch([i[0] for i in items])),
-        "limit": rate(plain(Decoded(dataset, recipe)), count, lambda items: None),
+        "ours": pace(ours, count, lambda batch: full_batch(list(batch.images))),
+        "peer": pace(plain(Peer(dataset, recipe)), count, lambda items: full_batch([i[0] for i in items])),
+        "limit": pace(plain(Decoded(dataset, recipe)), count, lambda items: None),
     }
+
+
+def show(title: str, values: dict[str, float], share: Callable[[float, float], float]) -> None:
+    shown = "  ".join(f"{name} {value:7.2f}" for name, value in values.items())
+    ours, peer, limit = values.values()
+    print(
+        f"  {title:20}{shown}   {share(ours, peer):5.2f} x peer  {share(ours, limit):4.2f} x limit",
+        flush=True,
+    )
 
 
 def one_thread(worker: int) -> None:
@@ -252,15 +271,15 @@ def main() -> None:
     for recipe in recipes(options.shrink):
         with images_of(recipe, options) as (dataset, kind):
             print(f"{recipe.name}: {recipe.task}, crop {recipe.augmentation.crop}, {kind}")
-            found = {}
             for workers in options.workers:
-                found[workers] = measure(recipe, dataset, workers, options.batches)
-                shown = "  ".join(f"{name} {value:7.2f}" for name, value in found[workers].items())
-                ours, peer, limit = found[workers].values()
-                shares = f"ours / peer {ours / peer:5.2f}  ours / limit {ours / limit:4.2f}"
-                print(f"  {workers} workers   {shown}  {shares}", flush=True)
-            alone = found.get(1, found[options.workers[0]])["ours"]
-            print(f"  a GPU of {options.gpu:g} images/s needs {math.ceil(options.gpu / alone)} worker(s)")
+                paces = measure(recipe, dataset, workers, options.batches)
+                rates = {name: pace.rate for name, pace in paces.items()}
+                show(f"{workers} workers", rates, lambda ours, other: ours / other)
+                if workers == 0:
+                    times = {name: 1000 * pace.cpu for name, pace in paces.items()}
+                    show("  CPU, ms an image", times, lambda ours, other: other / ours)
+                    needed = math.ceil(options.gpu * paces["ours"].cpu)
+                    print(f"  a GPU that trains {options.gpu:g} images/s needs {needed} worker(s)")
 
 
 if __name__ == "__main__":

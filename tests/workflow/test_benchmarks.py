@@ -96,3 +96,19 @@ def test_the_fused_model_is_timed_against_its_master(repository: Path) -> None:
         assert float(bound) == pytest.approx(master[flops] / columns[name][flops], abs=0.02)
         assert float(share) == pytest.approx(float(ratio) / float(bound), abs=0.03)
         assert 0.5 < float(bound) < 1
+
+
+def test_the_loader_is_measured_against_its_peer_and_bare_decoding(repository: Path) -> None:
+    options = ["--generated", "--shrink", "8", "--images", "3", "--batches", "2", "--workers", "0", "1"]
+    done = run("loader.py", [*options, "--gpu", "100"], repository)
+    assert done.returncode == 0, done.stderr
+    recipes = re.findall(r"^(\w+): (\w+), crop (\(.+?\)), 3 generated images$", done.stdout, re.MULTILINE)
+    assert recipes == [
+        ("Cityscapes", "panoptic", "(64, 128)"),
+        ("ADE20K", "semantic", "(64, 64)"),
+        ("COCO", "instance", "(128, 128)"),
+    ]
+    rows = re.findall(r"^  (.+?) +ours +(\S+)  peer +(\S+)  limit +(\S+) ", done.stdout, re.MULTILINE)
+    assert [title for title, *_ in rows] == 3 * ["0 workers", "  CPU, ms an image", "1 workers"]
+    assert all(float(value) > 0 for _, *values in rows for value in values)
+    assert len(re.findall(r"a GPU that trains 100 images/s needs [1-9]\d* worker", done.stdout)) == 3

@@ -98,7 +98,7 @@ class TrainingConfig(Section):
         share = self.augmentation.single_category_max_area
         if self.task == "instance" and share < 1:
             raise ValueError(
-                f"augmentation.single_category_max_area: {share:g} limits the classes of all pixels, of which "
-                "task instance reads none; leave it at 1"
+                f"augmentation.single_category_max_area: {share:g} limits the classes of all pixels, which "
+                "task instance does not read; leave it at 1"
             )
         return self

@@ -139,6 +139,21 @@ def test_an_image_of_void_has_no_targets() -> None:
     assert labels.dtype == torch.int64
 
 
+def test_more_objects_than_a_byte_counts_keep_their_masks() -> None:
+    ids = np.arange(64 * 96, dtype=np.int32).reshape(64, 96) // 16  # 0 to 383
+    covered = np.zeros((2, 64, 96), np.int32)
+    covered[0, :2, :8], covered[0, 40, 40], covered[1, 9, 9:12] = 3, 380, 290
+    crowd = np.zeros(383, bool)
+    crowd[[4, 299]] = True
+    instances = Instances(ids, np.full(383, 3), crowd, covered)
+    image, semantic = np.zeros((64, 96, 3), np.uint8), np.full((64, 96), VOID, np.uint8)
+    _, masks, labels = targets(OneImage(Sample("many", image, semantic, instances)))
+    assert labels.tolist() == [3] * 381
+    kept = [k for k in range(383) if not crowd[k]]
+    for mask, k in zip(masks.numpy(), kept, strict=True):
+        np.testing.assert_array_equal(mask, instances.mask(k))
+
+
 @pytest.mark.parametrize("missing", ["instances", "semantic"])
 def test_missing_labels_are_refused_by_image(missing: str) -> None:
     sample = ToyDataset()[2]

@@ -12,9 +12,10 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.evaluation.classes import check_classes
-from vfm_fusion.evaluation.predictions import PREDICTIONS_FILE, writing_predictions
+from vfm_fusion.evaluation.predictions import PREDICTIONS_FILE, PredictionWriter, writing_predictions
 from vfm_fusion.progress import progress
 from vfm_fusion.segmentation.inference import predict
+from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.segmentation.trained import load_run
 from vfm_fusion.subset import subset
@@ -49,10 +50,21 @@ def predict_run(
     with writing_predictions(path, description) as writer:
         shown = progress(images, f"predict: {run_dir}", len(chosen))
         for batch in same_size_batches(shown, inference.batch_size):
-            predictions = predict(model, [image for _, image in batch], classes, inference)
-            for (image_id, _), prediction in zip(batch, predictions, strict=True):
-                writer.add(image_id, prediction)
+            _predict_batch(model, batch, classes, inference, writer)
+            batch.clear()  # before the next images are read
     return path
+
+
+def _predict_batch(
+    model: FusedSegmenter,
+    batch: list[tuple[str, np.ndarray]],
+    classes: TaskClasses,
+    inference: EvaluationConfig,
+    writer: PredictionWriter,
+) -> None:
+    predictions = predict(model, [image for _, image in batch], classes, inference)
+    for (image_id, _), prediction in zip(batch, predictions, strict=True):
+        writer.add(image_id, prediction)
 
 
 def same_size_batches(

@@ -1,4 +1,4 @@
-"""Models of full size that the paper's recipes do not have: other operators, strides and pairs, one step each.
+"""Models of full size that no recipe of the paper has: other operators, strides and pairs, one step each.
 
 The recipes themselves are in ``test_recipes_full_size.py``.
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -70,7 +71,7 @@ class DeformableAttention(Mask2FormerPixelDecoderEncoderMultiscaleDeformableAtte
         points = (batch, cells, self.n_heads, self.n_levels, self.n_points)
         offsets = self.sampling_offsets(queries).view(*points, 2)
         weights = self.attention_weights(queries).view(*points[:3], -1).softmax(-1).view(points)
-        sizes = offsets.new_tensor([(w, h) for h, w in spatial_shapes_list])  # (L, 2)
+        sizes = _widths_and_heights(tuple(spatial_shapes_list), offsets.device, offsets.dtype)
         where = reference_points[:, :, None, :, None] + offsets / sizes[:, None]  # (B, S, heads, L, P, 2)
         value = self.value_proj(encoder_hidden_states).view(batch, cells, self.n_heads, -1)
         sampled = weighted_samples(value, spatial_shapes_list, 2 * where - 1, weights)
@@ -111,3 +112,10 @@ def weighted_samples(value: Tensor, grids: list[Grid], where: Tensor, weights: T
         summed = (samples * weight).sum(-1)  # (B * heads, C, Q, P) -> (B * heads, C, Q)
         total = summed if total is None else total + summed
     return total
+
+
+@lru_cache(maxsize=16)
+def _widths_and_heights(grids: tuple[Grid, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Returns ``(L, 2)``; kept, for a GPU is waited for whenever a tensor is made of Python's numbers."""
+    with torch.inference_mode(False):
+        return torch.tensor([(width, height) for height, width in grids], device=device, dtype=dtype)

@@ -81,8 +81,7 @@ def head(head_config: HeadConfig) -> MaskHead:
 
 
 def test_the_head_uses_both_everywhere(head: MaskHead) -> None:
-    layers = head.pixel_decoder.encoder.layers
-    assert all(type(layer.self_attn) is DeformableAttention for layer in layers)
+    assert all(type(layer.self_attn) is DeformableAttention for layer in _layers(head))
     assert all(type(layer.cross_attn) is MaskedAttention for layer in head.decoder.decoder.layers)
 
 
@@ -93,3 +92,15 @@ def test_the_head_never_asks_whether_maps_are_finite(head: MaskHead, monkeypatch
     training = head.train()(maps).mask_logits
     assert not asked
     assert torch.equal(training, head.eval()(maps).mask_logits)
+
+
+def test_the_head_learns_after_an_inference_of_the_same_size(head: MaskHead) -> None:
+    maps = {s: random(1, 8, 96 // s, 96 // s) for s in (4, 8, 16, 32)}
+    with torch.inference_mode():
+        head(maps)
+    head(maps).mask_logits.sum().backward()
+    assert all(layer.self_attn.sampling_offsets.weight.grad is not None for layer in _layers(head))
+
+
+def _layers(head: MaskHead) -> nn.ModuleList:
+    return head.pixel_decoder.encoder.layers

@@ -18,6 +18,7 @@ from vfm_fusion.segmentation.loss import TERMS, MaskCriterion, StepTotals
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
 from vfm_fusion.segmentation.processes import Processes
+from vfm_fusion.segmentation.stochastic_depth import share_stochastic_depth
 
 AUTOCAST = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
@@ -44,10 +45,10 @@ class Learner:
     """Computes the gradient of a step in micro-batches and processes, and updates the parameters.
 
     A step's result does not depend on how its images are divided, up to the order of floating-point sums:
-    terms are divided by the totals of the whole step, and every image draws its points with a generator that
-    its position in the stream of samples seeds. So nothing but the number of steps has to be restored for
-    the random numbers of a resumed run. The exception is an encoder that drops paths or units at random:
-    what it drops depends on the step and the process.
+    terms are divided by the totals of the whole step, every image draws its points with a generator that its
+    position in the stream of samples seeds, and stochastic depth draws for all images of the step. So nothing
+    but the number of steps has to be restored for the random numbers of a resumed run. (What an encoder would
+    drop by ``nn.Dropout`` depends on the step and the process; those of the registry drop nothing so.)
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Learner:
         self.recipe = recipe
         self.seed = seed
         self.processes = processes
+        self.part = share_stochastic_depth(model, processes.device)
         self.model = model.to(processes.device).train()
         self.criterion = MaskCriterion(categories, recipe.head).to(processes.device)
         self.parameters = [p for p in self.model.parameters() if p.requires_grad]
@@ -85,10 +87,10 @@ class Learner:
         self.optimizer.zero_grad()
         terms = torch.zeros(len(TERMS), device=self.processes.device)
         parts = batch.split(self.recipe.accumulate)
-        position = step * self.recipe.batch_size + self.processes.rank * len(batch.images)
+        first = self.processes.rank * len(batch.images)
         for number, part in enumerate(parts):
-            terms += self._accumulate(part, totals, position, last=number == len(parts) - 1)
-            position += len(part.images)
+            terms += self._accumulate(step, part, first, totals, last=number == len(parts) - 1)
+            first += len(part.images)
         self.processes.add(terms)
         self.scaler.unscale_(self.optimizer)
         norm = nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm)
@@ -129,10 +131,12 @@ class Learner:
         self.optimizer.load_state_dict(state["optimizer"])
         self.scaler.load_state_dict(state["scaler"])
 
-    def _accumulate(self, part: Batch, totals: StepTotals, position: int, last: bool) -> Tensor:
-        """Adds the gradient of a micro-batch; processes average theirs with the last one's."""
+    def _accumulate(self, step: int, part: Batch, first: int, totals: StepTotals, last: bool) -> Tensor:
+        """Adds the gradient of the images of a step from ``first`` on; processes average after the last."""
         part = part.to(self.processes.device)
-        generators = [self._generator(position + i) for i in range(len(part.images))]
+        images, count = self.recipe.batch_size, len(part.images)
+        generators = [self._generator(step * images + first + i) for i in range(count)]
+        self.part.begin(_seed(self.seed, 5, step), images, first, count)
         waits = not last and self.processes.count > 1
         with self.loss_terms.no_sync() if waits else nullcontext():
             terms = self._forward(part, totals, generators)

@@ -31,8 +31,10 @@ from vfm_fusion.segmentation.processes import single_process
 
 pytestmark = pytest.mark.timeout(300)
 
-FUSED = {"run": RunConfig(master="hiera", auxiliary="vit"), "strides": (32,)}
-"""Stride 32 is replaced, so the master's last stage trains in name only."""
+FUSED = {"run": RunConfig(master="swin", auxiliary="vit"), "strides": (32,)}
+"""Stride 32 is replaced, so the master's last stage trains in name only. The master has stochastic depth."""
+
+SWIN = EncoderConfig.model_validate({"architecture": "mini_swin", "weights": {"source": "seeded", "seed": 1}})
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +62,7 @@ def job(tmp_path: Path, scenes: dict, encoders: dict[str, EncoderConfig], recipe
         return TrainingJob(
             **FUSED,
             **scenes,
-            encoders=encoders,
+            encoders=encoders | {"swin": SWIN},
             training=recipe.model_copy(update=settings),
             seed=0,
             out_dir=str(tmp_path / folder / "fused" / "seed0"),

@@ -18,8 +18,11 @@ from working_copy import Workflow
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-def kill_when(workflow: Workflow, ready: Callable[[Path], bool]) -> None:
-    """Starts the workflow and kills it and its jobs, as a power cut would, once ``ready`` holds."""
+def kill_when(workflow: Workflow, ready: Callable[[Path], bool], number: signal.Signals) -> None:
+    """Starts the workflow and sends it and its jobs a signal once ``ready`` holds.
+
+    SIGKILL is what a power cut does, SIGTERM what a cluster sends before it takes a machine away.
+    """
     process = subprocess.Popen(
         workflow.command("all"),
         **workflow.options(),
@@ -33,8 +36,8 @@ def kill_when(workflow: Workflow, ready: Callable[[Path], bool]) -> None:
         assert time.monotonic() < deadline, "the moment to kill never came"
         time.sleep(0.01)
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+        os.killpg(process.pid, number)
+    assert process.wait() != 0
 
 
 def holds(ready: Callable[[Path], bool], results: Path) -> bool:
@@ -63,11 +66,14 @@ def training(results: Path) -> bool:
     return any(results.glob("state/runs/*/seed0/*.ckpt"))
 
 
-@pytest.mark.parametrize("moment", [extracting, training])
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [(extracting, signal.SIGKILL), (training, signal.SIGKILL), (training, signal.SIGTERM)],
+)
 def test_a_killed_run_is_finished_by_the_same_command(
-    fresh: Workflow, finished: Workflow, moment: Callable[[Path], bool]
+    fresh: Workflow, finished: Workflow, moment: Callable[[Path], bool], number: signal.Signals
 ) -> None:
-    kill_when(fresh, moment)
+    kill_when(fresh, moment, number)
     finish(fresh)
     assert_same_results(fresh.results, finished.results)
 

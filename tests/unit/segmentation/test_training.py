@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from segmentation_toys import ToyDataset
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import vfm_fusion.segmentation.training as training
 from vfm_fusion.config.encoders import EncoderConfig
@@ -19,6 +21,7 @@ from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.errors import TrainingError, WeightsError
 from vfm_fusion.segmentation.checkpoints import load_checkpoint, newest_valid, stored_checkpoints
+from vfm_fusion.segmentation.progress import COLUMNS
 from vfm_fusion.segmentation.trained import load_run
 
 RUN = RunConfig(label="Fused", master="vit", auxiliary="hiera")
@@ -137,7 +140,8 @@ def test_metrics_hold_the_mean_losses_and_the_learning_rate(train) -> None:
     assert [row["step"] for row in rows] == ["3", "4"]
     for row in rows:
         parts = sum(float(row[name]) for name in ("loss_class", "loss_mask", "loss_dice"))
-        assert float(row["loss"]) == pytest.approx(parts, rel=1e-5)
+        assert float(row["loss"]) == pytest.approx(parts, rel=1e-12)
+        assert 0 < float(row["grad_norm"]) < 1e6
     assert float(rows[0]["lr"]) == pytest.approx(1e-3 * 0.5**0.9)
 
 
@@ -150,8 +154,28 @@ def test_the_run_is_described_without_paths(train, tmp_path: Path) -> None:
     assert [category["name"] for category in found["categories"]] == ["road", "sky", "person", "car"]
 
 
-def test_tensorboard_gets_the_scalars(train) -> None:
-    assert list((train("run") / "tensorboard").glob("events.out.tfevents.*"))
+def test_tensorboard_gets_the_rows_and_the_speed(train) -> None:
+    out = train("run")
+    with (out / "metrics.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    events = EventAccumulator(str(out / "tensorboard")).Reload()
+    assert sorted(events.Tags()["scalars"]) == sorted([*COLUMNS[1:], "images_per_second"])
+    for name in COLUMNS[1:]:
+        found = [(event.step, event.value) for event in events.Scalars(name)]
+        assert found == [(int(row["step"]), pytest.approx(float(row[name]), rel=1e-6)) for row in rows]
+    assert all(event.value > 0 for event in events.Scalars("images_per_second"))
+
+
+def test_a_log_gets_lines_with_speed_and_time_left(train, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    train("run")
+    lines = [record.message for record in caplog.records if record.message.startswith("step ")]
+    number = r"[\d.e+-]+"
+    pattern = (
+        rf"step (\d) of 4: loss {number}, gradient {number}, learning rate {number}, {number} images/s, "
+        r"0:00:0\d left"
+    )
+    assert [re.fullmatch(pattern, line)[1] for line in lines] == ["3", "4"]
 
 
 def test_a_trained_run_is_rebuilt_exactly(train, encoders: dict[str, EncoderConfig]) -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from vfm_fusion.config.base import Section
 
-Range = tuple[float, float]
+
+def _in_order(bounds: tuple[float, float]) -> tuple[float, float]:
+    if not 0 < bounds[0] <= bounds[1] < math.inf:
+        raise ValueError(f"{list(bounds)} must be positive, finite and in order")
+    return bounds
+
+
+Factor = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Range = Annotated[tuple[float, float], AfterValidator(_in_order)]
 
 
 class ShortSideScale(Section):
@@ -18,7 +27,7 @@ class ShortSideScale(Section):
         "short_side", description="The shorter side takes one of a list of lengths (Cityscapes, ADE20K)."
     )
     pixels: int = Field(1024, ge=1, description="Length that the factors multiply.")
-    factors: tuple[float, ...] = Field(
+    factors: tuple[Factor, ...] = Field(
         (0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5, 1.6, 1.7, 1.8, 1.9, 2.0),
         strict=False,
         min_length=1,
@@ -35,8 +44,8 @@ class ShortSideScale(Section):
         shortest = min(self.factors) * self.pixels
         if shortest < 1:
             raise ValueError(
-                f"factor {min(self.factors):g} times {self.pixels} pixels is no length; factors must be "
-                "positive and give at least one pixel"
+                f"factor {min(self.factors):g} times {self.pixels} pixels is no length; they have to give at "
+                "least one"
             )
         longest = max(self.lengths)
         if self.max_side < longest:
@@ -60,11 +69,6 @@ class RelativeScale(Section):
     )
     range: Range = Field((0.5, 2.0), strict=False, description="[smallest, largest] factor; drawn evenly.")
 
-    @model_validator(mode="after")
-    def _order(self) -> RelativeScale:
-        _check_range(self.range)
-        return self
-
 
 class JitterScale(Section):
     """Large-scale jitter: the image is made to fit into the crop times a random factor."""
@@ -73,11 +77,6 @@ class JitterScale(Section):
         "jitter", description="The image is made to fit into the crop times a random factor (COCO)."
     )
     range: Range = Field((0.1, 2.0), strict=False, description="[smallest, largest] factor; drawn evenly.")
-
-    @model_validator(mode="after")
-    def _order(self) -> JitterScale:
-        _check_range(self.range)
-        return self
 
 
 ScaleConfig = Annotated[ShortSideScale | RelativeScale | JitterScale, Field(discriminator="kind")]
@@ -117,8 +116,3 @@ class AugmentationConfig(Section):
                 f"crop {list(self.crop)} must be positive multiples of 32 (the head's coarsest stride)"
             )
         return self
-
-
-def _check_range(bounds: Range) -> None:
-    if not 0 < bounds[0] <= bounds[1]:
-        raise ValueError(f"range {list(bounds)} must be positive and in order")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +21,16 @@ OVERLAYS = Path(__file__).parents[3] / "experiments"
     [
         ({"crop": [512, 1000]}, ["crop [512, 1000]", "multiples of 32"]),
         ({"crop": [0, 64]}, ["crop [0, 64]", "positive"]),
-        ({"scale": {"kind": "relative", "range": [1.2, 0.8]}}, ["range [1.2, 0.8]", "in order"]),
-        ({"scale": {"kind": "relative", "range": [0, 1]}}, ["range [0.0, 1.0]", "positive"]),
-        ({"scale": {"kind": "jitter", "range": [-1, 1]}}, ["range [-1.0, 1.0]", "positive"]),
+        ({"scale": {"kind": "relative", "range": [1.2, 0.8]}}, ["scale.range: [1.2, 0.8]", "in order"]),
+        ({"scale": {"kind": "relative", "range": [0, 1]}}, ["scale.range: [0.0, 1.0]", "positive"]),
+        ({"scale": {"kind": "jitter", "range": [-1, 1]}}, ["scale.range: [-1.0, 1.0]", "positive"]),
         (
             {"scale": {"kind": "short_side", "max_side": 2000}},
             ["max_side 2000", "2048 pixels that factor 2 asks for", "raise max_side"],
         ),
-        ({"scale": {"kind": "short_side", "factors": [0, 1]}}, ["factor 0", "must be positive"]),
+        ({"scale": {"kind": "short_side", "factors": [0, 1]}}, ["scale.factors.0", "greater than 0"]),
+        ({"scale": {"kind": "short_side", "factors": [math.inf]}}, ["scale.factors.0", "finite"]),
+        ({"scale": {"kind": "jitter", "range": [1, math.inf]}}, ["scale.range: [1.0, inf]", "finite"]),
         (
             {"scale": {"kind": "short_side", "pixels": 8, "factors": [0.1]}},
             ["factor 0.1 times 8", "no length"],

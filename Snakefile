@@ -12,6 +12,7 @@ report: "report/workflow.rst"
 
 include: "rules/common.smk"
 include: "rules/runs.smk"
+include: "rules/compute.smk"
 include: "rules/presentation.smk"
 include: "rules/comparisons.smk"
 include: "rules/datasets.smk"
@@ -40,6 +41,7 @@ rule all:
 
 onstart:
     refuse_absent()
+    refuse_unfit()
 
 
 onsuccess:

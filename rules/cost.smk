@@ -17,6 +17,8 @@ rule measure_cost:
     resources:
         mem_mb=growing(4000),
         runtime=growing(60),
+        gpu=gpus,
+        slurm_partition=heavy_partition(gpus),
     params:
         config=cost_config,
         code=fingerprint("measure_cost.py"),

@@ -18,6 +18,8 @@ rule predict:
     resources:
         mem_mb=growing(4000),
         runtime=growing(240),
+        gpu=gpus,
+        slurm_partition=heavy_partition(gpus),
     params:
         generated=evaluation_data,
         config=prediction_config,

@@ -19,6 +19,8 @@ rule extract_part:
     resources:
         mem_mb=growing(4000),
         runtime=growing(240),
+        gpu=gpus,
+        slurm_partition=heavy_partition(gpus),
     params:
         manifest=f"{RESULTS}/features/{{dataset}}/{{encoder}}.zarr.manifest.json",
         state=f"{RESULTS}/state/features/{{dataset}}/{{encoder}}",
@@ -49,6 +51,8 @@ rule extract_features:
     resources:
         mem_mb=growing(4000),
         runtime=growing(240),
+        gpu=gpus,
+        slurm_partition=heavy_partition(gpus),
     params:
         state=f"{RESULTS}/state/features/{{dataset}}/{{encoder}}",
         generated=f"{RESULTS}/data/{{dataset}}",

@@ -19,6 +19,8 @@ rule extract_finetuned:
     resources:
         mem_mb=growing(4000),
         runtime=growing(240),
+        gpu=gpus,
+        slurm_partition=heavy_partition(gpus),
     params:
         state=f"{RESULTS}/state/features/{DATASET}/finetuned/{{run}}.seed{{seed}}",
         generated=f"{RESULTS}/data/{DATASET}",

@@ -21,6 +21,8 @@ rule train:
     resources:
         mem_mb=growing(4000),
         runtime=growing(1440),
+        gpu=training_gpus,
+        slurm_partition=heavy_partition(training_gpus),
         devices=training_setting("devices"),
         accumulate=training_setting("accumulate"),
     params:

@@ -47,3 +47,7 @@ class PredictionError(VfmFusionError):
 
 class ReportingError(VfmFusionError):
     """A table or figure lacks a result that it is made of."""
+
+
+class ComputeError(VfmFusionError):
+    """The machine or the cluster lacks what the jobs of a run ask for."""

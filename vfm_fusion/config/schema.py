@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import STRIDES, Section
+from vfm_fusion.config.compute import ComputeConfig
 from vfm_fusion.config.controls import ControlsConfig
 from vfm_fusion.config.cost import CostConfig
 from vfm_fusion.config.datasets import DatasetConfig
@@ -66,6 +67,9 @@ class Config(Section):
         default_factory=EvaluationConfig, description="Inference and evaluation."
     )
     cost: CostConfig = Field(default_factory=CostConfig, description="What every run's model costs.")
+    compute: ComputeConfig = Field(
+        default_factory=ComputeConfig, description="What the heavy stages are computed on."
+    )
     reporting: ReportingConfig = Field(default_factory=ReportingConfig, description="Tables and figures.")
 
     def features_of(self, dataset: str) -> FeaturesConfig:

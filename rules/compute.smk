@@ -1,0 +1,77 @@
+# What jobs ask of a machine or of a SLURM cluster, and the check before the first job that it is there.
+import functools
+
+from vfm_fusion import cluster
+from vfm_fusion.errors import ComputeError
+
+
+def gpus(wildcards):
+    """The GPU of a heavy job, where the experiment is made for GPUs."""
+    return int(CONFIG.compute.gpu)
+
+
+def training_gpus(wildcards):
+    """The GPUs of a training job: all of one task on one node."""
+    return gpus(wildcards) * CONFIG.training_of(wildcards.run).devices
+
+
+def heavy_partition(number):
+    """The partition of a job that wants GPUs: the profile's, else the first of the cluster that has them."""
+
+    def partition(wildcards):
+        wanted = number(wildcards)
+        if not (wanted and submits()):
+            return stated("slurm_partition")
+        return stated("gpu_partition") or cluster.partition_with_gpus(
+            partitions(), wanted
+        )
+
+    return partition
+
+
+def submits():
+    """Whether this call submits jobs to SLURM."""
+    plugin = workflow.executor_plugin
+    return plugin is not None and plugin.name == "slurm"
+
+
+def stated(name):
+    """A resource that the profile states for all jobs."""
+    default = (workflow.resource_settings.default_resources or {}).get(name)
+    raw = getattr(default, "raw", default)
+    return None if raw is None else str(raw).strip("'\"")
+
+
+@functools.cache
+def partitions():
+    """The cluster's partitions."""
+    try:
+        return cluster.read_partitions()
+    except ComputeError as error:
+        raise WorkflowError(f"ComputeError: {error}") from None
+
+
+def refuse_unfit():
+    """Ends a run that the machine or the cluster cannot carry before its first job; a dry run never comes here."""
+    jobs = list(workflow.dag.needrun_jobs())
+    try:
+        if submits():
+            cluster.check_memory_of_jobs(
+                workflow.executor_settings.init_seconds_before_status_checks
+            )
+            cluster.check_account(stated("slurm_account"))
+            cluster.check_requests({asked(job) for job in jobs}, partitions())
+        elif workflow.local_exec:
+            cluster.check_this_machine(
+                max((job.resources.get("gpu", 0) for job in jobs), default=0)
+            )
+    except ComputeError as error:
+        raise WorkflowError(f"ComputeError: {error}") from None
+
+
+def asked(job):
+    """What a job asks of a partition."""
+    get = job.resources.get
+    return cluster.Request(
+        job.rule.name, get("slurm_partition"), get("gpu", 0), get("runtime", 0)
+    )

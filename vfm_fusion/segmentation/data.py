@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 
@@ -16,6 +16,7 @@ from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.datasets.base import VOID, Dataset, Instances, Sample
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.augment import LabelledImage, augment
+from vfm_fusion.segmentation.target_masks import draw_masks, visible_objects
 from vfm_fusion.segmentation.task_classes import TaskClasses
 
 _DRAWS = 64
@@ -138,10 +139,10 @@ class MaskDataset(TorchDataset):
         objects = np.zeros(0, np.int64)
         if instances is not None:
             regions = np.setdiff1d(regions, list(self.classes.things))
-            objects = _visible(augmented.instances, instances)
+            objects = visible_objects(augmented.instances, instances)
         masks = np.empty((len(regions) + len(objects), *augmented.semantic.shape), bool)
-        _draw(masks[: len(regions)], (augmented.semantic,), regions)
-        _draw(masks[len(regions) :], augmented.instances, objects)
+        draw_masks(masks[: len(regions)], (augmented.semantic,), regions)
+        draw_masks(masks[len(regions) :], augmented.instances, objects)
         categories = [] if instances is None else instances.categories[objects - 1].tolist()
         return masks, np.array(self.classes.outputs([*regions.tolist(), *categories]), np.int64)
 
@@ -209,32 +210,6 @@ def _layers(instances: Instances | None) -> tuple[np.ndarray, ...]:
     if instances is None:
         return ()
     return (instances.ids, *([] if instances.covered is None else instances.covered))
-
-
-def _visible(layers: Sequence[np.ndarray], instances: Instances) -> np.ndarray:
-    """Numbers of the objects that a crop shows, without crowds, in their order: ``(n,)`` int64."""
-    seen = np.zeros(len(instances) + 1, bool)
-    for layer in layers:
-        seen |= np.bincount(layer.ravel(), minlength=len(seen)) > 0
-    seen[0] = False
-    seen[1:] &= ~instances.crowd
-    return np.flatnonzero(seen)
-
-
-def _draw(masks: np.ndarray, layers: Sequence[np.ndarray], numbers: np.ndarray) -> None:
-    """Fills ``(N, H, W)`` bool with the pixels of each number in any of the layers."""
-    if not len(numbers):
-        return
-    front, *covered = (_narrow(layer) for layer in layers)
-    for mask, number in zip(masks, numbers.tolist(), strict=True):  # a Python int keeps the narrow type
-        np.equal(front, number, out=mask)
-        for layer in covered:
-            mask |= layer == number
-
-
-def _narrow(numbers: np.ndarray) -> np.ndarray:
-    """The same numbers, at least 0, in the smallest type that holds them: comparing is then fastest."""
-    return numbers.astype(np.min_scalar_type(int(numbers.max())), copy=False)
 
 
 def _check_labels(sample: Sample, task: str) -> None:

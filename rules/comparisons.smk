@@ -40,9 +40,9 @@ def compared_data(wildcards):
 
 
 def shown_runs(wildcards):
-    """The compared runs that figures show: those of reporting.runs, or all where it names none of them."""
+    """The compared runs that figures show: those of reporting.shown, or all where it names none of them."""
     runs = compared(wildcards)[1]
-    chosen = [run for run in runs if run in (CONFIG.reporting.runs or runs)]
+    chosen = [run for run in runs if run in (CONFIG.reporting.shown or runs)]
     return chosen or runs
 
 

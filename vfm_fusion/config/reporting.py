@@ -11,7 +11,7 @@ class ReportingConfig(Section):
     """What the figures show."""
 
     images: int = Field(3, ge=1, description="Images in the qualitative and PCA figures.")
-    runs: tuple[str, ...] | None = Field(
+    shown: tuple[str, ...] | None = Field(
         None,
         strict=False,
         description="Runs that the figures of masks and of training losses show, of many; null: all. Tables "

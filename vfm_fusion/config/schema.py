@@ -166,9 +166,9 @@ class Config(Section):
             raise ValueError(
                 f"selection.among: {list(among)}: name two encoders or more, of: {', '.join(self.encoders)}"
             )
-        unknown = [name for name in self.reporting.runs or () if name not in self.runs]
+        unknown = [name for name in self.reporting.shown or () if name not in self.runs]
         if unknown:
-            raise ValueError(f"reporting.runs: {unknown[0]!r} is no run; choose from: {', '.join(self.runs)}")
+            raise ValueError(f"reporting.shown: {unknown[0]!r} is no run; choose from: {', '.join(self.runs)}")
         impossible = [s for s in self.metrics.strides if s not in STRIDES]
         if impossible:
             raise ValueError(f"metrics.strides: {impossible} impossible; choose from: {list(STRIDES)}")

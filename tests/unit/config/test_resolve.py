@@ -47,7 +47,7 @@ def test_a_resolved_configuration_does_not_get_removed_entries_back() -> None:
 @pytest.mark.parametrize(
     ("raw", "parts"),
     [
-        ({"experiment": "huge"}, ["experiment", "'huge'", "miniature, quick, realdata"]),
+        ({"experiment": "huge"}, ["experiment", "'huge'", "miniature, paper, quick, realdata"]),
         ({"trainin": {}}, ["trainin: unknown key", "did you mean 'training'"]),
         (
             {"training": {"learning_rate": yaml.safe_load("1e-4")}},

@@ -70,8 +70,10 @@ def refuse_unfit():
 
 
 def asked(job):
-    """What a job asks of a partition."""
-    get = job.resources.get
+    """What a job, or the group that it is submitted with, asks of a partition."""
+    group = workflow.dag.get_job_group(job)
+    name = f"group {group.groupid}" if group else f"rule {job.rule.name}"
+    get = (group or job).resources.get
     return cluster.Request(
-        job.rule.name, get("slurm_partition"), get("gpu", 0), get("runtime", 0)
+        name, get("slurm_partition"), get("gpu", 0), get("runtime", 0)
     )

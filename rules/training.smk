@@ -22,6 +22,7 @@ rule train:
         mem_mb=growing(4000),
         runtime=growing(1440),
         gpu=training_gpus,
+        nodes=1,
         slurm_partition=heavy_partition(training_gpus),
         devices=training_setting("devices"),
         accumulate=training_setting("accumulate"),

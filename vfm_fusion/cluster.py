@@ -38,16 +38,16 @@ class Partition:
 
 @dataclass(frozen=True)
 class Request:
-    """What the jobs of a rule ask for in their first attempt.
+    """What a job, or a group of jobs in one submission, asks for in its first attempt.
 
     Attributes:
-        rule: name of the rule.
+        name: the rule or the group.
         partition: the partition that they name, if any.
         gpus: GPUs of a job.
         minutes: time of a job.
     """
 
-    rule: str
+    name: str
     partition: str | None
     gpus: int
     minutes: int
@@ -103,22 +103,22 @@ def check_requests(requests: Iterable[Request], partitions: Sequence[Partition])
     for request in requests:
         if request.partition and request.partition not in known:
             raise ComputeError(
-                f"rule {request.rule}: there is no partition {request.partition!r} here; this cluster has "
+                f"{request.name}: there is no partition {request.partition!r} here; this cluster has "
                 f"{offered}. Set slurm_partition and gpu_partition in {PROFILE}"
             )
         partition = known[request.partition] if request.partition else default
         if request.gpus > (partition.gpus if partition else 0):
             raise ComputeError(
-                f"rule {request.rule} needs {request.gpus} GPU(s) on one node; this cluster has {offered}. "
+                f"{request.name} needs {request.gpus} GPU(s) on one node; this cluster has {offered}. "
                 f"Name a partition with GPUs in {PROFILE} (gpu_partition), lower training.devices, or run an "
                 "experiment without GPUs: --config experiment=miniature, or compute.gpu: false"
             )
         if partition and partition.minutes is not None and request.minutes > partition.minutes:
             raise ComputeError(
-                f"rule {request.rule} asks for {request.minutes} minutes; partition {partition.name} takes "
-                f"jobs of at most {partition.minutes}. Write `set-resources: {{{request.rule}: {{runtime: "
-                f"{partition.minutes}}}}}` into {PROFILE}: a job that reaches its limit is tried again and "
-                "goes on where it was"
+                f"{request.name} asks for {request.minutes} minutes; partition {partition.name} takes jobs "
+                f"of at most {partition.minutes}. In {PROFILE}, give its rules less with set-resources "
+                "(`runtime`; a job that reaches its limit is tried again and goes on where it was), or put "
+                "fewer of a group into one submission with group-components"
             )
 
 
@@ -183,8 +183,8 @@ def check_this_machine(gpus: int) -> None:
         raise ComputeError(
             f"the experiment needs {gpus} GPU(s); torch finds {torch.cuda.device_count()} here. Run it where "
             "they are (`--profile slurm` on a cluster, docs/cluster.md), or an experiment without GPUs: "
-            "--config experiment=miniature. compute.gpu: false computes this one on the CPU, at full size for "
-            "months"
+            "--config experiment=miniature. compute.gpu: false computes this one on the CPU, at full size "
+            "for months"
         )
 
 

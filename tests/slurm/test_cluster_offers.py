@@ -104,13 +104,13 @@ def test_an_account_is_held_against_those_of_the_user(commands: Callable) -> Non
     commands("sacctmgr", "vision\nteaching\n")
     cluster.check_account(None)
     cluster.check_account("Vision")
-    with pytest.raises(ComputeError, match="account 'wrong' is not among those of .*: teaching, vision"):
+    with pytest.raises(ComputeError, match=r"account 'wrong' is not among those of .*: teaching, vision"):
         cluster.check_account("wrong")
 
 
 def test_an_account_where_none_are_kept_is_refused(commands: Callable) -> None:
     commands("sacctmgr", "You are not running a supported accounting_storage plugin\n", 1)
-    with pytest.raises(ComputeError, match="this cluster keeps no accounts .*remove slurm_account"):
+    with pytest.raises(ComputeError, match=r"this cluster keeps no accounts .*remove slurm_account"):
         cluster.check_account("vision")
 
 
@@ -118,7 +118,7 @@ def test_an_account_where_none_are_kept_is_refused(commands: Callable) -> None:
 def test_a_cluster_that_forgets_jobs_at_once_is_refused(commands: Callable, storage: str) -> None:
     commands("scontrol", f"AccountingStorageType   = {storage}\nMinJobAge               = 30 sec\n")
     cluster.check_memory_of_jobs(10)
-    with pytest.raises(ComputeError, match="forgets a finished job after 30 s .*to at most 10 in"):
+    with pytest.raises(ComputeError, match=r"forgets a finished job after 30 s .*to at most 10 in"):
         cluster.check_memory_of_jobs(20)
 
 

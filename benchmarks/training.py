@@ -32,12 +32,20 @@ from multiprocessing import get_context
 
 import torch
 from torch import nn
-from training_models import FUSED, FUSED_RUNS, MASTER, MODELS, SIZES, Task, prepared
+from training_models import (
+    FUSED,
+    FUSED_RUNS,
+    MASTER,
+    MODELS,
+    SIZES,
+    Task,
+    precision_of,
+    prepared,
+    step_of,
+)
 
-from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.cost import peak_bytes, seconds_of
-from vfm_fusion.segmentation.flops import count_flops, count_step_flops
-from vfm_fusion.segmentation.workload import autocast, optimiser_step
+from vfm_fusion.segmentation.flops import count_step_flops
 
 RATIO_TARGETS = {"training": 0.75, "inference": 0.64}
 """Rate of the fused model over its master's, at full size."""
@@ -70,21 +78,16 @@ class Measured:
         return task.batch / (statistics.median(seconds) if task.device == "cuda" else min(seconds))
 
 
-def recipe_of(task: Task) -> TrainingConfig:
-    return TrainingConfig(batch_size=task.batch, precision=task.precision, head=SIZES[task.size].head)
-
-
 def phases(task: Task) -> Iterator[tuple[str, Callable[[], object], nn.Module]]:
     """Yields inference and training, each as a call that does one pass or step, and the model."""
-    model, work, loss = prepared(task)
-    device = torch.device(task.device)
+    model, batch = prepared(task)
 
     def infer() -> object:
-        with torch.inference_mode(), autocast(task.precision, device):
-            return model(work.images)
+        with torch.inference_mode(), precision_of(task, batch.images.device):
+            return model(batch.images)
 
     yield "inference", infer, model.eval()
-    yield "training", optimiser_step(model, loss, recipe_of(task), device), model.train()
+    yield "training", step_of(task, model.train(), batch), model
 
 
 def spent(run: Callable[[], object], device: torch.device) -> float:
@@ -115,11 +118,8 @@ def measure(task: Task, count: bool) -> Measured:
 
 
 def operations(task: Task) -> dict[str, int]:
-    """Counts the operations of one image: of an inference, and of a step without its optimiser."""
-    model, work, loss = prepared(replace(task, batch=1, compiled=False))
-    forward = count_flops(model.eval(), work.images)["total"]
-    model.train()
-    return {"inference": forward, "training": count_step_flops(loss)}
+    """Counts the operations of one image: of an inference, and of a training step."""
+    return {phase: count_step_flops(run) for phase, run, _ in phases(replace(task, batch=1, compiled=False))}
 
 
 def profiled(task: Task) -> str:

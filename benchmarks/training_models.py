@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
 from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.config.runs import FusionConfig, RunConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.data import Batch
 from vfm_fusion.segmentation.head import mask2former_config
-from vfm_fusion.segmentation.loss import MaskCriterion
-from vfm_fusion.segmentation.workload import Workload
+from vfm_fusion.segmentation.learner import AUTOCAST
+from vfm_fusion.segmentation.optimization import parameter_groups
+from vfm_fusion.segmentation.workload import random_batch, training_step
 
 ensure_torchvision()
 
@@ -134,25 +137,37 @@ def plain_model(task: Task) -> nn.Module:
     return model
 
 
-def our_loss(model: nn.Module, work: Workload, criterion: MaskCriterion) -> Tensor:
-    return criterion(model(work.images), work.masks, work.labels)["loss"]
-
-
-def plain_loss(model: nn.Module, work: Workload) -> Tensor:
-    return model(pixel_values=work.images, mask_labels=work.masks, class_labels=work.labels).loss
-
-
-def prepared(task: Task) -> tuple[nn.Module, Workload, Callable[[], Tensor]]:
-    """Builds the model, its batch, and the call that gives its training loss."""
+def prepared(task: Task) -> tuple[nn.Module, Batch]:
+    """Builds the model and its batch on their device."""
     torch.set_num_threads(task.threads)
     torch.manual_seed(task.seed)
     device = torch.device(task.device)
     layout = torch.channels_last if task.channels_last else torch.preserve_format
-    work = Workload.random(task.batch, task.crop, CATEGORIES, device)
-    work = Workload(work.images.contiguous(memory_format=layout), work.masks, work.labels)
-    if task.model == PLAIN:
-        model = plain_model(task).to(device, memory_format=layout)
-        return model, work, lambda: plain_loss(model, work)
-    model = our_model(task).to(device, memory_format=layout)
-    criterion = MaskCriterion(CATEGORIES, SIZES[task.size].head).to(device)
-    return model, work, lambda: our_loss(model, work, criterion)
+    batch = random_batch(task.batch, task.crop, CATEGORIES, device)
+    batch = replace(batch, images=batch.images.contiguous(memory_format=layout))
+    model = plain_model(task) if task.model == PLAIN else our_model(task)
+    return model.to(device, memory_format=layout), batch
+
+
+def step_of(task: Task, model: nn.Module, batch: Batch) -> Callable[[], None]:
+    """Returns one whole training step of the model."""
+    recipe = TrainingConfig(batch_size=task.batch, precision=task.precision, head=SIZES[task.size].head)
+    if task.model != PLAIN:
+        return training_step(model, batch, CATEGORIES, recipe)
+    device, masks = batch.images.device, [mask.float() for mask in batch.masks]
+    optimizer = torch.optim.AdamW(parameter_groups(model.train(), recipe), fused=True)
+
+    def step() -> None:
+        optimizer.zero_grad()
+        with precision_of(task, device):
+            found = model(pixel_values=batch.images, mask_labels=masks, class_labels=batch.labels)
+        found.loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
+        optimizer.step()
+
+    return step
+
+
+def precision_of(task: Task, device: torch.device) -> torch.autocast:
+    dtype = AUTOCAST[task.precision]
+    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)

@@ -17,9 +17,8 @@ from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.flops import count_flops
-from vfm_fusion.segmentation.loss import MaskCriterion
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.workload import Workload, optimiser_step
+from vfm_fusion.segmentation.workload import random_batch, training_step
 
 
 def measure_cost(
@@ -79,35 +78,28 @@ def _inference(model: FusedSegmenter, size: tuple[int, int], repeats: int) -> di
     model.eval()
     image = torch.rand(1, 3, *size, device=_device(model))
     with torch.inference_mode():
-        return _timed(lambda: model(image), image, 1, "32-true", repeats)
+        return _timed(lambda: model(image), image, "32-true", repeats)
 
 
 def _training(model: FusedSegmenter, recipe: TrainingConfig, categories: int, repeats: int) -> dict[str, Any]:
-    model.train()
-    device, share = _device(model), recipe.batch_size // recipe.devices
-    work = Workload.random(share // recipe.accumulate, recipe.augmentation.crop, categories, device)
-    criterion = MaskCriterion(categories, recipe.head).to(device)
-    step = optimiser_step(
-        model, lambda: criterion(model(work.images), work.masks, work.labels)["loss"], recipe, device
-    )
+    share = recipe.batch_size // recipe.devices
+    batch = random_batch(share, recipe.augmentation.crop, categories, _device(model))
+    step = training_step(model, batch, categories, recipe)
     shared = {"devices": recipe.devices, "accumulate": recipe.accumulate}
-    return shared | _timed(step, work.images, share, recipe.precision, repeats)
+    return shared | _timed(step, batch.images, recipe.precision, repeats)
 
 
-def _timed(
-    work: Callable[[], Any], images: Tensor, batch: int, precision: str, repeats: int
-) -> dict[str, Any]:
-    """Times ``work``, which takes ``batch`` images in batches like ``images``."""
+def _timed(work: Callable[[], Any], images: Tensor, precision: str, repeats: int) -> dict[str, Any]:
     if images.is_cuda:
         torch.cuda.reset_peak_memory_stats()
     work()
     seconds = min(seconds_of(work, images.device) for _ in range(repeats))
     return {
         "size": list(images.shape[-2:]),
-        "batch": batch,
+        "batch": len(images),
         "precision": precision,
         "seconds": seconds,
-        "images_per_second": batch / seconds,
+        "images_per_second": len(images) / seconds,
         "peak_bytes": peak_bytes(images.device),
     }
 

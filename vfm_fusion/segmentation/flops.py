@@ -39,13 +39,13 @@ def count_flops(model: nn.Module, images: Tensor) -> dict[str, int]:
     return {"total": counter.get_total_flops(), **parts}
 
 
-def count_step_flops(loss: Callable[[], Tensor]) -> int:
-    """Counts the operations of ``loss()`` and of its backward pass, as :func:`count_flops` does.
+def count_step_flops(step: Callable[[], object]) -> int:
+    """Counts the operations of ``step()``, its backward passes included, as :func:`count_flops` does.
 
     A backward pass costs about twice its forward pass; what is frozen in front of all that trains has none.
     """
     with _counter() as counter:
-        loss().backward()
+        step()
     return counter.get_total_flops()
 
 

@@ -3,78 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vfm_fusion.config.training import TrainingConfig
-from vfm_fusion.segmentation.optimization import parameter_groups
+from vfm_fusion.segmentation.data import Batch
+from vfm_fusion.segmentation.learner import Learner
+from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.processes import Processes
 
 OBJECTS = 12
-"""Objects of each image that a training step is timed with."""
-
-_AUTOCAST = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""Objects of each image: boxes of a third of its sides."""
 
 
-@dataclass(frozen=True)
-class Workload:
-    """A batch like those of a training run.
-
-    Attributes:
-        images: ``(B, 3, H, W)`` float RGB in [0, 1].
-        masks: per image ``(OBJECTS, H, W)`` float, 0 or 1: boxes of a third of the image's sides.
-        labels: per image ``(OBJECTS,)`` int64 train ids.
-    """
-
-    images: Tensor
-    masks: list[Tensor]
-    labels: list[Tensor]
-
-    @classmethod
-    def random(cls, batch: int, size: tuple[int, int], categories: int, device: torch.device) -> Workload:
-        """Draws a batch of images of ``size`` = (H, W); image k has always the same objects."""
-        generator = torch.Generator().manual_seed(0)
-        images = torch.rand(batch, 3, *size, generator=generator).to(device)
-        masks = [_boxes(size, seed).to(device) for seed in range(batch)]
-        return cls(images, masks, [torch.arange(OBJECTS, device=device) % categories for _ in masks])
+def random_batch(images: int, size: tuple[int, int], categories: int, device: torch.device) -> Batch:
+    """Draws a batch of images of ``size`` = (H, W) on a device; image k has always the same objects."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.rand(images, 3, *size, generator=generator)
+    labels = torch.arange(OBJECTS) % categories
+    return Batch(drawn, [_boxes(size, seed) for seed in range(images)], [labels] * images).to(device)
 
 
-def autocast(precision: str, device: torch.device) -> torch.autocast:
-    """Returns the context of a training precision (``TrainingConfig.precision``)."""
-    dtype = _AUTOCAST[precision]
-    return torch.autocast(device.type, dtype, enabled=dtype != torch.float32)
-
-
-def optimiser_step(
-    model: nn.Module, loss: Callable[[], Tensor], recipe: TrainingConfig, device: torch.device
+def training_step(
+    model: FusedSegmenter, batch: Batch, categories: int, recipe: TrainingConfig
 ) -> Callable[[], None]:
-    """Returns one whole step of a device: loss and backward pass of every micro-batch, clipping, AdamW.
+    """Returns what one device does in a step of the recipe, without what devices tell each other.
 
     Args:
-        model: whose trainable parameters are optimised.
-        loss: runs the model on a micro-batch and returns its scalar loss.
-        recipe: micro-batches, precision, clipping, rates.
-        device: of the model.
+        model: the model; it is moved to the device of the batch and put in training mode.
+        batch: the device's share of a step's images, all micro-batches together.
+        categories: number of classes.
+        recipe: the recipe.
     """
-    optimizer = torch.optim.AdamW(parameter_groups(model, recipe), fused=True)
+    learner = Learner(model, categories, recipe, 0, Processes(0, 1, batch.images.device))
+    totals = learner.criterion.totals(batch.labels)
 
     def step() -> None:
-        optimizer.zero_grad()
-        for _ in range(recipe.accumulate):
-            with autocast(recipe.precision, device):
-                value = loss()
-            (value / recipe.accumulate).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip_norm)
-        optimizer.step()
+        learner.differentiate(0, batch, totals)
+        learner.update(0)
 
     return step
 
 
 def _boxes(size: tuple[int, int], seed: int) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    masks = torch.zeros(OBJECTS, *size)
+    masks = torch.zeros(OBJECTS, *size, dtype=torch.bool)
     for mask in masks:
         top, left = (int(torch.randint(0, side - side // 3, (1,), generator=generator)) for side in size)
-        mask[top : top + size[0] // 3, left : left + size[1] // 3] = 1
+        mask[top : top + size[0] // 3, left : left + size[1] // 3] = True
     return masks

@@ -111,15 +111,18 @@ def test_a_backward_pass_is_counted_by_the_formula() -> None:
     x = torch.rand(2, 4)
     forward = 2 * 2 * (4 * 5 + 5 * 3)
     weight = 2 * 2 * 5 * 3  # the gradient of the layer's weight; what is in front of it has none
-    assert count_step_flops(lambda: layer(frozen(x)).sum()) == forward + weight
+    assert count_step_flops(lambda: layer(frozen(x)).sum().backward()) == forward + weight
     attention = torch.rand(2, 3, 10, 16, requires_grad=True)
     product = 2 * (2 * 3) * 10 * 10 * 16
     backward = 5 * product  # the scores once more, and two products for each of the two in front
-    found = count_step_flops(lambda: F.scaled_dot_product_attention(attention, attention, attention).sum())
+    found = count_step_flops(
+        lambda: F.scaled_dot_product_attention(attention, attention, attention).sum().backward()
+    )
     assert found == 2 * product + backward
     points = torch.zeros(2, 7, 3, 2, requires_grad=True)
     samples = 2 * 5 * 7 * 3
-    found = count_step_flops(lambda: F.grid_sample(torch.rand(2, 5, 9, 9), points, align_corners=False).sum())
+    maps = torch.rand(2, 5, 9, 9)
+    found = count_step_flops(lambda: F.grid_sample(maps, points, align_corners=False).sum().backward())
     assert found == 3 * 8 * samples
 
 

@@ -150,10 +150,11 @@ def measured(tasks: list[Task], rounds: int) -> dict[str, Measured]:
     found = {task.model: Measured() for task in tasks}
     for number in range(rounds):
         for task in tasks:
-            print(f"\rround {number + 1} of {rounds}: {task.model:30}", end="", file=sys.stderr, flush=True)
             with own_process() as pool:
-                found[task.model].add(pool.submit(measure, task, count=number == 0).result())
-    print(file=sys.stderr)
+                one = pool.submit(measure, task, count=number == 0).result()
+            found[task.model].add(one)
+            said = ", ".join(f"{phase} {one.rate(phase, task):.3f} images/s" for phase in one.seconds)
+            print(f"round {number + 1} of {rounds}, {task.model}: {said}", file=sys.stderr, flush=True)
     return found
 
 

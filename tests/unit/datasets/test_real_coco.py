@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from coco_sample import lay_out_as_coco_2017
 from PIL import Image
 from pycocotools import mask as reference
 
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.base import VOID, Dataset
-from vfm_fusion.datasets.readers import coco_instance, coco_panoptic, coco_stuff
+from vfm_fusion.datasets.readers import coco_panoptic, coco_stuff
 from vfm_fusion.datasets.registry import index_split, open_dataset
 
 pytestmark = pytest.mark.realdata
@@ -24,26 +25,9 @@ def sample_folder(realdata: Path) -> Path:
 
 
 @pytest.fixture
-def detection(sample_folder: Path) -> dict:
-    """The same segments as run lengths, one annotation each, as COCO's detection tasks have them."""
-    return json.loads((sample_folder / "panoptic_coco_detection_format.json").read_text())
-
-
-@pytest.fixture
-def coco(tmp_path: Path, sample_folder: Path, detection: dict) -> Path:
+def coco(tmp_path: Path, realdata: Path) -> Path:
     """The two sample images laid out as COCO 2017."""
-    root = tmp_path / "coco"
-    (root / "annotations").mkdir(parents=True)
-    (root / "val2017").symlink_to(sample_folder / "input_images")
-    panoptic = root / "annotations/panoptic_val2017"
-    panoptic.symlink_to(sample_folder / "panoptic_examples")
-    panoptic.with_suffix(".json").symlink_to(sample_folder / "panoptic_examples.json")
-    things = {category.name for category in coco_instance.CATEGORIES}
-    detection["categories"] = [row for row in detection["categories"] if row["name"] in things]
-    ids = {row["id"] for row in detection["categories"]}
-    detection["annotations"] = [row for row in detection["annotations"] if row["category_id"] in ids]
-    (root / "annotations/instances_val2017.json").write_text(json.dumps(detection))
-    return root
+    return lay_out_as_coco_2017(realdata, tmp_path / "coco")
 
 
 def opened(kind: str, root: Path, split: str = "val") -> Dataset:

@@ -50,24 +50,6 @@ def generated(root: Path, images: int = 8) -> Dataset:
     return opened(root)
 
 
-def real(root: Path, realdata: Path) -> Dataset:
-    """The objects of panopticapi's two sample images, laid out as COCO 2017's instance task.
-
-    Their numbers begin at 1, as in COCO 2017: pycocotools takes a match with an object 0 for none.
-    """
-    sample = realdata / "images/coco_panoptic_sample"
-    content = json.loads((sample / "panoptic_coco_detection_format.json").read_text())
-    names = {category.name for category in CATEGORIES}
-    content["categories"] = [row for row in content["categories"] if row["name"] in names]
-    ids = {row["id"] for row in content["categories"]}
-    kept = [row for row in content["annotations"] if row["category_id"] in ids]
-    content["annotations"] = [row | {"id": number} for number, row in enumerate(kept, start=1)]
-    root.mkdir(parents=True, exist_ok=True)
-    (root / "val2017").symlink_to(sample / "input_images")
-    _write(root, content)
-    return opened(root)
-
-
 def perturbed(truth: Instances, rng: np.random.Generator) -> PredictedInstances:
     """Shifted, dropped, doubled, mislabelled and invented objects, crowds among them, with equal scores."""
     size = truth.ids.shape

@@ -8,6 +8,7 @@ from pathlib import Path
 import coco_files
 import numpy as np
 import pytest
+from coco_sample import lay_out_as_coco_2017
 from perturbed_scenes import generated_frames
 
 import vfm_fusion.evaluation.predict as predict_module
@@ -82,7 +83,7 @@ def test_perturbed_objects_score_as_with_pycocotools(tmp_path: Path, metrics, se
 def test_perturbed_objects_of_real_photos_score_as_with_pycocotools(
     tmp_path: Path, realdata: Path, metrics
 ) -> None:
-    dataset = coco_files.real(tmp_path / "coco", realdata)
+    dataset = coco_files.opened(lay_out_as_coco_2017(realdata, tmp_path / "coco"))
     rng = np.random.default_rng(0)
     predictions = [coco_files.perturbed(truth, rng) for truth in objects(dataset)]
     found = metrics(dataset, predictions)
@@ -94,7 +95,7 @@ def test_perturbed_objects_of_real_photos_score_as_with_pycocotools(
 @pytest.mark.parametrize("kind", ["coco", "cityscapes"])
 def test_the_objects_of_real_photos_score_100(tmp_path: Path, realdata: Path, metrics, kind: str) -> None:
     if kind == "coco":
-        dataset = coco_files.real(tmp_path / "coco", realdata)
+        dataset = coco_files.opened(lay_out_as_coco_2017(realdata, tmp_path / "coco"))
     else:
         config = FolderConfig(kind="cityscapes", root=str(realdata / "images/cityscapes"))
         dataset = open_dataset(config, Path(config.root), index_split(config, Path(config.root), "val").frame)

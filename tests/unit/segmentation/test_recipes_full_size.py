@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import gc
-import json
+import math
 import resource
 import time
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from coco_sample import lay_out_as_coco_2017
 
 import vfm_fusion.segmentation.build as build
 from vfm_fusion.config.datasets import FolderConfig
@@ -30,10 +31,10 @@ from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances, Sample
 from vfm_fusion.datasets.kinds import reader
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.segmentation.data import Batch, MaskDataset, collate
-from vfm_fusion.segmentation.loss import MaskCriterion
+from vfm_fusion.segmentation.learner import Learner
 from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.processes import Processes
 from vfm_fusion.segmentation.task_classes import TaskClasses
-from vfm_fusion.segmentation.workload import optimiser_step
 
 pytestmark = [pytest.mark.slow, pytest.mark.realdata, pytest.mark.timeout(900)]
 
@@ -81,7 +82,7 @@ def photos(realdata: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     """A training split for every data set of the experiment, by its kind."""
     images = realdata / "images"
     cityscapes = opened("cityscapes", images / "cityscapes", "train")
-    coco = coco_2017(images / "coco_panoptic_sample", tmp_path_factory.mktemp("coco"))
+    coco = lay_out_as_coco_2017(realdata, tmp_path_factory.mktemp("coco"))
     return {
         "cityscapes": cityscapes,
         "coco_instance": opened("coco_instance", coco, "val"),
@@ -105,21 +106,6 @@ def shared_encoders() -> Iterator[None]:
 def opened(kind: str, root: Path, split: str) -> Dataset:
     config = FolderConfig(kind=kind, root=str(root))
     return open_dataset(config, root, index_split(config, root, split).frame)
-
-
-def coco_2017(sample: Path, root: Path) -> Path:
-    """Lays the two images of panopticapi's sample out as COCO 2017."""
-    (root / "annotations").mkdir()
-    (root / "val2017").symlink_to(sample / "input_images")
-    (root / "annotations/panoptic_val2017").symlink_to(sample / "panoptic_examples")
-    (root / "annotations/panoptic_val2017.json").symlink_to(sample / "panoptic_examples.json")
-    content = json.loads((sample / "panoptic_coco_detection_format.json").read_text())
-    names = {category.name for category in reader("coco_instance").categories}
-    content["categories"] = [row for row in content["categories"] if row["name"] in names]
-    ids = {row["id"] for row in content["categories"]}
-    content["annotations"] = [row for row in content["annotations"] if row["category_id"] in ids]
-    (root / "annotations/instances_val2017.json").write_text(json.dumps(content))
-    return root
 
 
 def first_batch(dataset: Dataset | ShownAs, recipe: TrainingConfig) -> Batch:
@@ -168,21 +154,19 @@ def test_a_real_batch_makes_a_step(
     assert batch.images.shape == (1, 3, *recipe.augmentation.crop)
     gc.collect()  # the model before
     model = built(paper, run, classes)
-    criterion = MaskCriterion(len(classes), recipe.head)
+    recipe = recipe.model_copy(update={"accumulate": 1})
+    learner = Learner(model, len(classes), recipe, 0, Processes(0, 1, CPU))
     before = {name: value.clone() for name, value in model.auxiliary.state_dict().items()}
     queries = next(p for name, p in model.head.named_parameters() if "queries" in name)
-    initial, losses = queries.detach().clone(), []
-
-    def loss() -> torch.Tensor:
-        losses.append(criterion(model(batch.images), batch.masks, batch.labels)["loss"])
-        return losses[-1]
+    initial = queries.detach().clone()
 
     started = time.perf_counter(), time.process_time()
-    optimiser_step(model, loss, recipe.model_copy(update={"accumulate": 1}), CPU)()
+    losses = learner.differentiate(0, batch, learner.criterion.totals(batch.labels))
+    learner.update(0)
     seconds, cpu = time.perf_counter() - started[0], time.process_time() - started[1]
 
-    assert torch.isfinite(losses[0])
-    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    assert math.isfinite(losses.loss)
+    assert math.isfinite(losses.grad_norm)
     assert not torch.equal(queries, initial)
     assert all(p.grad is None for p in model.auxiliary.parameters())
     after = model.auxiliary.state_dict()
@@ -190,7 +174,7 @@ def test_a_real_batch_makes_a_step(
     assert any(p.grad is not None for p in model.master.parameters())
     with capsys.disabled():
         print(
-            f"\n{run}: {len(batch.labels[0])} objects or regions, loss {losses[0].item():.1f}, "
+            f"\n{run}: {len(batch.labels[0])} objects or regions, loss {losses.loss:.1f}, "
             f"{model.count_parameters()['total'] / 1e6:.0f} M parameters, step {seconds:.0f} s "
             f"({cpu:.0f} s of CPU), peak of the process "
             f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.1f} GiB"

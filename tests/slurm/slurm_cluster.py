@@ -53,22 +53,34 @@ SlurmdParameters=config_overrides
 ReturnToService=2
 KillWait=30
 MinJobAge=600
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 AccountingStorageType=accounting_storage/none
 {gres_types}
 NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory=65536 {gres} State=UNKNOWN
 PartitionName=main Nodes={host} Default=YES MaxTime=INFINITE State=UP
-PartitionName=short Nodes={host} MaxTime=60 State=UP
+PartitionName=urgent Nodes={host} MaxTime=60 PriorityTier=10 State=UP
 """
 CGROUP_CONF = "CgroupAutomount=no\nConstrainCores=no\nConstrainRAMSpace=no\nConstrainDevices=no\n"
-# The SLURM plugin of Snakemake hides SLURM_CONF from srun; sbatch fails as often as a file says.
+# The SLURM plugin of Snakemake hides SLURM_CONF from srun.
 SRUN = '#!/bin/sh\nSLURM_CONF={folder}/slurm.conf exec {srun} "$@"\n'
+# Fails as often as one file says, then submits as many jobs that do nothing as another says.
 SBATCH = """\
 #!/bin/sh
 echo "$@" >> {folder}/submitted
-if left=$(cat {folder}/failing) && [ "$left" -gt 0 ]; then
-    echo $((left - 1)) > {folder}/failing
+failing=$(cat {folder}/failing) hollow=$(cat {folder}/hollow)
+if [ "$failing" -gt 0 ]; then
+    echo $((failing - 1)) > {folder}/failing
     echo "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation" >&2
     exit 1
+fi
+if [ "$hollow" -gt 0 ]; then
+    echo $((hollow - 1)) > {folder}/hollow
+    for word do
+        shift
+        case $word in --wrap=*) word=--wrap=true ;; esac
+        set -- "$@" "$word"
+    done
 fi
 exec {sbatch} "$@"
 """
@@ -145,6 +157,10 @@ class Cluster:
         """Lets the next calls of ``sbatch`` fail."""
         (self.folder / "failing").write_text(str(times))
 
+    def hollow_jobs(self, times: int) -> None:
+        """Lets the next jobs do nothing and exit with status 0."""
+        (self.folder / "hollow").write_text(str(times))
+
     def ask(self, *command: str) -> str:
         """What one of SLURM's commands prints; nothing where it fails."""
         done = subprocess.run(
@@ -202,6 +218,7 @@ class Cluster:
         (self.folder / "gres.conf").write_text("\n".join([*devices, ""]))
         (self.folder / "cgroup.conf").write_text(CGROUP_CONF)
         self.fail_submissions(0)
+        self.hollow_jobs(0)
         (self.folder / "submitted").touch()
         for name, text in (("srun", SRUN), ("sbatch", SBATCH)):
             script = self.folder / "bin" / name

@@ -128,7 +128,7 @@ def profiled(task: Task) -> str:
     order = "self_cpu_time_total"
     if task.device == "cuda":
         activities.append(torch.profiler.ProfilerActivity.CUDA)
-        order = "self_cuda_time_total"
+        order = "self_device_time_total"
     text = []
     for phase, run, _ in phases(task):
         run()

@@ -15,7 +15,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from types import FrameType
@@ -35,7 +34,6 @@ GRACE_SECONDS = 20.0
 
 _HOST = "127.0.0.1"
 _ENVIRONMENT = "VFM_FUSION_PROCESS"
-_NEVER = timedelta(days=7)
 
 
 def launch(module: str, arguments: Sequence[str], processes: int, threads: int) -> None:
@@ -90,11 +88,11 @@ def joined() -> Iterator[Processes]:
         if on_gpu:
             torch.cuda.set_device(device)
         distributed.init_process_group(
-            "nccl" if on_gpu else "gloo",
+            # gradients are exchanged where they are, counts on the CPU
+            "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
             store=distributed.PrefixStore("group", store),
             rank=rank,
             world_size=count,
-            device_id=device if on_gpu else None,
         )
         yield Processes(rank, count, device, place["parent"])
         distributed.destroy_process_group()

@@ -42,10 +42,10 @@ class Processes:
         return self.parent is not None and os.getppid() != self.parent
 
     def total(self, numbers: Sequence[int]) -> list[int]:
-        """Adds whole numbers over all processes."""
+        """Adds whole numbers over all processes, without waiting for a GPU."""
         if self.count == 1:
             return list(numbers)
-        summed = torch.tensor(numbers, device=self.device)
+        summed = torch.tensor(numbers)
         distributed.all_reduce(summed)
         return summed.tolist()
 
@@ -60,16 +60,8 @@ class Processes:
         if self.count == 1:
             return value
         values = [value]
-        distributed.broadcast_object_list(values, src=0, device=self.device)
+        distributed.broadcast_object_list(values, src=0)
         return values[0]
-
-    def gather(self, value: Any) -> list[Any]:
-        """Returns what each process passed, in the order of their ranks."""
-        if self.count == 1:
-            return [value]
-        values = [None] * self.count
-        distributed.all_gather_object(values, value)
-        return values
 
     def shared(self, module: nn.Module) -> nn.Module:
         """Wraps a module whose gradients are averaged over all processes; all its parameters must get one."""

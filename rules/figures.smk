@@ -250,7 +250,7 @@ rule figure_qualitative:
     benchmark:
         f"{RESULTS}/benchmarks/figure_qualitative.jsonl"
     conda:
-        "../envs/workflow.yaml"
+        "../envs/training.yaml"
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),

@@ -23,11 +23,13 @@ def where(first: Evaluation | None) -> str:
 
 
 def boundary_note(first: Evaluation | None) -> str:
-    """Says what stands below AP and IoU; empty without an evaluation."""
+    """Says what stands below AP and IoU, as far as the task has them; empty without an evaluation."""
     if first is None:
         return ""
     width = f"{100 * first['boundary_ratio']:g} %"
-    return f"boundary: Boundary AP and Boundary IoU, of regions {width} of the image's diagonal wide."
+    measures = {"instance": "Boundary AP", "semantic": "Boundary IoU"}
+    shown = measures.get(first["task"], "Boundary AP and Boundary IoU")
+    return f"boundary: {shown}, of regions {width} of the image's diagonal wide."
 
 
 def below(value: float) -> str:

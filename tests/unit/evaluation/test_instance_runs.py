@@ -112,6 +112,7 @@ def test_tables_show_it(untrained, scored, truth_predicted, protocol: str) -> No
     runs = {"fused": "Ours"}
     main = main_results_table([evaluation], LABELS, runs, [5])
     assert "100.0" in to_markdown(main)
+    assert "boundary: Boundary AP, of regions" in to_markdown(main)
     by_metric = main.data[main.data["seed"] == "all"].set_index("metric")
     assert by_metric.loc["AP", "value"] == pytest.approx(100)
     per_class = per_class_table([evaluation], LABELS, runs, [5], {"road": 0.1, "sky": 0.2, "car": 0.3})

@@ -21,7 +21,6 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(900)]
 RUN = "results/quick/runs/master/seed0"
 MODEL = f"{RUN}/model.safetensors"
 TRAINING = "{steps: 150, warmup_steps: 2, checkpoint_every: 3, log_every: 10}"
-ONE = "results/quick/datasets/miniscapes/categories.json"
 
 
 @pytest.fixture
@@ -142,21 +141,6 @@ def test_a_requeued_and_a_preempted_training_resume_in_the_same_job(
     assert first == second
     assert "Trying to restart" not in output
     assert "Restarts=2" in cluster.ask("scontrol", "show", "job", first)
-
-
-def test_a_submission_that_fails_once_and_a_job_without_its_output_are_tried_again(
-    copy: OnCluster, cluster: Cluster
-) -> None:
-    (copy.folder / ONE).unlink()
-    cluster.fail_submissions(1)
-    cluster.hollow_jobs(1)
-    done = copy.snakemake("--latency-wait", "3", ONE)
-    output = done.stdout + done.stderr
-    assert done.returncode == 0, output[-5000:]
-    assert "Socket timed out on send/recv operation" in output
-    assert "MissingOutputException" in output
-    assert output.count("Trying to restart") == 2
-    assert (copy.folder / ONE).exists()
 
 
 def test_the_last_failure_names_rule_job_and_log(copy: OnCluster, cluster: Cluster) -> None:

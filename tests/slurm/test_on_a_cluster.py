@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 from slurm_cluster import Cluster
 from working_copy import Workflow, copy_repository
 
-pytestmark = [pytest.mark.slurm, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 DIGESTED = (
     "features/**/*.manifest.json",

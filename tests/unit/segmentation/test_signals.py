@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 from segmentation_toys import ToyDataset
 
 import vfm_fusion.segmentation.training as training
@@ -21,6 +22,7 @@ from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.checkpoints import newest_valid, stored_checkpoints
+from vfm_fusion.segmentation.processes import Processes
 from vfm_fusion.segmentation.signals import StopRequest
 
 RESULTS = ("model.safetensors", "metrics.csv", "run.json")
@@ -30,7 +32,7 @@ RESULTS = ("model.safetensors", "metrics.csv", "run.json")
 def train(tmp_path: Path, encoders: dict[str, EncoderConfig], recipe: TrainingConfig):
     """Trains the toy run under ``tmp_path/<folder>`` and returns its results."""
 
-    def run(folder: str, **changes) -> dict[str, bytes]:
+    def run(folder: str, processes: Processes | None = None, **changes) -> dict[str, bytes]:
         out = tmp_path / folder / "fused" / "seed0"
         training.train_run(
             run=RunConfig(master="vit", auxiliary="hiera"),
@@ -42,6 +44,7 @@ def train(tmp_path: Path, encoders: dict[str, EncoderConfig], recipe: TrainingCo
             out_dir=out,
             state_dir=tmp_path / folder / "state",
             token="t",
+            processes=processes,
         )
         return {name: (out / name).read_bytes() for name in RESULTS}
 
@@ -138,6 +141,14 @@ def test_a_signal_while_a_checkpoint_is_written_lets_it_be_finished(
 def test_a_signal_in_the_last_step_no_longer_stops_the_run(train, signal_at) -> None:
     signal_at(3, signal.SIGTERM)
     assert train("last") == train("whole")
+
+
+def test_a_process_whose_parent_is_gone_takes_no_step(train, tmp_path: Path) -> None:
+    cpu = torch.device("cpu")
+    assert train("attended", Processes(0, 1, cpu, parent=os.getppid())) == train("alone")
+    with pytest.raises(TrainingError, match="the process that started this one ended after step 0 of 4"):
+        train("orphaned", Processes(0, 1, cpu, parent=os.getpid()))
+    assert not stored_checkpoints(tmp_path / "orphaned" / "state")
 
 
 PROGRAM = """

@@ -14,7 +14,7 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import FusionConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
-from vfm_fusion.segmentation.checkpoints import stored_checkpoints
+from vfm_fusion.segmentation.checkpoints import load_checkpoint, stored_checkpoints
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.trained import load_run
 
@@ -93,6 +93,6 @@ def statistics(model: FusedSegmenter) -> list[Tensor]:
 
 def stored_names(folder: Path) -> list[set[str]]:
     """Names of the weights in every checkpoint."""
-    loaded = [torch.load(found.path, weights_only=True) for found in stored_checkpoints(folder)]
+    loaded = [load_checkpoint(found) for found in stored_checkpoints(folder)]
     assert loaded
-    return [{name.removeprefix("model.") for name in checkpoint["state_dict"]} for checkpoint in loaded]
+    return [set(checkpoint["learner"]["model"]) for checkpoint in loaded]

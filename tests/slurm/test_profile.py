@@ -15,6 +15,8 @@ import yaml
 from conftest import OnCluster
 from working_copy import copy_repository
 
+from vfm_fusion.config.resolve import resolve
+
 HEAVY = {"extract_part", "extract_features", "extract_finetuned", "train", "predict", "measure_cost"}
 ALONE = HEAVY - {"measure_cost"} | {"export_store", "verify_features"}
 LOCAL = {"feature_info", "prune_features"}
@@ -77,6 +79,14 @@ def test_the_heavy_rules_ask_for_gpus_and_no_others(rules: dict[str, str]) -> No
 def test_the_profile_does_not_contradict_the_default_one(profile: dict, repository: Path) -> None:
     default = yaml.safe_load((repository / "profiles" / "default" / "config.yaml").read_text())
     assert not set(profile) & set(default)
+
+
+def test_the_paper_is_made_for_gpus_and_the_small_experiments_are_not(repository: Path) -> None:
+    wanted = {
+        name: resolve({"experiment": name}, repository / "experiments").compute.gpu
+        for name in ("paper", "miniature", "quick")
+    }
+    assert wanted == {"paper": True, "miniature": False, "quick": False}
 
 
 @dataclass

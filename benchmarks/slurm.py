@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,7 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="time the quick experiment as well")
     options = parser.parse_args()
-    if subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
+    if not shutil.which("sinfo") or subprocess.run(["sinfo"], capture_output=True, check=False).returncode:
         sys.exit("no SLURM answers here; see the first line of `python benchmarks/slurm.py --help`")
     with tempfile.TemporaryDirectory(prefix="slurm-benchmark-", dir=ROOT) as folder:
         measure(Path(folder), options)

@@ -1,4 +1,4 @@
-"""A training on two GPUs of a real cluster, which are passed off as such: the layout of its job, and its result."""
+"""A training on two GPUs of a real cluster (or what passes for them): the layout of its job, its result."""
 
 from __future__ import annotations
 

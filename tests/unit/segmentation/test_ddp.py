@@ -124,6 +124,19 @@ def test_two_processes_train_as_one_with_two_micro_batches(job, tmp_path: Path, 
     assert len(list((tmp_path / "shared" / "fused" / "seed0" / "tensorboard").iterdir())) == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_processes_with_micro_batches_each_change_nothing_but_the_order_of_sums(job, precision: str) -> None:
+    both = train(job("both", devices=2, accumulate=2, precision=precision))
+    if precision == "32-true":
+        close(both, train(job("whole")))
+    else:  # a decoder in bfloat16 turns the last digit of a sum into the third
+        losses = [
+            [row["loss"] for row in rows] for rows in (both[1], train(job("whole", precision=precision))[1])
+        ]
+        assert losses[0] == pytest.approx(losses[1], rel=0.01)
+
+
 def when_saved(job: TrainingJob, act) -> threading.Thread:
     """Acts once the first checkpoint is there."""
 

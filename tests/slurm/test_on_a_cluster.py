@@ -25,24 +25,25 @@ JOBS = 30
 """Submissions that the 64 jobs of the experiment may take."""
 
 
-@pytest.fixture(scope="module")
-def on_cluster(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, repository: Path) -> OnCluster:
-    """A copy of the repository where the experiment has run on the cluster."""
-    workflow = OnCluster(tmp_path_factory.mktemp("on_cluster"), variables=cluster.environment)
+def finished(workflow: Workflow, repository: Path) -> Workflow:
+    """Runs the experiment to its end in a copy of the repository."""
     copy_repository(repository, workflow.folder)
     done = workflow.snakemake("all")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
     return workflow
+
+
+@pytest.fixture(scope="module")
+def on_cluster(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, repository: Path) -> OnCluster:
+    """A copy of the repository where the experiment has run on the cluster."""
+    folder = tmp_path_factory.mktemp("on_cluster")
+    return finished(OnCluster(folder, variables=cluster.environment), repository)
 
 
 @pytest.fixture(scope="module")
 def on_this_machine(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Workflow:
     """A copy where the same experiment has run without a cluster."""
-    workflow = Workflow(tmp_path_factory.mktemp("on_this_machine"))
-    copy_repository(repository, workflow.folder)
-    done = workflow.snakemake("all")
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    return workflow
+    return finished(Workflow(tmp_path_factory.mktemp("on_this_machine")), repository)
 
 
 def test_results_are_those_of_one_machine(on_cluster: OnCluster, on_this_machine: Workflow) -> None:

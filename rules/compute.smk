@@ -29,6 +29,26 @@ def heavy_partition(number):
     return partition
 
 
+def lasting(minutes, number=None):
+    """Minutes of a job: more with every attempt, as far as its partition allows.
+
+    Jobs that are submitted together share what the partition allows.
+    """
+
+    def runtime(wildcards, attempt, rulename):
+        if attempt == 1 or not submits():
+            return minutes * attempt
+        name = (
+            heavy_partition(number)(wildcards) if number else stated("slurm_partition")
+        )
+        groups = workflow.group_settings
+        together = groups.group_components.get(groups.overwrite_groups.get(rulename), 1)
+        longest = cluster.longest_job(partitions(), name) // together
+        return max(minutes, min(minutes * attempt, longest))
+
+    return runtime
+
+
 def submits():
     """Whether this call submits jobs to SLURM."""
     plugin = workflow.executor_plugin

@@ -16,7 +16,7 @@ rule measure_cost:
     threads: 1 + CONFIG.training.workers
     resources:
         mem_mb=growing(4000),
-        runtime=growing(60),
+        runtime=lasting(60, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
@@ -49,7 +49,7 @@ rule table_cost:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical(
             {

@@ -13,7 +13,7 @@ rule generate_dataset:
     threads: 2
     resources:
         mem_mb=growing(2000),
-        runtime=growing(30),
+        runtime=lasting(30),
     params:
         config=dataset_settings,
         code=fingerprint("generate_dataset.py"),
@@ -38,7 +38,7 @@ rule index_dataset:
     threads: 2
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=lasting(60),
     params:
         generated=f"{RESULTS}/data/{{dataset}}",
         config=dataset_settings,
@@ -60,7 +60,7 @@ rule list_categories:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(500),
-        runtime=growing(5),
+        runtime=lasting(5),
     params:
         config=dataset_settings,
         code=fingerprint("list_categories.py"),

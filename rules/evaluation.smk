@@ -17,7 +17,7 @@ rule predict:
         "../envs/training.yaml"
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=lasting(240, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
@@ -44,7 +44,7 @@ rule evaluate:
         "../envs/training.yaml"
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=lasting(240),
     params:
         generated=evaluation_data,
         config=evaluation_config,

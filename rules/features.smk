@@ -18,7 +18,7 @@ rule extract_part:
     threads: CONFIG.features.threads
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=lasting(240, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
@@ -50,7 +50,7 @@ rule extract_features:
     threads: CONFIG.features.threads
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=lasting(240, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
@@ -73,7 +73,7 @@ rule verify_features:
     threads: CONFIG.features.threads
     resources:
         mem_mb=growing(2000),
-        runtime=growing(240),
+        runtime=lasting(240),
     params:
         manifests=feature_manifests(),
     message:
@@ -127,7 +127,7 @@ rule export_store:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(2000),
-        runtime=growing(240),
+        runtime=lasting(240),
     params:
         code=fingerprint("export_store.py"),
     message:

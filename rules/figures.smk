@@ -21,7 +21,7 @@ rule figure_profiles:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical({**encoder_names(), "dpi": CONFIG.reporting.dpi}),
         code=fingerprint("figure_profiles.py"),
@@ -75,7 +75,7 @@ rule figure_controls:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         generated=f"{RESULTS}/data/{DATASET}",
         config=canonical(
@@ -111,7 +111,7 @@ rule figure_sensitivity:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical({**encoder_names(), "dpi": CONFIG.reporting.dpi}),
         code=fingerprint("figure_sensitivity.py"),
@@ -141,7 +141,7 @@ rule figure_sc_ef_plane:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical({**encoder_names(), "dpi": CONFIG.reporting.dpi}),
         code=fingerprint("figure_sc_ef_plane.py"),
@@ -170,7 +170,7 @@ rule figure_stability:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical({"dpi": CONFIG.reporting.dpi}),
         code=fingerprint("figure_stability.py"),
@@ -211,7 +211,7 @@ rule figure_feature_maps:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(2000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         generated=f"{RESULTS}/data/{DATASET}",
         config=canonical(
@@ -253,7 +253,7 @@ rule figure_qualitative:
         "../envs/training.yaml"
     resources:
         mem_mb=growing(2000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         generated=compared_data,
         config=qualitative_config,
@@ -301,7 +301,7 @@ rule figure_training_curves:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=training_curves_config,
         code=fingerprint("figure_training_curves.py"),

@@ -18,7 +18,7 @@ rule extract_finetuned:
     threads: CONFIG.features.threads
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=lasting(240, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
@@ -47,7 +47,7 @@ rule profile_finetuned:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=lasting(240),
     params:
         generated=f"{RESULTS}/data/{DATASET}",
         config=canonical(

@@ -16,7 +16,7 @@ rule profile_encoder:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=lasting(240),
     params:
         generated=f"{RESULTS}/data/{{dataset}}",
         config=profile_config,
@@ -41,7 +41,7 @@ rule score_supervised:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=lasting(240),
     params:
         generated=f"{RESULTS}/data/{{dataset}}",
         config=supervised_config,
@@ -66,7 +66,7 @@ rule sweep_settings:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(4000),
-        runtime=growing(240),
+        runtime=lasting(240),
     params:
         generated=f"{RESULTS}/data/{{dataset}}",
         config=sweep_config,
@@ -90,7 +90,7 @@ rule score_controls:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(2000),
-        runtime=growing(60),
+        runtime=lasting(60),
     params:
         generated=f"{RESULTS}/data/{{dataset}}",
         config=controls_config,

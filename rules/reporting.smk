@@ -28,7 +28,7 @@ rule resolved_config:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(500),
-        runtime=growing(5),
+        runtime=lasting(5),
     params:
         config=CONFIG.model_dump_json(),
         code=fingerprint("resolved_config.py"),

@@ -21,7 +21,7 @@ rule table_main_results:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=main_results_config,
         code=fingerprint("table_main_results.py"),
@@ -68,7 +68,7 @@ rule table_per_class:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(30),
+        runtime=lasting(30),
     params:
         generated=compared_data,
         config=per_class_config,
@@ -121,7 +121,7 @@ rule table_supervised:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical({**encoder_names(), **interval(), "dataset": DATASET}),
         code=fingerprint("table_supervised.py"),
@@ -152,7 +152,7 @@ rule table_stride_gain:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=stride_gain_config,
         code=fingerprint("table_stride_gain.py"),
@@ -206,7 +206,7 @@ rule table_finetuned:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical(
             {
@@ -279,7 +279,7 @@ rule table_runtime:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         code=fingerprint("table_runtime.py"),
     message:

@@ -18,7 +18,7 @@ rule select_pair:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical(
             {
@@ -56,7 +56,7 @@ rule assess_stability:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical(
             {

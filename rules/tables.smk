@@ -22,7 +22,7 @@ rule table_datasets:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical({"splits": SPLITS}),
         code=fingerprint("table_datasets.py"),
@@ -55,7 +55,7 @@ rule table_encoders:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical(
             {
@@ -94,7 +94,7 @@ rule table_profiles:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical(encoder_names()),
         code=fingerprint("table_profiles.py"),
@@ -148,7 +148,7 @@ rule table_controls:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical({"dataset": DATASET}),
         code=fingerprint("table_controls.py"),
@@ -178,7 +178,7 @@ rule table_sensitivity:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical(encoder_names()),
         code=fingerprint("table_sensitivity.py"),
@@ -208,7 +208,7 @@ rule text_selection:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical(encoder_names()),
         code=fingerprint("text_selection.py"),
@@ -237,7 +237,7 @@ rule table_stability:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(1000),
-        runtime=growing(10),
+        runtime=lasting(10),
     params:
         config=canonical(encoder_names()),
         code=fingerprint("table_stability.py"),

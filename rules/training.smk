@@ -20,7 +20,7 @@ rule train:
     threads: training_threads
     resources:
         mem_mb=growing(4000),
-        runtime=growing(1440),
+        runtime=lasting(1440, training_gpus),
         gpu=training_gpus,
         nodes=1,
         slurm_partition=heavy_partition(training_gpus),

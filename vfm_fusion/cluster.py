@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 import subprocess
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -89,6 +90,12 @@ def partition_with_gpus(partitions: Iterable[Partition], gpus: int) -> str | Non
     fitting = [partition for partition in partitions if partition.gpus >= gpus]
     fitting.sort(key=lambda partition: not partition.default)
     return fitting[0].name if fitting else None
+
+
+def longest_job(partitions: Iterable[Partition], name: str | None) -> int:
+    """Minutes of the longest job that a partition takes; one that is not named is the default one."""
+    chosen = [p for p in partitions if p.name == name or (name is None and p.default)]
+    return min((p.minutes for p in chosen if p.minutes is not None), default=sys.maxsize)
 
 
 def check_requests(requests: Iterable[Request], partitions: Sequence[Partition]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +68,11 @@ def test_the_first_partition_with_enough_gpus_on_a_node_is_taken(gpus: int, foun
 def test_a_default_partition_with_gpus_is_preferred() -> None:
     partitions = [*PARTITIONS[1:], Partition("all", True, 2, None)]
     assert cluster.partition_with_gpus(partitions, 2) == "all"
+
+
+@pytest.mark.parametrize(("name", "minutes"), [(None, 2880), ("gpu", 720), ("endless", sys.maxsize)])
+def test_the_longest_job_is_that_of_the_partition(name: str | None, minutes: int) -> None:
+    assert cluster.longest_job(PARTITIONS, name) == minutes
 
 
 @pytest.mark.parametrize(

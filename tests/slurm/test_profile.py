@@ -68,7 +68,7 @@ def test_a_group_is_all_of_gpu_jobs_or_has_none(profile: dict) -> None:
 def test_every_job_states_time_and_memory_that_grow(rules: dict[str, str]) -> None:
     for name in jobs(rules) - LOCAL:
         assert re.search(r"mem_mb=growing\(\d+\)", rules[name]), name
-        assert re.search(r"runtime=growing\(\d+\)", rules[name]), name
+        assert re.search(r"runtime=lasting\(\d+[,)]", rules[name]), name
 
 
 def test_the_heavy_rules_ask_for_gpus_and_no_others(rules: dict[str, str]) -> None:
@@ -134,11 +134,11 @@ def pretend(stubbed: Stubbed, names: list[str]) -> None:
         path.write_text("{}")
 
 
-def train(stubbed: Stubbed) -> subprocess.CompletedProcess:
+def train(stubbed: Stubbed, retries: int = 0) -> subprocess.CompletedProcess:
     """Has one training submitted whose inputs are there."""
     pretend(stubbed, ["data/miniscapes.manifest.json", "datasets/miniscapes/train.parquet"])
     pretend(stubbed, ["datasets/miniscapes/categories.json", "selection/miniscapes/selection.json"])
-    options = ["--retries", "0", "--rerun-triggers", "mtime", "--allowed-rules", "train"]
+    options = ["--retries", str(retries), "--rerun-triggers", "mtime", "--allowed-rules", "train"]
     return stubbed.workflow.snakemake(*options, "results/quick/runs/fused/seed0/model.safetensors")
 
 
@@ -168,6 +168,14 @@ def test_a_training_on_several_gpus_is_one_task_on_one_node(stubbed: Stubbed) ->
     assert not {"--ntasks", "-n", "--ntasks-per-gpu", "--gres"} & set(options)
     assert done.returncode == 1
     assert "QOSMaxSubmitJobPerUserLimit" in done.stdout + done.stderr
+
+
+def test_attempts_grow_as_far_as_the_partition_allows(stubbed: Stubbed) -> None:
+    stubbed.offer("main*|up|2-00:00:00|(null)\n")
+    train(stubbed, retries=2)
+    asked = [options_of(call) for call in stubbed.submitted()]
+    assert [options["-t"] for options in asked] == ["1440", "2880", "2880"]
+    assert [options["--mem"] for options in asked] == ["4000", "8000", "12000"]
 
 
 def test_a_training_without_gpus_asks_for_none(stubbed: Stubbed) -> None:

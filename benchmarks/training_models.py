@@ -16,7 +16,6 @@ from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.data import Batch
 from vfm_fusion.segmentation.head import mask2former_config
-from vfm_fusion.segmentation.learner import AUTOCAST
 from vfm_fusion.segmentation.optimization import parameter_groups
 from vfm_fusion.segmentation.workload import random_batch, training_step
 
@@ -166,6 +165,9 @@ def step_of(task: Task, model: nn.Module, batch: Batch) -> Callable[[], None]:
         optimizer.step()
 
     return step
+
+
+AUTOCAST = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 def precision_of(task: Task, device: torch.device) -> torch.autocast:

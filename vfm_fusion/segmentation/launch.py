@@ -112,6 +112,7 @@ def _start(command: list[str], place: dict[str, int], threads: int) -> subproces
         env={
             **os.environ,
             _ENVIRONMENT: json.dumps(place),
+            "LOCAL_RANK": str(place["rank"]),  # tells Lightning that it is not to start processes
             "OMP_NUM_THREADS": str(threads),
             "PYTHONPATH": package if not seen else f"{package}{os.pathsep}{seen}",
         },

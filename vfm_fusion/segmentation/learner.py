@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,8 +19,6 @@ from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
 from vfm_fusion.segmentation.processes import Processes
 from vfm_fusion.segmentation.stochastic_depth import share_stochastic_depth
-
-AUTOCAST = {"32-true": torch.float32, "bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -66,14 +64,15 @@ class Learner:
         self.recipe = recipe
         self.seed = seed
         self.processes = processes
-        self.part = share_stochastic_depth(model, processes.device)
-        self.model = model.to(processes.device).train()
-        self.criterion = MaskCriterion(categories, recipe.head).to(processes.device)
-        self.parameters = [p for p in self.model.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(parameter_groups(self.model, recipe), fused=True)
-        self.rates = [group["lr"] for group in self.optimizer.param_groups]
-        self.scaler = torch.amp.GradScaler(processes.device.type, enabled=recipe.precision == "16-mixed")
-        self.loss_terms = self._shared_loss_terms()
+        self.fabric = processes.fabric(recipe.precision)
+        self.device = self.fabric.device
+        self.part = share_stochastic_depth(model, self.device)
+        self.model = model.to(self.device).train()
+        self.criterion = MaskCriterion(categories, recipe.head).to(self.device)
+        scaled = recipe.precision == "16-mixed"  # a fused step unscales by itself, after the clipping
+        optimizer = torch.optim.AdamW(parameter_groups(self.model, recipe), fused=not scaled)
+        self.rates = [group["lr"] for group in optimizer.param_groups]
+        self.loss_terms, self.optimizer = self._set_up(optimizer)
 
     def differentiate(self, step: int, batch: Batch, totals: StepTotals) -> StepLosses:
         """Computes the clipped gradient of a step.
@@ -85,15 +84,16 @@ class Learner:
         """
         torch.manual_seed(_seed(self.seed, 2, step, self.processes.rank))
         self.optimizer.zero_grad()
-        terms = torch.zeros(len(TERMS), device=self.processes.device)
+        terms = torch.zeros(len(TERMS), device=self.device)
         parts = batch.split(self.recipe.accumulate)
         first = self.processes.rank * len(batch.images)
         for number, part in enumerate(parts):
             terms += self._accumulate(step, part, first, totals, last=number == len(parts) - 1)
             first += len(part.images)
-        self.processes.add(terms)
-        self.scaler.unscale_(self.optimizer)
-        norm = nn.utils.clip_grad_norm_(self.parameters, self.recipe.clip_norm)
+        terms = self.fabric.all_reduce(terms, reduce_op="sum")
+        norm = self.fabric.clip_gradients(
+            self.loss_terms, self.optimizer, max_norm=self.recipe.clip_norm, error_if_nonfinite=False
+        )
         *found, grad_norm = torch.cat([terms, norm[None]]).tolist()  # the step's only wait for the gradient
         return StepLosses(dict(zip(TERMS, found, strict=True)), grad_norm)
 
@@ -102,8 +102,7 @@ class Learner:
         factor = learning_rate_factor(step, self.recipe)
         for group, rate in zip(self.optimizer.param_groups, self.rates, strict=True):
             group["lr"] = rate * factor
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
+        self.optimizer.step()
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what training changes: trained parameters, optimiser and loss scaler.
@@ -114,7 +113,7 @@ class Learner:
         return {
             "model": {name: p.detach() for name, p in self.model.named_parameters() if name in trained},
             "optimizer": self.optimizer.state_dict(),
-            "scaler": self.scaler.state_dict(),
+            "scaler": self.fabric.strategy.precision.state_dict(),
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -129,54 +128,60 @@ class Learner:
             raise TrainingError(f"the checkpoint is of another model: {differing[:5]} differ")
         self.model.load_state_dict(state["model"], strict=False)
         self.optimizer.load_state_dict(state["optimizer"])
-        self.scaler.load_state_dict(state["scaler"])
+        self.fabric.strategy.precision.load_state_dict(state["scaler"])
 
     def _accumulate(self, step: int, part: Batch, first: int, totals: StepTotals, last: bool) -> Tensor:
         """Adds the gradient of the images of a step from ``first`` on; processes average after the last."""
-        part = part.to(self.processes.device)
+        part = part.to(self.device)
         images, count = self.recipe.batch_size, len(part.images)
         generators = [self._generator(step * images + first + i) for i in range(count)]
         self.part.begin(_seed(self.seed, 5, step), images, first, count)
         waits = not last and self.processes.count > 1
-        with self.loss_terms.no_sync() if waits else nullcontext():
-            terms = self._forward(part, totals, generators)
-            loss = terms.sum() * self.processes.count  # gradients are averaged, parts of a step add up
-            self.scaler.scale(loss).backward()
+        with self.fabric.no_backward_sync(self.loss_terms, enabled=waits):
+            terms = self.loss_terms(_Work(part, totals, generators))
+            self.fabric.backward(terms.sum() * self.processes.count)  # processes average, parts add up
         return terms.detach()
 
-    def _forward(self, part: Batch, totals: StepTotals, generators: list[Generator]) -> Tensor:
-        dtype = AUTOCAST[self.recipe.precision]
-        with torch.autocast(self.processes.device.type, dtype, enabled=dtype != torch.float32):
-            return self.loss_terms(part.images, part.masks, part.labels, totals, generators)
-
     def _generator(self, position: int) -> Generator:
-        return Generator(self.processes.device).manual_seed(_seed(self.seed, 4, position))
+        return Generator(self.device).manual_seed(_seed(self.seed, 4, position))
 
-    def _shared_loss_terms(self) -> nn.Module:
-        """Wraps model and loss for several processes.
-
-        A stage of an encoder that fusion replaces may train in name only: it gets no gradient, on any
-        process. One pass without targets finds such parameters, which the processes then need not exchange.
-        """
+    def _set_up(self, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, torch.optim.Optimizer]:
+        """Wraps model and loss, and the optimiser, for the precision and the processes of the recipe."""
         loss_terms = _LossTerms(self.model, self.criterion)
-        if self.processes.count == 1:
-            return loss_terms
-        self.loss_terms = loss_terms
+        unread = self._unread(loss_terms) if self.processes.count > 1 else []
+        for parameter in unread:
+            parameter.requires_grad_(False)
+        with warnings.catch_warnings():  # the new name of broadcast_buffers is that of the newest torch alone
+            warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
+            module, stepping = self.fabric.setup(loss_terms, optimizer)
+        for parameter in unread:
+            parameter.requires_grad_(True)
+        return module, stepping
+
+    def _unread(self, loss_terms: nn.Module) -> list[nn.Parameter]:
+        """Finds the parameters that no process reads, and which they then need not exchange.
+
+        A stage of an encoder that fusion replaces may train in name only: it gets no gradient. One pass
+        without targets tells.
+        """
         height, width = self.recipe.augmentation.crop
         images = torch.zeros(1, 3, height, width)
         blank = Batch(images, [torch.zeros(0, height, width, dtype=torch.bool)], [torch.zeros(0).long()])
-        with torch.random.fork_rng(devices=[]):
-            self._forward(
-                blank.to(self.processes.device), StepTotals(1, 0, 0), [self._generator(0)]
-            ).sum().backward()
-        unread = [p for p in self.parameters if p.grad is None]
-        self.optimizer.zero_grad()
-        for parameter in unread:
-            parameter.requires_grad_(False)
-        shared = self.processes.shared(loss_terms)
-        for parameter in unread:
-            parameter.requires_grad_(True)
-        return shared
+        work = _Work(blank.to(self.device), StepTotals(1, 0, 0), [self._generator(0)])
+        with torch.random.fork_rng(devices=[]), self.fabric.autocast():
+            loss_terms(work).sum().backward()
+        unread = [p for p in self.model.parameters() if p.requires_grad and p.grad is None]
+        self.model.zero_grad()
+        return unread
+
+
+class _Work:
+    """What the module below is called with: one object, whose images no precision converts on the way."""
+
+    def __init__(self, part: Batch, totals: StepTotals, generators: list[Generator]) -> None:
+        self.part = part
+        self.totals = totals
+        self.generators = generators
 
 
 class _LossTerms(nn.Module):
@@ -187,16 +192,12 @@ class _LossTerms(nn.Module):
         self.model = model
         self.criterion = criterion
 
-    def forward(
-        self,
-        images: Tensor,
-        masks: list[Tensor],
-        labels: list[Tensor],
-        totals: StepTotals,
-        generators: list[Generator],
-    ) -> Tensor:
+    def forward(self, work: _Work) -> Tensor:
         """Returns the terms of the loss in the order of TERMS, ``(3,)``."""
-        losses = self.criterion(self.model(images), masks, labels, totals, generators)
+        part = work.part
+        losses = self.criterion(
+            self.model(part.images), part.masks, part.labels, work.totals, work.generators
+        )
         return torch.stack([losses[name] for name in TERMS])
 
 

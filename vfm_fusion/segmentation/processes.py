@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import distributed
 
+from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.errors import TrainingError
+
+ensure_torchvision()
+
+from lightning.fabric import Fabric  # noqa: E402  (it imports torchvision where that is there)
+from lightning.fabric.plugins import MixedPrecision, Precision  # noqa: E402
+from lightning.fabric.plugins.environments import LightningEnvironment  # noqa: E402
+from lightning.fabric.strategies import DDPStrategy  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -49,12 +55,6 @@ class Processes:
         distributed.all_reduce(summed)
         return summed.tolist()
 
-    def add(self, values: Tensor) -> Tensor:
-        """Adds a tensor over all processes, in place."""
-        if self.count > 1:
-            distributed.all_reduce(values)
-        return values
-
     def from_first(self, value: Any) -> Any:
         """Returns what the first process passed."""
         if self.count == 1:
@@ -63,13 +63,30 @@ class Processes:
         distributed.broadcast_object_list(values, src=0)
         return values[0]
 
-    def shared(self, module: nn.Module) -> nn.Module:
-        """Wraps a module whose gradients are averaged over all processes; all its parameters must get one."""
-        if self.count == 1:
-            return module
-        with warnings.catch_warnings():  # the new name of broadcast_buffers is that of the newest torch alone
-            warnings.filterwarnings("ignore", message=".*broadcast_buffers.*", category=FutureWarning)
-            return DistributedDataParallel(module, broadcast_buffers=False, gradient_as_bucket_view=True)
+    def fabric(self, precision: str) -> Fabric:
+        """Returns what runs a model on the devices of all processes.
+
+        The environment is named, for the workflow starts the processes and requeues jobs of SLURM: Lightning
+        must do neither.
+
+        Args:
+            precision: ``32-true``, ``bf16-mixed`` or ``16-mixed`` (float16, which scales the loss).
+        """
+        kind = self.device.type
+        mixed = precision != "32-true"
+        fabric = Fabric(
+            accelerator=kind,
+            devices=[self.device.index or 0] if self.count == 1 and kind == "cuda" else self.count,
+            strategy="auto"
+            if self.count == 1
+            else DDPStrategy(broadcast_buffers=False, gradient_as_bucket_view=True),
+            plugins=[
+                MixedPrecision(precision, kind) if mixed else Precision(),
+                LightningEnvironment(),
+            ],
+        )
+        fabric.launch()
+        return fabric
 
 
 def single_process() -> Processes:

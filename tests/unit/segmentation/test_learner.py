@@ -79,13 +79,13 @@ def scaled(learner: Learner, scale: float) -> Learner:
 
 
 def weights(learner: Learner) -> list[torch.Tensor]:
-    return [parameter.detach().clone() for parameter in learner.parameters]
+    return [parameter.detach().clone() for parameter in learner.model.parameters()]
 
 
 def test_the_gradient_is_clipped_and_its_norm_before_is_told(learner) -> None:
     found = learner(clip_norm=0.01)
     told = first_step(found).grad_norm
-    norms = [p.grad.norm() for p in found.parameters if p.grad is not None]
+    norms = [p.grad.norm() for p in found.model.parameters() if p.grad is not None]
     assert told > 1
     assert torch.stack(norms).norm().item() == pytest.approx(0.01, rel=1e-4)
 

@@ -25,12 +25,13 @@ def fresh(cluster: Cluster, tmp_path: Path, repository: Path) -> OnCluster:
 def test_a_submission_that_fails_once_and_a_job_without_its_output_are_tried_again(
     fresh: OnCluster, cluster: Cluster
 ) -> None:
+    calls = len(cluster.submitted)
     cluster.fail_submissions(1)
     cluster.hollow_jobs(1)
     done = fresh.snakemake("--latency-wait", "3", ONE)
     output = done.stdout + done.stderr
     assert done.returncode == 0, output[-5000:]
-    assert "Socket timed out on send/recv operation" in output
+    assert len(cluster.submitted) == calls + 3
     assert "MissingOutputException" in output
     assert output.count("Trying to restart") == 2
     assert (fresh.folder / ONE).exists()

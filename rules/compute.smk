@@ -4,6 +4,9 @@ import functools
 from vfm_fusion import cluster
 from vfm_fusion.errors import ComputeError
 
+HEAVY_MB = 16_000 if CONFIG.compute.gpu else 4000
+WORKER_MB = 2000
+
 
 def gpus(wildcards):
     """The GPU of a heavy job, where the experiment is made for GPUs."""
@@ -13,6 +16,12 @@ def gpus(wildcards):
 def training_gpus(wildcards):
     """The GPUs of a training job: all of one task on one node."""
     return gpus(wildcards) * CONFIG.training_of(wildcards.run).devices
+
+
+def training_memory(wildcards, attempt):
+    """MB of a training job, for each of its processes and their loaders."""
+    training = CONFIG.training_of(wildcards.run)
+    return training.devices * (HEAVY_MB + training.workers * WORKER_MB) * attempt
 
 
 def heavy_partition(number):

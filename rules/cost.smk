@@ -15,7 +15,7 @@ rule measure_cost:
         "../envs/training.yaml"
     threads: 1 + CONFIG.training.workers
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(HEAVY_MB),
         runtime=lasting(60, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),

@@ -16,7 +16,7 @@ rule predict:
     conda:
         "../envs/training.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(HEAVY_MB),
         runtime=lasting(240, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),

@@ -17,7 +17,7 @@ rule extract_part:
         "../envs/workflow.yaml"
     threads: CONFIG.features.threads
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(HEAVY_MB),
         runtime=lasting(240, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
@@ -49,7 +49,7 @@ rule extract_features:
         "../envs/workflow.yaml"
     threads: CONFIG.features.threads
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(HEAVY_MB),
         runtime=lasting(240, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),

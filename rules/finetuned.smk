@@ -17,7 +17,7 @@ rule extract_finetuned:
         "../envs/training.yaml"
     threads: CONFIG.features.threads
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(HEAVY_MB),
         runtime=lasting(240, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),

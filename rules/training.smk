@@ -19,7 +19,7 @@ rule train:
         "../envs/training.yaml"
     threads: training_threads
     resources:
-        mem_mb=growing(4000),
+        mem_mb=training_memory,
         runtime=lasting(1440, training_gpus),
         gpu=training_gpus,
         nodes=1,

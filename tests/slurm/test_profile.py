@@ -67,7 +67,7 @@ def test_a_group_is_all_of_gpu_jobs_or_has_none(profile: dict) -> None:
 
 def test_every_job_states_time_and_memory_that_grow(rules: dict[str, str]) -> None:
     for name in jobs(rules) - LOCAL:
-        assert re.search(r"mem_mb=growing\(\d+\)", rules[name]), name
+        assert re.search(r"mem_mb=(growing\(|training_memory,)", rules[name]), name
         assert re.search(r"runtime=lasting\(\d+[,)]", rules[name]), name
 
 
@@ -162,7 +162,7 @@ def test_a_training_on_several_gpus_is_one_task_on_one_node(stubbed: Stubbed) ->
     assert options["--cpus-per-task"] == "8"
     assert options["-p"] == "a100"
     assert options["--signal"] == "TERM@120"
-    assert (options["--mem"], options["-t"]) == ("4000", "1440")
+    assert (options["--mem"], options["-t"]) == (str(2 * (16_000 + 3 * 2000)), "1440")
     assert options["--export"] == "ALL"
     assert "--requeue" in options
     assert not {"--ntasks", "-n", "--ntasks-per-gpu", "--gres"} & set(options)

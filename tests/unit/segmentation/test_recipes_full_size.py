@@ -36,7 +36,12 @@ from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.processes import Processes
 from vfm_fusion.segmentation.task_classes import TaskClasses
 
-pytestmark = [pytest.mark.slow, pytest.mark.realdata, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.full_size,
+    pytest.mark.realdata,
+    pytest.mark.timeout(900),
+]
 
 STRIDES = (16,)
 CPU = torch.device("cpu")

@@ -25,25 +25,34 @@ JOBS = 30
 """Submissions that the 64 jobs of the experiment may take."""
 
 
-def finished(workflow: Workflow, repository: Path) -> Workflow:
-    """Runs the experiment to its end in a copy of the repository."""
-    copy_repository(repository, workflow.folder)
-    done = workflow.snakemake("all")
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[Path, Path]:
+    """Two copies of the repository, as it was at one time."""
+    copies = tmp_path_factory.mktemp("on_cluster"), tmp_path_factory.mktemp("on_this_machine")
+    for folder in copies:
+        copy_repository(repository, folder)
+    return copies
+
+
+@pytest.fixture(scope="module")
+def on_cluster(cluster: Cluster, folders: tuple[Path, Path]) -> OnCluster:
+    """A copy where the experiment has run on the cluster."""
+    workflow = OnCluster(folders[0], variables=cluster.environment)
+    finish(workflow)
     return workflow
 
 
 @pytest.fixture(scope="module")
-def on_cluster(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory, repository: Path) -> OnCluster:
-    """A copy of the repository where the experiment has run on the cluster."""
-    folder = tmp_path_factory.mktemp("on_cluster")
-    return finished(OnCluster(folder, variables=cluster.environment), repository)
-
-
-@pytest.fixture(scope="module")
-def on_this_machine(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Workflow:
+def on_this_machine(folders: tuple[Path, Path]) -> Workflow:
     """A copy where the same experiment has run without a cluster."""
-    return finished(Workflow(tmp_path_factory.mktemp("on_this_machine")), repository)
+    workflow = Workflow(folders[1])
+    finish(workflow)
+    return workflow
+
+
+def finish(workflow: Workflow) -> None:
+    done = workflow.snakemake("all")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
 
 def test_results_are_those_of_one_machine(on_cluster: OnCluster, on_this_machine: Workflow) -> None:

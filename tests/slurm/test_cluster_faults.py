@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from conftest import OnCluster
+from on_cluster import OnCluster
 from safetensors.numpy import load_file
 from slurm_cluster import Cluster
 from working_copy import Workflow

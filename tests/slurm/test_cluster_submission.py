@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import OnCluster
+from on_cluster import OnCluster
 from slurm_cluster import Cluster
 from working_copy import copy_repository
 

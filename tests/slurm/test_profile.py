@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import OnCluster
+from on_cluster import OnCluster
 from working_copy import copy_repository
 
 from vfm_fusion.config.resolve import resolve

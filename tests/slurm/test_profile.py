@@ -188,6 +188,15 @@ def test_a_training_without_gpus_asks_for_none(stubbed: Stubbed) -> None:
     assert not {"--gpus", "--gres"} & set(options)
 
 
+def test_jobs_of_a_submission_follow_one_another(stubbed: Stubbed) -> None:
+    stubbed.offer(NO_GPUS)
+    stubbed.workflow.snakemake("--retries", "0", "datasets")
+    (call,) = stubbed.submitted()
+    options = options_of(call)
+    assert options["-t"] == str(30 + 60 + 60 + 5), "times add up"
+    assert (options["--mem"], options["--cpus-per-task"]) == ("2000", "2"), "the largest counts"
+
+
 def test_the_users_partitions_are_taken(stubbed: Stubbed) -> None:
     profile = stubbed.workflow.folder / "slurm" / "config.yaml"
     text = profile.read_text().replace("# slurm_partition: cpu", "slurm_partition: main")

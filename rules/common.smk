@@ -32,7 +32,8 @@ from vfm_fusion.errors import DatasetLayoutError, VfmFusionError, WeightsError
 from vfm_fusion.evaluation.protocols import protocol_of
 
 prepare_environment(ROOT)
-if {"-n", "--dry-run", "--dryrun"} & set(sys.argv):  # planning fetches nothing
+PLANNING = bool({"-n", "--dry-run", "--dryrun"} & set(sys.argv))
+if PLANNING:  # it fetches nothing
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
 ABSENT = []
 
@@ -67,7 +68,7 @@ try:
 except VfmFusionError as error:
     raise WorkflowError(f"{type(error).__name__}: {error}") from None
 
-if ABSENT and workflow.is_main_process:
+if ABSENT and PLANNING:
     logger.warning("\n".join(["Needed before a run, planned as if found:", *ABSENT]))
 
 RESULTS = CONFIG.paths.results

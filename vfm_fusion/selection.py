@@ -56,10 +56,10 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
     ranks = {score: _ranking(profiles, score) for score in SCORES}
     chosen = choose(profiles.means("sc"), profiles.means("ef"), settings.task, settings.stride_by)
     master, auxiliary = (profiles.encoders[int(role[0])] for role in (chosen.master, chosen.auxiliary))
-    highest = {
-        encoder: _peak(encoder_profiles({encoder: summary}, settings.definition), encoder, settings.stride_by)
-        for encoder, summary in summaries.items()
-    }
+    highest = {encoder: _peak(profiles, encoder, settings.stride_by) for encoder in candidates}
+    for encoder in [name for name in summaries if name not in candidates]:
+        alone = encoder_profiles({encoder: summaries[encoder]}, settings.definition)
+        highest[encoder] = _peak(alone, encoder, settings.stride_by)
     pair, reverse = Pair(master, auxiliary, highest[auxiliary]), Pair(auxiliary, master, highest[master])
     warnings = null_warnings(profiles, pair, reverse, settings)
     lead, brought = role_scores(settings.task)

@@ -168,7 +168,9 @@ class Config(Section):
             )
         unknown = [name for name in self.reporting.shown or () if name not in self.runs]
         if unknown:
-            raise ValueError(f"reporting.shown: {unknown[0]!r} is no run; choose from: {', '.join(self.runs)}")
+            raise ValueError(
+                f"reporting.shown: {unknown[0]!r} is no run; choose from: {', '.join(self.runs)}"
+            )
         impossible = [s for s in self.metrics.strides if s not in STRIDES]
         if impossible:
             raise ValueError(f"metrics.strides: {impossible} impossible; choose from: {list(STRIDES)}")

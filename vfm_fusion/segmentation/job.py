@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from vfm_fusion.atomic import write_text
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.encoders import EncoderConfig
@@ -19,7 +21,7 @@ from vfm_fusion.segmentation.training import train_run
 JOB_FILE = "job.json"
 
 
-class TrainingJob(Section):
+class TrainingJob(BaseModel):
     """Everything that :func:`~vfm_fusion.segmentation.training.train_run` needs.
 
     Attributes:
@@ -35,6 +37,8 @@ class TrainingJob(Section):
         state_dir: folder of the checkpoints.
         token: identifies the job's settings.
     """
+
+    model_config = Section.model_config
 
     run: RunConfig
     encoders: dict[str, EncoderConfig]

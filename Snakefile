@@ -29,6 +29,9 @@ include: "rules/result_tables.smk"
 include: "rules/figures.smk"
 
 
+SOURCES.save()
+
+
 rule all:
     default_target: True
     input:

@@ -91,6 +91,7 @@ wildcard_constraints:
     split="train|val",
 
 
+SOURCES = fingerprints.Sources(Path(".snakemake", "fingerprints.json"))
 LOADED = {
     "vfm_fusion.datasets.kinds": [
         reader_module(dataset.kind) for dataset in CONFIG.datasets.values()
@@ -100,7 +101,8 @@ LOADED = {
 
 def fingerprint(script):
     """Hash of what a script in workflow_scripts/ and the project's modules behind it do."""
-    return fingerprints.fingerprint(ROOT / "workflow_scripts" / script, ROOT, LOADED)
+    path = ROOT / "workflow_scripts" / script
+    return fingerprints.fingerprint(path, ROOT, LOADED, SOURCES)
 
 
 def growing(amount):

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
+import sys
 from collections.abc import Collection, Mapping
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
+
+from vfm_fusion.atomic import write_text
 
 PACKAGE = "vfm_fusion"
 
@@ -19,13 +23,92 @@ DECLARATIONS = "vfm_fusion.encoders.entries."
 """Modules that hold declarations only. They are left out: what rules use of them is in their params."""
 
 
-def fingerprint(script: Path, root: Path, loaded: Mapping[str, Collection[str]] | None = None) -> str:
+@dataclass(frozen=True)
+class Source:
+    """What matters of one file.
+
+    Attributes:
+        digest: SHA-256 of what the file does.
+        imports: names of the project's own modules that it may import, packages on the way included.
+    """
+
+    digest: str
+    imports: frozenset[str]
+
+
+class Sources:
+    """Files that have been looked at, kept on disk by their content.
+
+    Every job of a workflow reads the rules anew. Taking three hundred files apart is most of that time, and
+    finding that none has changed is little.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
+        """Takes up what is known.
+
+        Args:
+            file: where it is kept (JSON); nowhere when left out. What another version of Python or of this
+                module wrote is not used.
+        """
+        self._file = file
+        self._maker = hashlib.sha256(
+            f"{sys.version_info[:3]}{Path(__file__).read_text()}".encode()
+        ).hexdigest()
+        self._known: dict[str, Source] = {}
+        self._looked_at: dict[tuple[Path, int, int], Source] = {}
+        self._read()
+
+    def of(self, path: Path) -> Source:
+        """Returns what matters of a file.
+
+        Raises:
+            SyntaxError: it does not parse.
+            FileNotFoundError: it does not exist.
+        """
+        status = path.stat()
+        state = (path, status.st_mtime_ns, status.st_size)
+        if state not in self._looked_at:
+            content = path.read_bytes()
+            key = hashlib.sha256(content).hexdigest()
+            if key not in self._known:
+                self._known[key] = _look_at(content, path)
+                self._new = True
+            self._looked_at[state] = self._known[key]
+        return self._looked_at[state]
+
+    def save(self) -> None:
+        """Keeps what is new for the next process."""
+        if self._file is None or not self._new:
+            return
+        known = {key: [source.digest, sorted(source.imports)] for key, source in self._known.items()}
+        write_text(self._file, json.dumps({"maker": self._maker, "known": known}))
+        self._new = False
+
+    def _read(self) -> None:
+        self._new = False
+        if self._file is None or not self._file.is_file():
+            return
+        try:
+            kept = json.loads(self._file.read_text(encoding="utf-8"))
+            if kept["maker"] == self._maker:
+                self._known = {key: Source(d, frozenset(i)) for key, (d, i) in kept["known"].items()}
+        except (ValueError, KeyError, TypeError):  # it only saves time: made anew
+            self._known = {}
+
+
+def fingerprint(
+    script: Path,
+    root: Path,
+    loaded: Mapping[str, Collection[str]] | None = None,
+    sources: Sources | None = None,
+) -> str:
     """Hashes a script and every first-party module that it reaches by import, transitively.
 
     Args:
         script: the Python script.
         root: folder that holds the ``vfm_fusion`` package.
         loaded: module to the modules that it imports by name when it runs; they count where it is reached.
+        sources: what is known of the files.
 
     Returns:
         16 hexadecimal digits; equal for any two versions of the code that differ only in comments,
@@ -35,45 +118,41 @@ def fingerprint(script: Path, root: Path, loaded: Mapping[str, Collection[str]] 
         SyntaxError: a reached module does not parse.
         FileNotFoundError: the script does not exist.
     """
-    loaded = loaded or {}
-    reached: dict[str, Path] = {}
-    pending = _imports(script, root)
+    loaded, sources = loaded or {}, sources or Sources()
+    reached: dict[str, Source] = {}
+    pending = set(sources.of(script).imports)
+    seen: set[str] = set()
     while pending:
         name = pending.pop()
-        path = _module_file(name, root)
-        if path is None or name in reached or name.startswith(DECLARATIONS):
-            continue
-        reached[name] = path
-        pending |= (_imports(path, root) | set(loaded.get(name, ()))) - reached.keys()
-    digest = hashlib.sha256(_normalised(script, script.stat().st_mtime_ns).encode())
+        seen.add(name)
+        path = None if name.startswith(DECLARATIONS) else _module_file(name, root)
+        if path is not None:
+            reached[name] = sources.of(path)
+            pending |= (reached[name].imports | set(loaded.get(name, ()))) - seen
+    digest = hashlib.sha256(sources.of(script).digest.encode())
     for name in sorted(reached):
-        path = reached[name]
-        digest.update(f"\n# {name}\n{_normalised(path, path.stat().st_mtime_ns)}".encode())
+        digest.update(f"\n# {name}\n{reached[name].digest}".encode())
     return digest.hexdigest()[:16]
 
 
-@cache
-def _tree(path: Path, _mtime: int) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+def _look_at(content: bytes, path: Path) -> Source:
+    tree = ast.parse(content, filename=str(path))
+    imports = _imports(tree)  # before the docstrings go
+    text = ast.unparse(_Normaliser().visit(tree))
+    return Source(hashlib.sha256(text.encode()).hexdigest(), imports)
 
 
-@cache
-def _normalised(path: Path, mtime: int) -> str:
-    return ast.unparse(_Normaliser().visit(ast.parse(ast.unparse(_tree(path, mtime)))))
-
-
-def _imports(path: Path, root: Path) -> set[str]:
-    """Names of the first-party modules that executing ``path`` imports, packages on the way included."""
+def _imports(tree: ast.Module) -> frozenset[str]:
     names: set[str] = set()
-    for node in ast.walk(_tree(path, path.stat().st_mtime_ns)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
             names.add(node.module)
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    first_party = {name for name in names if name.split(".")[0] == PACKAGE}
-    parents = {".".join(name.split(".")[:n]) for name in first_party for n in range(1, name.count(".") + 1)}
-    return {name for name in first_party | parents if _module_file(name, root) is not None}
+    own = {name for name in names if name.split(".")[0] == PACKAGE}
+    parents = {".".join(name.split(".")[:n]) for name in own for n in range(1, name.count(".") + 1)}
+    return frozenset(own | parents)
 
 
 def _module_file(name: str, root: Path) -> Path | None:

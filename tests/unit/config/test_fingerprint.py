@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vfm_fusion.fingerprint import fingerprint
+from vfm_fusion import fingerprint as fingerprints
+from vfm_fusion.fingerprint import Sources, fingerprint
 
 FILES = {
     "script.py": '"""Doc."""\nfrom vfm_fusion.a import f\nprint(f())\n',
@@ -111,3 +112,43 @@ def test_metric_code_reaches_profiling_but_neither_extraction_nor_training(repos
         for name in ("extract_features", "profile_encoder", "train")
     }
     assert len(set(reached.values())) == 3
+
+
+def test_files_are_taken_apart_once_and_again_when_they_change(
+    tree: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked_at = []
+    look_at = fingerprints._look_at
+
+    def watched(content: bytes, path: Path) -> fingerprints.Source:
+        looked_at.append(path.name)
+        return look_at(content, path)
+
+    monkeypatch.setattr(fingerprints, "_look_at", watched)
+    kept = tmp_path / "kept" / "fingerprints.json"
+
+    def seen() -> str:
+        sources = Sources(kept)
+        found = fingerprint(tree / "script.py", tree, sources=sources)
+        sources.save()
+        return found
+
+    first = seen()
+    assert sorted(looked_at) == ["__init__.py", "__init__.py", "a.py", "b.py", "script.py"]
+    looked_at.clear()
+    assert seen() == first == fingerprint(tree / "script.py", tree, sources=Sources(kept))
+    assert looked_at == []
+    edit(tree, "vfm_fusion/sub/b.py", "def g():\n    return 2\n")
+    assert seen() != first
+    assert looked_at == ["b.py"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"maker": "another", "known": {}}', '{"maker": 1}'])
+def test_what_is_kept_is_made_anew_when_it_cannot_be_used(tree: Path, tmp_path: Path, content: str) -> None:
+    kept = tmp_path / "fingerprints.json"
+    kept.write_text(content)
+    expected = fingerprint(tree / "script.py", tree)
+    sources = Sources(kept)
+    assert fingerprint(tree / "script.py", tree, sources=sources) == expected
+    sources.save()
+    assert Sources(kept).of(tree / "script.py") == sources.of(tree / "script.py")

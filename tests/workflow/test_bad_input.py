@@ -77,7 +77,7 @@ def other_weights(folder: Path) -> None:
         (corrupt_image, "datasets", "CorruptImageError", "train/1.png"),
         (wrong_label, "datasets", "LabelError", "valannot/0.png"),
         (lost_label, "datasets", "DatasetLayoutError", "0.png"),
-        (wrong_weights, "index_dataset", "WeightsError", "two.safetensors"),
+        (wrong_weights, "datasets", "WeightsError", "two.safetensors"),
         (other_weights, "select", "WeightsError", "two.safetensors"),
     ],
 )

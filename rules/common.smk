@@ -11,7 +11,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from vfm_fusion import fingerprint as fingerprints
-from vfm_fusion.config.comparisons import comparison_of, comparisons, main_comparison
+from vfm_fusion.config.comparisons import comparisons, main_comparison
 from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.merge import deep_merge

@@ -56,6 +56,7 @@ class Sources:
         ).hexdigest()
         self._known: dict[str, Source] = {}
         self._looked_at: dict[tuple[Path, int, int], Source] = {}
+        self._new = False
         self._read()
 
     def of(self, path: Path) -> Source:
@@ -85,7 +86,6 @@ class Sources:
         self._new = False
 
     def _read(self) -> None:
-        self._new = False
         if self._file is None or not self._file.is_file():
             return
         try:

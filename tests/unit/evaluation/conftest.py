@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from evaluation_scenes import CATEGORIES, Scenes
+from evaluation_scenes import CATEGORIES, HEAD, Scenes
 
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
-from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Category
@@ -40,26 +39,15 @@ def untrained(tmp_path: Path, encoders: dict[str, EncoderConfig]):
         categories: Sequence[Category] = CATEGORIES,
         name: str = "fused",
     ) -> Path:
-        head = HeadConfig(
-            pyramid_channels=(8, 8, 8, 8),
-            hidden_dim=32,
-            heads=2,
-            pixel_decoder_layers=1,
-            pixel_decoder_feedforward_dim=32,
-            decoder_layers=1,
-            feedforward_dim=32,
-            queries=8,
-            points=64,
-        )
         run = RunConfig(master="vit", auxiliary=auxiliary)
         strides = () if auxiliary is None else (8,)
-        model = build_segmenter(run, encoders, strides, head, len(TaskClasses.of(task, categories)), 5)
+        model = build_segmenter(run, encoders, strides, HEAD, len(TaskClasses.of(task, categories)), 5)
         description = describe_run(
             name=name,
             run=run,
             encoders=encoders,
             strides=strides,
-            training=TrainingConfig(task=task, head=head),
+            training=TrainingConfig(task=task, head=HEAD),
             seed=5,
             categories=tuple(categories),
             model=model,

@@ -1,10 +1,23 @@
-"""A small data set with every kind of label."""
+"""A small data set with every kind of label, and a small head."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.datasets.base import Category, Instances
+
+HEAD = HeadConfig(
+    pyramid_channels=(8, 8, 8, 8),
+    hidden_dim=32,
+    heads=2,
+    pixel_decoder_layers=1,
+    pixel_decoder_feedforward_dim=32,
+    decoder_layers=1,
+    feedforward_dim=32,
+    queries=8,
+    points=64,
+)
 
 CATEGORIES = (
     Category(0, "road", False, (128, 64, 128)),

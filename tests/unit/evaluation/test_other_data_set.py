@@ -7,11 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from evaluation_scenes import HEAD
 
 from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
 from vfm_fusion.config.datasets import MiniscapesConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
-from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset
@@ -43,22 +43,11 @@ def written(task: str, categories) -> dict:
 
 @pytest.mark.parametrize("task", ["instance", "panoptic", "semantic"])
 def test_a_run_of_one_style_is_scored_on_the_other(tmp_path: Path, encoders, task: str) -> None:
-    head = HeadConfig(
-        pyramid_channels=(8, 8, 8, 8),
-        hidden_dim=32,
-        heads=2,
-        pixel_decoder_layers=1,
-        pixel_decoder_feedforward_dim=32,
-        decoder_layers=1,
-        feedforward_dim=32,
-        queries=8,
-        points=64,
-    )
     recipe = TrainingConfig(
         task=task,
         steps=2,
         batch_size=1,
-        head=head,
+        head=HEAD,
         augmentation=AugmentationConfig(crop=(64, 128), scale=RelativeScale(range=(0.5, 1))),
     )
     folder = tmp_path / "fused" / "seed0"

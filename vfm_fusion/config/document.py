@@ -25,6 +25,12 @@ from vfm_fusion.config.encoders import (
 )
 from vfm_fusion.config.features import ProfiledConfig
 from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.config.pretraining import (
+    MultilabelConfig,
+    PretrainedConfig,
+    PromptableMasksConfig,
+    SelfDistillationConfig,
+)
 from vfm_fusion.config.recipes import RecipeConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.schema import Config
@@ -43,6 +49,8 @@ _ENTRIES: dict[str, tuple[type[BaseModel], ...]] = {
     "definitions": (MetricConfig,),
     "recipes": (RecipeConfig,),
     "runs": (RunConfig,),
+    "models": (PretrainedConfig,),
+    "objective": (SelfDistillationConfig, PromptableMasksConfig, MultilabelConfig),
     "weights": (SeededWeights, FileWeights, HubWeights, CheckpointWeights),
 }
 """Keys whose value is chosen or repeated by the user -> the sections that may stand there."""

@@ -13,6 +13,7 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.features import FeaturesConfig, ProfiledConfig
 from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.config.pretraining import PretrainingConfig
 from vfm_fusion.config.recipes import RecipeConfig, overlaid
 from vfm_fusion.config.reporting import ReportingConfig
 from vfm_fusion.config.runs import ROLES, RunConfig
@@ -71,6 +72,10 @@ class Config(Section):
         default_factory=ComputeConfig, description="What the heavy stages are computed on."
     )
     reporting: ReportingConfig = Field(default_factory=ReportingConfig, description="Tables and figures.")
+    pretraining: PretrainingConfig = Field(
+        default_factory=PretrainingConfig,
+        description="Training of the mini encoders in resources/encoders/ (target pretrain_mini).",
+    )
 
     def features_of(self, dataset: str) -> FeaturesConfig:
         """How features of a data set are extracted: ``features``, but for what ``also_profiled`` has."""

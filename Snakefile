@@ -27,6 +27,7 @@ include: "rules/cost.smk"
 include: "rules/tables.smk"
 include: "rules/result_tables.smk"
 include: "rules/figures.smk"
+include: "rules/pretraining.smk"
 
 
 SOURCES.save()

@@ -32,6 +32,13 @@ from vfm_fusion.errors import DatasetLayoutError, VfmFusionError, WeightsError
 from vfm_fusion.evaluation.protocols import protocol_of
 
 prepare_environment(ROOT)
+PRETRAINING = {
+    "generate_dataset",
+    "index_dataset",
+    "pretrain_encoder",
+    "figure_pretrained",
+    "pretrain_mini",
+}
 PLANNING = bool({"-n", "--dry-run", "--dryrun"} & set(sys.argv))
 if PLANNING:  # it fetches nothing
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -47,8 +54,12 @@ def found(look_up, *arguments):
 
 
 def refuse_absent():
-    """Ends a run whose data or weights are not there before its first job; a dry run never comes here."""
-    if ABSENT:
+    """Ends a run whose data or weights are not there before its first job; a dry run never comes here.
+
+    The pre-training of the mini encoders needs neither.
+    """
+    rules_to_run = {job.rule.name for job in workflow.dag.needrun_jobs()}
+    if ABSENT and not rules_to_run <= PRETRAINING:
         raise WorkflowError("\n".join(ABSENT))
 
 
@@ -72,6 +83,8 @@ if ABSENT and PLANNING:
     logger.warning("\n".join(["Needed before a run, planned as if found:", *ABSENT]))
 
 RESULTS = CONFIG.paths.results
+SCENES = "pretraining-scenes"
+DATASETS = {**CONFIG.datasets, SCENES: CONFIG.pretraining.scenes}
 DATASET = CONFIG.dataset
 SEEDS = CONFIG.training.seeds
 PROFILED = [DATASET, *CONFIG.also_profiled]
@@ -82,8 +95,9 @@ ELSEWHERE = [name for name in COMPARISONS if name != MAIN]
 
 wildcard_constraints:
     comparison="|".join(COMPARISONS),
-    dataset="|".join(CONFIG.datasets),
+    dataset="|".join(DATASETS),
     encoder="|".join(CONFIG.encoders),
+    model="|".join(CONFIG.pretraining.models),
     run="|".join(CONFIG.runs),
     seed=r"\d+",
     part=r"\d+",
@@ -130,15 +144,15 @@ def weights(wildcards):
 
 
 def dataset_section(name):
-    return CONFIG.datasets[name].model_dump(mode="json")
+    return DATASETS[name].model_dump(mode="json")
 
 
 def dataset_settings(wildcards):
-    return canonical(CONFIG.datasets[wildcards.dataset])
+    return canonical(DATASETS[wildcards.dataset])
 
 
 def is_generated(dataset):
-    return CONFIG.datasets[dataset].kind == "miniscapes"
+    return DATASETS[dataset].kind == "miniscapes"
 
 
 def data_manifest(wildcards):
@@ -197,6 +211,18 @@ def feature_manifests():
     )
     tuned = f"{RESULTS}/features/{DATASET}/finetuned/{{run}}.seed{{seed}}.zarr.manifest.json"
     return [*own, *collect(tuned, run=finetuned_runs(), seed=SEEDS)]
+
+
+def pretraining_config(wildcards):
+    """What the training of a mini encoder depends on."""
+    return canonical(
+        {
+            "scenes": dataset_section(SCENES),
+            "recipe": CONFIG.pretraining.models[wildcards.model].model_dump(
+                mode="json"
+            ),
+        }
+    )
 
 
 def features_config(wildcards):

@@ -6,6 +6,7 @@ import json
 import sys
 import textwrap
 from collections.abc import Iterator
+from copy import copy
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -66,8 +67,13 @@ def documented_defaults() -> str:
     return _HEAD + "\n".join(_section(Config, 0)) + "\n"
 
 
-def _section(model: type[BaseModel], depth: int, commented: bool = False) -> Iterator[str]:
+def _section(
+    model: type[BaseModel], depth: int, commented: bool = False, given: Any = PydanticUndefined
+) -> Iterator[str]:
     for name, field in model.model_fields.items():
+        if isinstance(given, model):
+            field = copy(field)
+            field.default, field.default_factory = getattr(given, name), None
         yield from _comment(field.description or "", depth)
         yield from _entry(name, field, depth, commented)
 
@@ -82,7 +88,7 @@ def _entry(name: str, field: FieldInfo, depth: int, commented: bool) -> Iterator
             yield from _possible(model, depth + 1, commented, keyed=get_origin(annotation) is dict)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield f"{indent}{name}:"
-        yield from _section(annotation, depth + 1, commented)
+        yield from _section(annotation, depth + 1, commented, field.get_default(call_default_factory=True))
     elif isinstance(default := field.get_default(call_default_factory=True), BaseModel):
         yield f"{indent}{name}:"
         yield from _section(type(default), depth + 1, commented)

@@ -26,13 +26,27 @@ class SelfDistillationConfig(Section):
     local_scale: tuple[float, float] = Field(
         (0.5, 1.5), description="Smallest and largest side of what a local view shows, over its own side."
     )
-    prototypes: int = Field(1024, ge=2, description="Outputs of the projection head.")
-    head_hidden_dim: int = Field(256, ge=1, description="Width of the projection head.")
+    jitter_share: float = Field(
+        0.8, ge=0, le=1, description="Share of views whose brightness, contrast and saturation change."
+    )
+    grey_share: float = Field(0.1, ge=0, le=1, description="Share of views that lose their colours.")
+    blur_share: float = Field(0.3, ge=0, le=1, description="Share of views that are blurred.")
+    prototypes: int = Field(1024, ge=2, description="Outputs of the projection heads.")
+    head_hidden_dim: int = Field(256, ge=1, description="Width of the projection heads.")
     bottleneck_dim: int = Field(64, ge=1, description="Width before the prototypes.")
+    frozen_share: float = Field(
+        0.05,
+        ge=0,
+        lt=1,
+        description="Share of the steps, at the start, in which the prototypes do not learn.",
+    )
     student_temperature: float = Field(0.1, gt=0, description="Temperature of the student's softmax.")
     teacher_temperature: tuple[float, float] = Field(
         (0.04, 0.07),
         description="Sharpening: temperature of the teacher at the first step and after warm-up.",
+    )
+    temperature_warmup: float = Field(
+        0.3, gt=0, le=1, description="Share of the steps in which the teacher's temperature rises."
     )
     center_momentum: float = Field(
         0.9, ge=0, lt=1, description="Centring: momentum of the mean that is subtracted from the teacher."
@@ -144,5 +158,6 @@ class PretrainingConfig(Section):
         "an experiment's own scenes.",
     )
     models: dict[str, PretrainedConfig] = Field(
-        default_factory=_mini_encoders, description="The mini encoders by name."
+        default_factory=_mini_encoders,
+        description="Those that are trained, by name. Left out: the three that the project ships.",
     )

@@ -138,6 +138,11 @@ class Config(Section):
                 raise ValueError(
                     f"{section}: two are labelled {twice[0]!r}; tables could not tell them apart"
                 )
+        if "pretraining-scenes" in self.datasets:
+            raise ValueError(
+                "datasets.pretraining-scenes: that is what the scenes of `pretraining` are called; call "
+                "the data set something else"
+            )
         for role in ROLES:
             if role in self.encoders:
                 raise ValueError(

@@ -7,6 +7,7 @@ import logging
 import math
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
@@ -17,16 +18,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.tensorboard import SummaryWriter
 
 from vfm_fusion.atomic import atomic_path
-from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.learner import StepLosses
 from vfm_fusion.segmentation.loss import TERMS
-from vfm_fusion.segmentation.optimization import learning_rate_factor
+from vfm_fusion.segmentation.optimization import Pace, learning_rate_factor
 
 log = logging.getLogger(__name__)
 
-COLUMNS = ("step", "loss", *TERMS, "grad_norm", "lr")
-"""Columns of metrics.csv: losses are weighted, summed over decoder layers, averaged since the last row; the
-norm of the gradient, before clipping, likewise, without the steps that a loss scaler left out."""
+
+def columns(terms: Sequence[str]) -> tuple[str, ...]:
+    """Returns the columns of metrics.csv for a loss of these terms.
+
+    Losses are weighted (and, of segmentation, summed over decoder layers) and averaged since the last row;
+    the norm of the gradient, before clipping, likewise, without the steps that a loss scaler left out.
+    """
+    return ("step", "loss", *terms, "grad_norm", "lr")
 
 
 class LossLog:
@@ -36,8 +41,9 @@ class LossLog:
     one. They hold no times; those are TensorBoard's and the log's business.
     """
 
-    def __init__(self, recipe: TrainingConfig) -> None:
+    def __init__(self, recipe: Pace, terms: Sequence[str] = TERMS) -> None:
         self.recipe = recipe
+        self.terms = tuple(terms)
         self.rows: list[list[float]] = []
         self.window: list[list[float]] = []
         self.writer: SummaryWriter | None = None
@@ -65,7 +71,7 @@ class LossLog:
     def add(self, step: int, losses: StepLosses) -> None:
         """Adds the losses of the ``step``-th step and closes the window when a row is due."""
         self.timed += 1
-        self.window.append([losses.loss, *(losses.terms[name] for name in TERMS), losses.grad_norm])
+        self.window.append([losses.loss, *(losses.terms[name] for name in self.terms), losses.grad_norm])
         if step % self.recipe.log_every == 0 or step == self.recipe.steps:
             self._end_window(step)
 
@@ -73,7 +79,7 @@ class LossLog:
         """Writes the rows as CSV; floats in their shortest exact form."""
         with atomic_path(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(COLUMNS)
+            writer.writerow(columns(self.terms))
             writer.writerows([int(row[0]), *row[1:]] for row in self.rows)
 
     def _end_window(self, step: int) -> None:
@@ -86,7 +92,9 @@ class LossLog:
         if self.writer is None:
             return
         speed = self.recipe.batch_size / per_step
-        scalars = dict(zip(COLUMNS[1:], self.rows[-1][1:], strict=True)) | {"images_per_second": speed}
+        scalars = dict(zip(columns(self.terms)[1:], self.rows[-1][1:], strict=True)) | {
+            "images_per_second": speed
+        }
         for name, value in scalars.items():
             self.writer.add_scalar(name, value, step)
         log.info(

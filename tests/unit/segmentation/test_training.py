@@ -21,7 +21,8 @@ from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.errors import TrainingError, WeightsError
 from vfm_fusion.segmentation.checkpoints import load_checkpoint, newest_valid, stored_checkpoints
-from vfm_fusion.segmentation.progress import COLUMNS
+from vfm_fusion.segmentation.loss import TERMS
+from vfm_fusion.segmentation.progress import columns
 from vfm_fusion.segmentation.trained import load_run
 
 RUN = RunConfig(label="Fused", master="vit", auxiliary="hiera")
@@ -159,8 +160,8 @@ def test_tensorboard_gets_the_rows_and_the_speed(train) -> None:
     with (out / "metrics.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     events = EventAccumulator(str(out / "tensorboard")).Reload()
-    assert sorted(events.Tags()["scalars"]) == sorted([*COLUMNS[1:], "images_per_second"])
-    for name in COLUMNS[1:]:
+    assert sorted(events.Tags()["scalars"]) == sorted([*columns(TERMS)[1:], "images_per_second"])
+    for name in columns(TERMS)[1:]:
         found = [(event.step, event.value) for event in events.Scalars(name)]
         assert found == [(int(row["step"]), pytest.approx(float(row[name]), rel=1e-6)) for row in rows]
     assert all(event.value > 0 for event in events.Scalars("images_per_second"))

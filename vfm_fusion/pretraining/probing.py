@@ -1,0 +1,155 @@
+"""What frozen features say of semantic classes, patch by patch: k-NN and a linear probe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from vfm_fusion.datasets.base import VOID, Dataset
+from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.encoders.pyramid import nearest_stride
+from vfm_fusion.errors import TrainingError
+
+STRIDE = 16
+TRAIN_IMAGES = 200
+VAL_IMAGES = 60
+TRAIN_CELLS = 20_000
+NEIGHBOURS = 10
+_SEED = 0
+_CHUNK = 2048
+_PENALTY = 1e-3
+_ITERATIONS = 100
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """Features ``(N, C)`` float32 and classes ``(N,)`` int64 of labelled cells."""
+
+    features: Tensor
+    classes: Tensor
+
+
+def probe(encoder: Encoder, train: Dataset, val: Dataset, classes: int) -> dict[str, float]:
+    """Predicts the class of each cell of the map at OS 16 from its frozen feature.
+
+    A cell's class is that of most of its pixels; cells that are mostly void are left out. An encoder without
+    a map at OS 16 is probed at its nearest stride. Nearest neighbours (cosine) vote; the linear probe is a
+    multinomial logistic regression on standardised features. At most 200 training and 60 validation images
+    are read, spread evenly over their splits, and at most 20,000 training cells are drawn from a fixed seed.
+
+    Args:
+        encoder: run in evaluation mode, on its own device.
+        train: labelled images of the neighbours and the regression.
+        val: labelled images that are predicted.
+        classes: number of evaluated classes.
+
+    Returns:
+        Percentages: ``k-NN accuracy``, ``k-NN mIoU``, ``linear accuracy``, ``linear mIoU``; the mean IoU is
+        over the classes that occur in ``val``.
+
+    Raises:
+        TrainingError: an image has no labels, or a split has no labelled cell.
+    """
+    known = _thin(_read_cells(encoder, train, TRAIN_IMAGES, classes, "train"))
+    unseen = _read_cells(encoder, val, VAL_IMAGES, classes, "val")
+    scores = {}
+    for name, predict in (("k-NN", _nearest_neighbours), ("linear", _linear)):
+        accuracy, mean_iou = _score(predict(known, unseen.features, classes), unseen.classes, classes)
+        scores |= {f"{name} accuracy": accuracy, f"{name} mIoU": mean_iou}
+    return scores
+
+
+def majority_classes(semantic: np.ndarray, stride: int, classes: int) -> np.ndarray:
+    """Returns the commonest class of every cell; void counts as one, of equals the smaller id wins.
+
+    Args:
+        semantic: ``(H, W)`` uint8 train ids, sides multiples of ``stride``.
+        stride: side of a cell.
+        classes: number of evaluated classes; every id from there on is void.
+
+    Returns:
+        ``(H / stride, W / stride)`` int64, ``VOID`` where most pixels are void.
+    """
+    height, width = (side // stride for side in semantic.shape)
+    cells = semantic.reshape(height, stride, width, stride).swapaxes(1, 2).reshape(height * width, -1)
+    ids = np.minimum(cells, classes).astype(np.int64)
+    offsets = np.arange(height * width)[:, None] * (classes + 1)
+    counts = np.bincount((ids + offsets).ravel(), minlength=height * width * (classes + 1))
+    commonest = counts.reshape(height, width, classes + 1).argmax(axis=-1)
+    return np.where(commonest == classes, VOID, commonest)
+
+
+@torch.inference_mode()
+def _read_cells(encoder: Encoder, dataset: Dataset, images: int, classes: int, split: str) -> _Cells:
+    stride = nearest_stride(encoder.spec.strides, STRIDE)
+    device = next(encoder.parameters()).device
+    features, labels = [], []
+    was_training = encoder.training
+    encoder.eval()
+    for position in np.linspace(0, len(dataset) - 1, min(images, len(dataset))).round().astype(int):
+        sample = dataset[int(position)]
+        if sample.semantic is None:
+            raise TrainingError(f"{split}: image {sample.id!r} has no labels of classes; probing needs them")
+        image = torch.tensor(sample.image).permute(2, 0, 1)[None].to(device).float() / 255
+        cells = encoder(image, [stride])[stride][0].flatten(1).T.float().cpu()  # (h w, C)
+        majority = torch.from_numpy(majority_classes(sample.semantic, stride, classes)).flatten()
+        features.append(cells[majority != VOID])
+        labels.append(majority[majority != VOID])
+    encoder.train(was_training)
+    if not sum(map(len, labels)):
+        raise TrainingError(f"{split}: no labelled cell in {len(dataset)} images; probing needs some")
+    return _Cells(torch.cat(features), torch.cat(labels))
+
+
+def _thin(cells: _Cells) -> _Cells:
+    if len(cells.classes) <= TRAIN_CELLS:
+        return cells
+    kept = np.random.default_rng(_SEED).choice(len(cells.classes), TRAIN_CELLS, replace=False)
+    kept = torch.from_numpy(np.sort(kept))
+    return _Cells(cells.features[kept], cells.classes[kept])
+
+
+def _nearest_neighbours(known: _Cells, unseen: Tensor, classes: int) -> Tensor:
+    """Returns what most of the nearest training cells are, ``(N,)``."""
+    reference = F.normalize(known.features, dim=1).T
+    votes = F.one_hot(known.classes, classes)
+    count = min(NEIGHBOURS, len(known.classes))
+    predicted = []
+    for chunk in F.normalize(unseen, dim=1).split(_CHUNK):
+        nearest = (chunk @ reference).topk(count, dim=1).indices  # (n, k)
+        predicted.append(votes[nearest].sum(dim=1).argmax(dim=1))
+    return torch.cat(predicted)
+
+
+def _linear(known: _Cells, unseen: Tensor, classes: int) -> Tensor:
+    """Returns what a logistic regression fitted to training cells says, ``(N,)``."""
+    mean, std = known.features.mean(dim=0), known.features.std(dim=0, correction=0).clamp_min(1e-6)
+    inputs = (known.features - mean) / std
+    weight = torch.zeros(classes, inputs.shape[1], requires_grad=True)
+    bias = torch.zeros(classes, requires_grad=True)
+    optimiser = torch.optim.LBFGS([weight, bias], max_iter=_ITERATIONS, line_search_fn="strong_wolfe")
+
+    def loss() -> Tensor:
+        optimiser.zero_grad()
+        fit = F.cross_entropy(F.linear(inputs, weight, bias), known.classes)
+        total = fit + _PENALTY * weight.square().sum() / 2
+        total.backward()
+        return total
+
+    optimiser.step(loss)
+    with torch.no_grad():
+        return F.linear((unseen - mean) / std, weight, bias).argmax(dim=1)
+
+
+def _score(predicted: Tensor, true: Tensor, classes: int) -> tuple[float, float]:
+    """Returns accuracy and mean IoU in percent."""
+    confusion = torch.bincount(true * classes + predicted, minlength=classes**2).view(classes, classes)
+    hits = confusion.diagonal().double()
+    occurs = confusion.sum(dim=1) > 0
+    unions = (confusion.sum(dim=0) + confusion.sum(dim=1)).double() - hits
+    mean_iou = (hits[occurs] / unions[occurs]).mean()
+    return float(100 * hits.sum() / confusion.sum()), float(100 * mean_iou)

@@ -17,21 +17,31 @@ class SelfDistillationConfig(Section):
     kind: Literal["self_distillation"] = Field(
         "self_distillation", description="Self-distillation without labels, of images and of patches."
     )
-    global_side: int = Field(128, ge=32, multiple_of=16, description="Side of a global view in pixels.")
-    local_side: int = Field(64, ge=16, multiple_of=16, description="Side of a local view in pixels.")
+    global_side: int = Field(112, ge=32, multiple_of=16, description="Side of a global view in pixels.")
+    local_side: int = Field(48, ge=16, multiple_of=16, description="Side of a local view in pixels.")
     local_views: int = Field(4, ge=0, description="Local views of an image, beside two global ones.")
+    region: tuple[float, float] = Field(
+        (96.0, 224.0),
+        strict=False,
+        description="Smallest and largest side, in pixels, of the square that an image's views lie in. The "
+        "scenes are alike, their regions are not.",
+    )
     global_scale: tuple[float, float] = Field(
-        (0.75, 2.0), description="Smallest and largest side of what a global view shows, over its own side."
+        (0.7, 1.0),
+        strict=False,
+        description="Smallest and largest side of what a global view shows, over the region's.",
     )
     local_scale: tuple[float, float] = Field(
-        (0.5, 1.5), description="Smallest and largest side of what a local view shows, over its own side."
+        (0.3, 0.7),
+        strict=False,
+        description="Smallest and largest side of what a local view shows, over the region's.",
     )
     jitter_share: float = Field(
         0.8, ge=0, le=1, description="Share of views whose brightness, contrast and saturation change."
     )
     grey_share: float = Field(0.1, ge=0, le=1, description="Share of views that lose their colours.")
     blur_share: float = Field(0.3, ge=0, le=1, description="Share of views that are blurred.")
-    prototypes: int = Field(1024, ge=2, description="Outputs of the projection heads.")
+    prototypes: int = Field(512, ge=2, description="Outputs of the projection heads.")
     head_hidden_dim: int = Field(256, ge=1, description="Width of the projection heads.")
     bottleneck_dim: int = Field(64, ge=1, description="Width before the prototypes.")
     frozen_share: float = Field(
@@ -42,7 +52,8 @@ class SelfDistillationConfig(Section):
     )
     student_temperature: float = Field(0.1, gt=0, description="Temperature of the student's softmax.")
     teacher_temperature: tuple[float, float] = Field(
-        (0.04, 0.07),
+        (0.03, 0.04),
+        strict=False,
         description="Sharpening: temperature of the teacher at the first step and after warm-up.",
     )
     temperature_warmup: float = Field(
@@ -52,11 +63,13 @@ class SelfDistillationConfig(Section):
         0.9, ge=0, lt=1, description="Centring: momentum of the mean that is subtracted from the teacher."
     )
     teacher_momentum: float = Field(
-        0.99, ge=0, lt=1, description="Momentum of the teacher at the first step; it rises to 1 as a cosine."
+        0.98, ge=0, lt=1, description="Momentum of the teacher at the first step; it rises to 1 as a cosine."
     )
     patch_weight: float = Field(1.0, ge=0, description="Weight of the patch-level term (masked patches).")
     masked_share: tuple[float, float] = Field(
-        (0.1, 0.5), description="Smallest and largest share of a global view's patches that are masked."
+        (0.1, 0.5),
+        strict=False,
+        description="Smallest and largest share of a global view's patches that are masked.",
     )
 
 
@@ -70,8 +83,8 @@ class PromptableMasksConfig(Section):
     scale: tuple[float, float] = Field(
         (0.5, 1.25), description="Smallest and largest side of what a crop shows, over its own side."
     )
-    prompts: int = Field(6, ge=1, description="Prompted regions of an image.")
-    box_share: float = Field(0.3, ge=0, le=1, description="Share of prompts that are boxes.")
+    points: int = Field(4, ge=1, description="Regions of an image that a point asks for.")
+    boxes: int = Field(2, ge=1, description="Regions of an image that a box asks for.")
     stuff_share: float = Field(
         0.4, ge=0, le=1, description="Share of prompts on connected regions of stuff; the others are objects."
     )

@@ -20,7 +20,7 @@ from vfm_fusion.pretraining.objective import Batch, Objective
 from vfm_fusion.pretraining.patch_masking import draw_mask, hidden_patches
 from vfm_fusion.pretraining.probing import probe
 from vfm_fusion.pretraining.projection_head import ProjectionHead
-from vfm_fusion.pretraining.views import global_views, local_views
+from vfm_fusion.pretraining.views import draw_views
 
 
 class SelfDistillation(Objective):
@@ -77,10 +77,7 @@ class SelfDistillation(Objective):
             view; ``masks`` ``(2 B, S / patch, S / patch)`` bool.
         """
         settings = self.settings
-        views = [
-            (global_views(sample.image, settings, rng), local_views(sample.image, settings, rng))
-            for sample in samples
-        ]
+        views = [draw_views(sample.image, settings, rng) for sample in samples]
         large, small = (np.stack(part, axis=1) for part in zip(*views, strict=True))  # (V, B, 3, S, S)
         grid = settings.global_side // self.patch
         masks = [draw_mask(grid, settings.masked_share, rng) for _ in range(2 * len(samples))]

@@ -1,4 +1,4 @@
-"""Random views of an image, whose content a self-distilled encoder learns to recognise in each other."""
+"""Random views of a region, whose content a self-distilled encoder learns to recognise in each other."""
 
 from __future__ import annotations
 
@@ -10,28 +10,36 @@ from vfm_fusion.pretraining.crops import cut, draw_window
 from vfm_fusion.segmentation.color import jitter_color
 
 
-def global_views(image: np.ndarray, settings: SelfDistillationConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draws the two large views of an image: ``(H, W, 3)`` -> ``(2, 3, S, S)`` uint8."""
-    side, scale = settings.global_side, settings.global_scale
-    return np.stack([_view(image, side, scale, settings, rng) for _ in range(2)])
+def draw_views(
+    image: np.ndarray, settings: SelfDistillationConfig, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draws a square region of an image, and views of it.
 
+    Args:
+        image: ``(H, W, 3)`` uint8 RGB.
+        settings: sizes and numbers.
+        rng: the step's stream.
 
-def local_views(image: np.ndarray, settings: SelfDistillationConfig, rng: np.random.Generator) -> np.ndarray:
-    """Draws the small views of an image: ``(H, W, 3)`` -> ``(local_views, 3, S, S)`` uint8."""
-    side, scale, count = settings.local_side, settings.local_scale, settings.local_views
-    if not count:
-        return np.empty((0, 3, side, side), np.uint8)
-    return np.stack([_view(image, side, scale, settings, rng) for _ in range(count)])
+    Returns:
+        Two global views ``(2, 3, S, S)`` and the local ones ``(local_views, 3, s, s)``, uint8.
+    """
+    top, left, size = draw_window(*image.shape[:2], 1, settings.region, rng)
+    region = image[top : top + size, left : left + size]
+    large = [_view(region, settings.global_side, settings.global_scale, settings, rng) for _ in range(2)]
+    side = settings.local_side
+    small = [_view(region, side, settings.local_scale, settings, rng) for _ in range(settings.local_views)]
+    return np.stack(large), np.stack(small) if small else np.empty((0, 3, side, side), np.uint8)
 
 
 def _view(
-    image: np.ndarray,
+    region: np.ndarray,
     side: int,
     scale: tuple[float, float],
     settings: SelfDistillationConfig,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    view = cut(image, draw_window(*image.shape[:2], side, scale, rng), side)
+    sides = (scale[0] * len(region) / side, scale[1] * len(region) / side)
+    view = cut(region, draw_window(*region.shape[:2], side, sides, rng), side)
     if rng.random() < settings.jitter_share:
         view = jitter_color(view, rng)
     if rng.random() < settings.grey_share:

@@ -166,7 +166,7 @@ class PretrainingConfig(Section):
     """Pre-training of the mini encoders that this project ships (`snakemake pretrain_mini`)."""
 
     scenes: MiniscapesConfig = Field(
-        default_factory=lambda: MiniscapesConfig(kind="miniscapes", train=3000, val=200, seed=1000),
+        default_factory=lambda: MiniscapesConfig(kind="miniscapes", train=2000, val=100, seed=1000),
         description="Scenes that they are trained on (train) and checked on (val); another seed than that of "
         "an experiment's own scenes.",
     )

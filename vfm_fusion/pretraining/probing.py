@@ -83,7 +83,7 @@ def majority_classes(semantic: np.ndarray, stride: int, classes: int) -> np.ndar
     return np.where(commonest == classes, VOID, commonest)
 
 
-@torch.inference_mode()
+@torch.no_grad()
 def _read_cells(encoder: Encoder, dataset: Dataset, images: int, classes: int, split: str) -> _Cells:
     stride = nearest_stride(encoder.spec.strides, STRIDE)
     device = next(encoder.parameters()).device

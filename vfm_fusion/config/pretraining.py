@@ -52,7 +52,7 @@ class SelfDistillationConfig(Section):
     )
     student_temperature: float = Field(0.1, gt=0, description="Temperature of the student's softmax.")
     teacher_temperature: tuple[float, float] = Field(
-        (0.03, 0.04),
+        (0.04, 0.05),
         strict=False,
         description="Sharpening: temperature of the teacher at the first step and after warm-up.",
     )
@@ -140,7 +140,7 @@ def _mini_encoders() -> dict[str, PretrainedConfig]:
             seed=1,
             steps=1000,
             batch_size=32,
-            learning_rate=1.0e-3,
+            learning_rate=5.0e-4,
             warmup_steps=100,
         ),
         "mini-sam": PretrainedConfig(

@@ -93,7 +93,9 @@ def _read_cells(encoder: Encoder, dataset: Dataset, images: int, classes: int, s
     for position in np.linspace(0, len(dataset) - 1, min(images, len(dataset))).round().astype(int):
         sample = dataset[int(position)]
         if sample.semantic is None:
-            raise TrainingError(f"{split}: image {sample.id!r} has no labels of classes; probing needs them")
+            raise TrainingError(
+                f"{split}: image {sample.image_id!r} has no labels of classes; probing needs them"
+            )
         image = torch.tensor(sample.image).permute(2, 0, 1)[None].to(device).float() / 255
         cells = encoder(image, [stride])[stride][0].flatten(1).T.float().cpu()  # (h w, C)
         majority = torch.from_numpy(majority_classes(sample.semantic, stride, classes)).flatten()

@@ -29,6 +29,22 @@ def profiles_behind(wildcards):
     )
 
 
+def summaries_behind(wildcards):
+    """Summaries of the profiles that the strides of the compared runs were chosen by."""
+    chosen_on = CONFIG.chosen_on(compared(wildcards)[1][0])
+    return collect(
+        rules.profile_encoder.output.summary,
+        encoder=CONFIG.encoders,
+        dataset=chosen_on,
+    )
+
+
+def selection_behind(wildcards):
+    """The selection that the compared runs take their roles from."""
+    chosen_on = CONFIG.chosen_on(compared(wildcards)[1][0])
+    return collect(rules.select_pair.output.selection, dataset=chosen_on)
+
+
 def compared_index(wildcards):
     """The index of the images that the compared runs are evaluated on."""
     return f"{RESULTS}/datasets/{compared(wildcards)[0].evaluated_on}/val.parquet"
@@ -127,6 +143,12 @@ def stride_gain_config(wildcards):
     return canonical(
         {**names(runs), **interval(), "seeds": SEEDS, "fusions": fusions(runs)}
     )
+
+
+def settings_config(wildcards):
+    """How the runs are called and what tells apart those that inject at several strides."""
+    runs = compared(wildcards)[1]
+    return canonical({**names(runs), "seeds": SEEDS, "fusions": fusions(runs)})
 
 
 def qualitative_config(wildcards):

@@ -131,58 +131,6 @@ rule table_supervised:
         "../workflow_scripts/table_supervised.py"
 
 
-rule table_stride_gain:
-    input:
-        evaluations=evaluations,
-        profiles=profiles_behind,
-        published=PUBLISHED,
-    output:
-        **table("stride_gain"),
-        html=reported(
-            f"{RESULTS}/tables/stride_gain.html",
-            "table_stride_gain",
-            "3. Results",
-            "EF and gain per stride",
-        ),
-    log:
-        f"{RESULTS}/logs/table_stride_gain.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/table_stride_gain.jsonl"
-    conda:
-        "../envs/workflow.yaml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=lasting(10),
-    params:
-        config=stride_gain_config,
-        code=fingerprint("table_stride_gain.py"),
-    message:
-        "Table: EF of the auxiliary and what its injection gains, per stride"
-    script:
-        "../workflow_scripts/table_stride_gain.py"
-
-
-use rule table_stride_gain as table_stride_gain_elsewhere with:
-    input:
-        evaluations=evaluations,
-        profiles=profiles_behind,
-        published=[],
-    output:
-        **table("stride_gain-{comparison}"),
-        html=reported(
-            f"{RESULTS}/tables/stride_gain-{{comparison}}.html",
-            "table_stride_gain",
-            "3. Results",
-            "EF and gain per stride, {comparison}",
-        ),
-    log:
-        f"{RESULTS}/logs/table_stride_gain/{{comparison}}.log",
-    benchmark:
-        f"{RESULTS}/benchmarks/table_stride_gain/{{comparison}}.jsonl"
-    message:
-        "Table: EF of the auxiliary and what its injection gains, per stride, of {wildcards.comparison}"
-
-
 rule table_finetuned:
     input:
         before=PROFILES,
@@ -223,6 +171,40 @@ rule table_finetuned:
         "Table: SC and EF of encoders before and after fine-tuning"
     script:
         "../workflow_scripts/table_finetuned.py"
+
+
+rule text_questions:
+    input:
+        evaluations=evaluations,
+        profiles=summaries_behind,
+        selection=selection_behind,
+        per_class=rules.table_per_class.output.csv,
+        supervised=rules.table_supervised.output.csv,
+        finetuned=rules.table_finetuned.output.csv,
+    output:
+        md=f"{RESULTS}/tables/questions.md",
+        html=reported(
+            f"{RESULTS}/tables/questions.html",
+            "text_questions",
+            "0. Answers",
+            "Five questions",
+        ),
+    log:
+        f"{RESULTS}/logs/text_questions.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/text_questions.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=lasting(10),
+    params:
+        config=settings_config,
+        code=fingerprint("text_questions.py"),
+    message:
+        "Text: what the runs answer to the paper's five questions"
+    script:
+        "../workflow_scripts/text_questions.py"
 
 
 rule table_runtime:
@@ -305,7 +287,9 @@ rule tables:
         rules.table_supervised.output,
         rules.table_stride_gain.output,
         collect(rules.table_stride_gain_elsewhere.output, comparison=fused_elsewhere()),
+        rules.table_injection_stride.output,
         rules.table_finetuned.output,
+        rules.text_questions.output,
         rules.table_cost.output,
         rules.table_runtime.output,
     message:

@@ -18,6 +18,8 @@ AFTER_EVALUATION = {
     "table_per_class": 1,
     "table_runtime": 1,
     "table_stride_gain": 1,
+    "table_injection_stride": 1,
+    "text_questions": 1,
     "figure_qualitative": 1,
     "figure_training_curves": 1,
 }
@@ -196,6 +198,8 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
                 "table_main_results": 1,
                 "table_per_class": 1,
                 "table_stride_gain": 1,
+                "table_injection_stride": 1,
+                "text_questions": 1,
                 "figure_qualitative": 1,
                 "figure_training_curves": 1,
             },

@@ -20,10 +20,12 @@ class Group:
     Attributes:
         fused: the runs by their injection strides: those of one stride first, each part ascending.
         alone: the master alone, trained alike; None where there is no such run.
+        repeated: runs that are the same training as one of ``fused``, each as ``(shown, repeated)``.
     """
 
     fused: Mapping[Strides, RunResults]
     alone: RunResults | None
+    repeated: tuple[tuple[RunResults, RunResults], ...] = ()
 
     @property
     def single(self) -> list[int]:
@@ -39,6 +41,26 @@ class Group:
     def example(self) -> Evaluation:
         """An evaluation from which encoders are read."""
         return next(iter(self.fused.values())).any
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds that every run of a single stride has, ascending."""
+        runs = [self.fused[stride,].by_seed for stride in self.single]
+        return sorted(set.intersection(*map(set, runs))) if runs else []
+
+    def level(self, strides: Strides, metric: str) -> Summary:
+        """Returns what a fused run reaches, in percent."""
+        run = self.fused[strides]
+        return run.summarise({seed: value_of(e, metric) for seed, e in run.by_seed.items()})
+
+    def at_seed(self, metric: str, seed: int) -> dict[int, float]:
+        """Returns what one seed reaches, in percent, by single stride; NaN where undefined or absent."""
+        found = {}
+        for stride in self.single:
+            evaluation = self.fused[stride,].by_seed.get(seed)
+            value = None if evaluation is None else value_of(evaluation, metric)[0]
+            found[stride] = math.nan if value is None else value
+        return found
 
     def gain(self, strides: Strides, metric: str) -> Summary:
         """Returns metric(fused) - metric(master alone), seed by seed, in percentage points."""
@@ -63,6 +85,7 @@ def group_by_stride(results: Sequence[RunResults], fusions: Mapping[str, str]) -
     """
     alone: dict[tuple[Any, ...], RunResults] = {}
     fused: dict[tuple[Any, ...], dict[Strides, RunResults]] = {}
+    repeated: dict[tuple[Any, ...], list[tuple[RunResults, RunResults]]] = {}
     for result in results:
         evaluation = result.any
         if evaluation is None:
@@ -72,11 +95,20 @@ def group_by_stride(results: Sequence[RunResults], fusions: Mapping[str, str]) -
             alone.setdefault(master, result)
         else:
             key = (*master, *_encoder(evaluation, "auxiliary"), fusions[result.key])
-            fused.setdefault(key, {}).setdefault(tuple(sorted(evaluation["strides"])), result)
+            first = fused.setdefault(key, {}).setdefault(tuple(sorted(evaluation["strides"])), result)
+            if first is not result:
+                repeated.setdefault(key, []).append((first, result))
     return [
-        Group(dict(sorted(runs.items(), key=_singles_first)), alone.get(key[:4]))
+        Group(
+            dict(sorted(runs.items(), key=_singles_first)), alone.get(key[:4]), tuple(repeated.get(key, ()))
+        )
         for key, runs in fused.items()
     ]
+
+
+def value_of(evaluation: Evaluation, metric: str) -> tuple[float | None, str]:
+    """Returns a metric in percent, and why it is undefined."""
+    return evaluation["metrics"].get(metric), evaluation["reasons"].get(metric, "")
 
 
 def _encoder(evaluation: Evaluation, role: str) -> tuple[str, bool]:
@@ -89,6 +121,7 @@ def _singles_first(item: tuple[Strides, RunResults]) -> tuple[bool, Strides]:
 
 def _difference(fused: Evaluation, alone: Evaluation, metric: str) -> tuple[float | None, str]:
     for evaluation in (fused, alone):
-        if evaluation["metrics"].get(metric) is None:
-            return None, evaluation["reasons"].get(metric, "")
+        value, reason = value_of(evaluation, metric)
+        if value is None:
+            return None, reason
     return fused["metrics"][metric] - alone["metrics"][metric], ""

@@ -20,12 +20,32 @@ class Suggestion:
         margin: gain at ``stride`` minus the highest gain at another trained stride, in percentage points;
             NaN where nothing can be said.
         reason: why nothing can be said; empty otherwise.
+        second: the best of the other trained strides; None where nothing can be said.
+        chance: how often a trained stride drawn at random is a best one; NaN where nothing can be said.
+        random_regret: what such a stride lacks to the best on average, in percentage points; NaN likewise.
     """
 
     stride: int | None
     best: int | None
     margin: float
     reason: str
+    second: int | None = None
+    chance: float = math.nan
+    random_regret: float = math.nan
+
+    @property
+    def hit(self) -> bool | None:
+        """Whether no other trained stride is better; None where nothing can be said."""
+        return None if self.reason else self.margin >= 0
+
+    @property
+    def regret(self) -> float:
+        """What the suggested stride lacks to the best one, in percentage points; NaN if nothing is said.
+
+        >>> Suggestion(16, 8, -0.25, "").regret
+        0.25
+        """
+        return math.nan if self.reason else max(0.0, -self.margin)
 
     @property
     def said(self) -> str:
@@ -54,7 +74,8 @@ def judge(ef: Mapping[int, float], gains: Mapping[int, float]) -> Suggestion:
 
     Args:
         ef: profiled stride -> EF of the auxiliary; NaN where undefined.
-        gains: stride of a run that injects there alone -> gain in percentage points; NaN where undefined.
+        gains: stride of a run that injects there alone -> what it reaches in percent, or gains over the
+            master alone in percentage points: the outcome is the same; NaN where undefined.
     """
     stride = suggested_stride(ef)
     reason = _obstacle(stride, gains)
@@ -63,7 +84,16 @@ def judge(ef: Mapping[int, float], gains: Mapping[int, float]) -> Suggestion:
     others = {s: gain for s, gain in gains.items() if s != stride}
     second = max(others, key=others.__getitem__)
     margin = gains[stride] - others[second]
-    return Suggestion(stride, stride if margin >= 0 else second, margin, "")
+    top, trained = max(gains.values()), list(gains.values())
+    return Suggestion(
+        stride=stride,
+        best=stride if margin >= 0 else second,
+        margin=margin,
+        reason="",
+        second=second,
+        chance=trained.count(top) / len(trained),
+        random_regret=top - math.fsum(trained) / len(trained),
+    )
 
 
 def _obstacle(stride: int | None, gains: Mapping[int, float]) -> str:
@@ -74,5 +104,5 @@ def _obstacle(stride: int | None, gains: Mapping[int, float]) -> str:
     if stride not in gains:
         return f"OS {stride} not trained"
     if any(math.isnan(gain) for gain in gains.values()):
-        return "gain undefined"
+        return "value undefined"
     return ""

@@ -34,7 +34,7 @@ def test_the_margin_is_to_the_best_of_the_others(
         (EF, {16: 1.0}, "1 stride trained"),
         (EF, {}, "0 strides trained"),
         (EF, {4: 1.0, 8: 2.0}, "OS 16 not trained"),
-        (EF, {4: math.nan, 16: 2.0}, "gain undefined"),
+        (EF, {4: math.nan, 16: 2.0}, "value undefined"),
         ({4: math.nan}, {4: 1.0, 16: 2.0}, "EF undefined"),
     ],
 )

@@ -1,0 +1,1 @@
+"""What the results answer to the paper's research questions: one module per question."""

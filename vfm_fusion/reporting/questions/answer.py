@@ -1,0 +1,102 @@
+"""What an answer is: tests with an outcome, each in words, and a headline that counts them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from vfm_fusion.reporting.seed_difference import ONE_SEED, WITHIN_SPREAD, Difference
+
+Outcome = Literal["agrees", "opposite", "mixed", "unclear", "one seed", "missing"]
+"""How a test of a statement of the paper ended: ``unclear`` lies within spread or chance; ``missing`` could
+not be made."""
+
+_COUNTED: dict[Outcome, tuple[str, str]] = {
+    "agrees": ("agrees with the paper", "agree with the paper"),
+    "opposite": ("shows the opposite", "show the opposite"),
+    "mixed": ("is mixed", "are mixed"),
+    "unclear": ("lies within spread or chance", "lie within spread or chance"),
+    "one seed": ("rests on one seed", "rest on one seed"),
+    "missing": ("could not be made", "could not be made"),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence or two, and the outcomes of the tests that it tells of; none for a mere statement."""
+
+    text: str
+    outcomes: tuple[Outcome, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question with all that the results say to it."""
+
+    key: str
+    question: str
+    findings: tuple[Finding, ...]
+
+    @property
+    def headline(self) -> str:
+        """The answer in one sentence, which counts the outcomes of all tests."""
+        found = [outcome for finding in self.findings for outcome in finding.outcomes]
+        counts = Counter(found)
+        (first, count), *rest = [(outcome, counts[outcome]) for outcome in _COUNTED if counts[outcome]]
+        if len(found) == 1:
+            return f"{_verdict(set(found))}: the only test {_COUNTED[first][0]}."
+        parts = [f"{count} of {len(found)} tests {_COUNTED[first][count > 1]}"]
+        parts += [f"{number} {_COUNTED[outcome][number > 1]}" for outcome, number in rest]
+        return f"{_verdict(set(found))}: {in_a_row(parts)}."
+
+
+def _verdict(found: set[Outcome]) -> str:
+    """The answer in a word or two; tests that could not be made do not count."""
+    made = found - {"missing"}
+    if not made:
+        return "Not answered"
+    if "agrees" in made:
+        return "Yes" if made == {"agrees"} else "In part"
+    if "opposite" in made:
+        return "The opposite" if made == {"opposite"} else "No"
+    return "Mixed" if "mixed" in made else "Undecided"
+
+
+def judged(found: Difference, expected: int = 1) -> tuple[Outcome, str]:
+    """Compares the sign of a difference with the expected one.
+
+    Returns:
+        The outcome, and how a sentence about the difference ends; it begins with a comma or colon.
+    """
+    if found.seeds == 0:
+        return "missing", ": not defined for every seed"
+    if found.sign is None:
+        return "one seed", f"; {ONE_SEED}"
+    if found.sign == 0:
+        return "unclear", f": {WITHIN_SPREAD}"
+    if found.sign == expected:
+        return "agrees", ", as in the paper"
+    return "opposite", ", the opposite of the paper"
+
+
+def balance(expected: Sequence[int], against: Sequence[int], comparable: int) -> Outcome:
+    """The outcome of comparisons at several strides, of which some go beyond their intervals."""
+    if not comparable:
+        return "missing"
+    if expected and against:
+        return "mixed"
+    if expected:
+        return "agrees"
+    return "opposite" if against else "unclear"
+
+
+def in_a_row(parts: Sequence[str]) -> str:
+    """Joins with commas and a last "and".
+
+    >>> in_a_row(["a", "b", "c"])
+    'a, b and c'
+    """
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last

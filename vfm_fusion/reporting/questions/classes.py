@@ -1,0 +1,168 @@
+"""RQ1: which encoder is better on which classes, and which classes gain by which injection."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from vfm_fusion.reporting.questions.answer import Answer, Finding, judged
+from vfm_fusion.reporting.questions.evidence import Evidence
+from vfm_fusion.reporting.seed_difference import Difference, difference
+from vfm_fusion.reporting.seeds import RunResults
+from vfm_fusion.reporting.stride_groups import Group
+from vfm_fusion.reporting.stride_settings import setting_name
+from vfm_fusion.reporting.table import number
+
+QUESTION = "Do encoders lean to structure or to edges, class by class?"
+RICH, LARGE = "boundary-sensitive", "large"
+_SAID = {RICH: "boundary-rich classes", LARGE: "large classes"}
+
+Levels = Mapping[str, Mapping[int, float]]
+"""Group of classes -> seed -> mean over its classes, in percent."""
+
+
+class _Leader(NamedTuple):
+    """The best encoder on a group of classes, by name, and its level beside the next."""
+
+    text: str
+    encoder: str
+
+
+def answer(evidence: Evidence) -> Answer:
+    """Compares encoders alone, then both directions of the pair, on the two groups of classes."""
+    groups = evidence.per_class["group"]
+    if not ((groups == RICH).any() and (groups == LARGE).any()):
+        missing = Finding(
+            "The table per class holds no two groups of classes, so nothing can be compared.", ("missing",)
+        )
+        return Answer("RQ1", QUESTION, (missing,))
+    findings = (
+        _classes(evidence),
+        _alone(evidence, trained=False),
+        _alone(evidence, trained=True),
+        _injected(evidence, "AB", RICH),
+        _injected(evidence, "CD", LARGE),
+    )
+    return Answer("RQ1", QUESTION, findings)
+
+
+def _classes(evidence: Evidence) -> Finding:
+    of = {
+        group: ", ".join(dict.fromkeys(rows["class"]))
+        for group, rows in evidence.per_class.groupby("group", sort=False)
+    }
+    return Finding(
+        f"Boundary-rich, by boundary-to-area ratio above the median: {of[RICH]}; large: {of[LARGE]}."
+    )
+
+
+def _alone(evidence: Evidence, *, trained: bool) -> Finding:
+    """Frozen or fine-tuned encoders: who leads where, and which way the pair differs."""
+    how = "Fine-tuned" if trained else "Frozen"
+    runs = evidence.singles(trained=trained)
+    absent = [evidence.name(e) for e in (evidence.structure, evidence.edges) if e not in runs]
+    if absent:
+        text = f"{how}: no comparison, for no run has {' or '.join(absent)} alone and {how.lower()}."
+        return Finding(text, ("missing",))
+    levels = {encoder: _levels(evidence, run) for encoder, run in runs.items()}
+    contrast = _contrast(levels[evidence.edges], levels[evidence.structure])
+    outcome, ending = judged(contrast)
+    leads = [_leader(evidence, {e: of[group] for e, of in levels.items()}) for group in (RICH, LARGE)]
+    same = leads[0].encoder == leads[1].encoder
+    text = f"{how}: {leads[0].encoder} leads on {_SAID[RICH]} ({leads[0].text}) and "
+    text += f"{'also ' if same else f'{leads[1].encoder} '}on {_SAID[LARGE]} ({leads[1].text})."
+    if outcome == "missing":
+        return Finding(f"{text} Their difference is not defined for every seed.", ("missing",))
+    side, other = (_SAID[RICH], _SAID[LARGE]) if contrast.mean >= 0 else (_SAID[LARGE], _SAID[RICH])
+    text += (
+        f" Relative to {evidence.name(evidence.structure)}, {evidence.name(evidence.edges)} is stronger on "
+        f"{side} than on {other} (boundary-rich minus large: {contrast.said}){ending}."
+    )
+    return Finding(text, (outcome,))
+
+
+def _leader(evidence: Evidence, by_encoder: Mapping[str, Mapping[int, float]]) -> _Leader:
+    """Who has the highest mean, with that of the next; NaN where seeds are missing counts as lowest."""
+    means = {evidence.name(e): difference(values) for e, values in by_encoder.items()}
+    first, second, *_ = sorted(means, key=lambda e: -means[e].mean if means[e].seeds else math.inf)
+    text = f"{_level(means[first])}; next {second}, {_level(means[second])}"
+    return _Leader(text, first)
+
+
+def _level(found: Difference) -> str:
+    if not found.seeds:
+        return "undefined"
+    text = number(found.mean, 2)
+    return text if math.isnan(found.std) else f"{text} ± {number(found.std, 2)}"
+
+
+def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
+    """What an injection gains on the classes that it is expected to help most, and on the others."""
+    structure, edges = evidence.name(evidence.structure), evidence.name(evidence.edges)
+    what, who, into = ("Edges", edges, structure) if expected == RICH else ("Structure", structure, edges)
+    stride = _stride(evidence, names)
+    found = _group(evidence, names, stride)
+    if found is None:
+        text = f"{what} injected: no run injects frozen {who} into {into} at OS {stride}."
+        return Finding(text, ("missing",))
+    if found.alone is None:
+        return Finding(f"{what} injected: no run trains {into} alone in the same way.", ("missing",))
+    fused, alone = (_levels(evidence, run) for run in (found.fused[stride,], found.alone))
+    gains = {group: _minus(fused[group], alone[group]) for group in (RICH, LARGE)}
+    more = _contrast(fused, alone)
+    outcome, ending = judged(more, 1 if expected == RICH else -1)
+    if outcome == "missing":
+        return Finding(f"{what} injected: the gain is not defined for every seed.", ("missing",))
+    side = _SAID[RICH] if more.mean >= 0 else _SAID[LARGE]
+    return Finding(
+        f"{what} injected ({setting_name(found, evidence.selection)}, {who} into {into} at OS {stride}): "
+        f"{gains[RICH].said} on {_SAID[RICH]} and {gains[LARGE].said} on {_SAID[LARGE]}, so more on "
+        f"{side} (boundary-rich minus large: {more.said}){ending}.",
+        (outcome,),
+    )
+
+
+def _stride(evidence: Evidence, names: str) -> int:
+    chosen = evidence.selection
+    forward = (names == "AB") == (chosen["task"] == "semantic")
+    return int((chosen if forward else chosen["reverse"])["stride"])
+
+
+def _group(evidence: Evidence, names: str, stride: int) -> Group | None:
+    """The first group of these settings that injects at the stride; one with a trained master first."""
+    for name in names:
+        for group in evidence.groups:
+            if setting_name(group, evidence.selection) == name and (stride,) in group.fused:
+                return group
+    return None
+
+
+def _levels(evidence: Evidence, run: RunResults) -> Levels:
+    """Means over the classes of a group that have a value, of every expected seed."""
+    frame = evidence.per_class
+    metric = "AP" if (frame["metric"] == "AP").any() else "IoU"
+    own = frame[(frame["run"] == run.key) & (frame["metric"] == metric)]
+    seeds = [*run.by_seed, *run.missing]
+    return {
+        group: {
+            seed: float(own.loc[(own["group"] == group) & (own["seed"] == seed), "value"].mean())
+            for seed in seeds
+        }
+        for group in (RICH, LARGE)
+    }
+
+
+def _minus(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
+    return difference({seed: first[seed] - second[seed] for seed in first if seed in second})
+
+
+def _contrast(first: Levels, second: Levels) -> Difference:
+    """(first - second) on boundary-rich classes minus the same on large ones, seed by seed."""
+    return difference(
+        {
+            seed: (first[RICH][seed] - second[RICH][seed]) - (first[LARGE][seed] - second[LARGE][seed])
+            for seed in first[RICH]
+            if seed in second[RICH]
+        }
+    )

@@ -1,0 +1,82 @@
+"""RQ3: whether EF suggests the best injection stride."""
+
+from __future__ import annotations
+
+from vfm_fusion.reporting.hit_rate import HitRate
+from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, in_a_row
+from vfm_fusion.reporting.questions.evidence import Evidence
+from vfm_fusion.reporting.rank_correlation import SIGNIFICANT
+from vfm_fusion.reporting.seed_difference import ONE_SEED, WITHIN_SPREAD
+from vfm_fusion.reporting.stride_settings import Setting
+from vfm_fusion.reporting.tables.injection_stride import rate_notes, rates, shown_metrics
+
+QUESTION = "Does EF suggest the best injection stride?"
+NO_SWEEP = (
+    "No pair was trained at two or more injection strides. The question needs runs of one pair that differ "
+    "in fusion.stride alone."
+)
+
+
+def answer(evidence: Evidence) -> Answer:
+    """Counts hits beside chance, then weighs every setting's margin against its seeds."""
+    if not evidence.settings:
+        return Answer("RQ3", QUESTION, (Finding(NO_SWEEP, ("missing",)),))
+    findings = (_rate(evidence), _margins(evidence), *_other_metrics(evidence))
+    return Answer("RQ3", QUESTION, findings)
+
+
+def beyond_chance(rate: HitRate) -> Outcome:
+    """Whether there are more hits, or fewer, than strides drawn at random would have."""
+    if not rate.trials:
+        return "missing"
+    if rate.p <= SIGNIFICANT:
+        return "agrees"
+    return "opposite" if rate.p_fewer <= SIGNIFICANT else "unclear"
+
+
+def _rate(evidence: Evidence) -> Finding:
+    metric = evidence.metric
+    outcome = beyond_chance(rates(evidence.settings, metric)[0])
+    said = rate_notes(evidence.settings, metric)
+    if not said:
+        return Finding("No setting could be judged.", (outcome,))
+    return Finding(f"{said[0]} {_CHANCE[outcome]}", (outcome,))
+
+
+_CHANCE: dict[Outcome, str] = {
+    "agrees": "Over settings that is more than chance.",
+    "opposite": "Over settings that is less than chance.",
+    "unclear": "Over settings that cannot be told from chance.",
+}
+
+
+def _margins(evidence: Evidence) -> Finding:
+    """Every setting's margin against the spread over seeds."""
+    parts, outcomes = [], []
+    for setting in evidence.settings:
+        text, outcome = _margin(setting, evidence.metric)
+        parts.append(text)
+        outcomes.append(outcome)
+    return Finding(f"{'; '.join(parts)}.", tuple(outcomes))
+
+
+def _margin(setting: Setting, metric: str) -> tuple[str, Outcome]:
+    found, margin = setting.judged(metric), setting.margin(metric)
+    if found.hit is None:
+        return f"{setting.title}: not judged, {found.reason}", "missing"
+    verb, other = ("hits", "the next best") if found.hit else ("misses", "the best")
+    text = f"{setting.title} {verb}: OS {found.stride} against {other}, OS {found.second}: {margin.said}"
+    if margin.sign is None:
+        return f"{text} ({ONE_SEED})", "one seed"
+    if margin.sign == 0:
+        return f"{text} ({WITHIN_SPREAD})", "unclear"
+    return text, "agrees" if margin.sign > 0 else "opposite"
+
+
+def _other_metrics(evidence: Evidence) -> list[Finding]:
+    parts = []
+    for metric in shown_metrics(evidence.settings):
+        rate = rates(evidence.settings, metric)[0]
+        if metric != evidence.metric and rate.trials:
+            parts.append(f"{metric} {rate.hits} of {rate.trials}")
+    return [Finding(f"Hits by the other metrics: {in_a_row(parts)}.")] if parts else []

@@ -1,0 +1,101 @@
+"""RQ4: whether SC follows the ground truth, and EF what an injection gains."""
+
+from __future__ import annotations
+
+import math
+
+from vfm_fusion.reporting.hit_rate import p_in_words
+from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, in_a_row
+from vfm_fusion.reporting.questions.evidence import Evidence
+from vfm_fusion.reporting.rank_correlation import SIGNIFICANT, RankCorrelation, spearman
+from vfm_fusion.reporting.seed_difference import signed
+from vfm_fusion.reporting.stride_settings import Setting
+from vfm_fusion.reporting.tables.supervised import MEASURES
+
+QUESTION = "Do SC and EF measure what they mean: regions of the ground truth, and what an injection gains?"
+
+Pairs = list[tuple[float, float]]
+_KINDS = {"semantic": "classes", "instance": "objects"}
+
+
+def answer(evidence: Evidence) -> Answer:
+    """Correlates ranks of SC with SC_GT over encoders, and of EF with the gain over strides."""
+    return Answer("RQ4", QUESTION, (*(_supervised(evidence, kind) for kind in _KINDS), _gains(evidence)))
+
+
+def evidence_of(found: RankCorrelation, of: str) -> tuple[Outcome, str]:
+    """Says how strong a rank correlation is as evidence, ``of`` = "encoders", and what n can show."""
+    if found.p <= SIGNIFICANT:
+        return (
+            ("agrees", ", as in the paper") if found.rho > 0 else ("opposite", ", the opposite of the paper")
+        )
+    if not found.conclusive:
+        return "unclear", f"; {found.n} {of} cannot reach p ≤ {SIGNIFICANT:g}, whatever their order"
+    return "unclear", ": not distinguishable from chance"
+
+
+def _supervised(evidence: Evidence, kind: str) -> Finding:
+    """SC against SC_GT by one kind of labels."""
+    title = f"SC_GT of {_KINDS[kind]}"
+    means = evidence.supervised[evidence.supervised["statistic"] == "mean"]
+    by = {m: dict(zip(of["encoder"], of["value"], strict=True)) for m, of in means.groupby("measure")}
+    sc, truth = by.get(MEASURES["sc"], {}), by.get(MEASURES[kind], {})
+    found = _correlated([(value, truth.get(encoder, math.nan)) for encoder, value in sc.items()])
+    if found.reason:
+        return Finding(f"SC was not compared with {title}: {found.reason}.", ("missing",))
+    outcome, ending = evidence_of(found, "encoders")
+    order = {1.0: "in the same order", -1.0: "in the opposite order"}.get(round(found.rho, 9), "differently")
+    return Finding(
+        f"SC and {title} rank the {found.n} encoders {order} (ρ = {signed(found.rho)}, "
+        f"{p_in_words(found.p)}){ending}.",
+        (outcome,),
+    )
+
+
+def _gains(evidence: Evidence) -> Finding:
+    """EF of the auxiliary against what its injection gains, per setting and over all of them."""
+    if not evidence.settings:
+        text = "EF was not compared with gains: no pair was trained at two or more injection strides."
+        return Finding(text, ("missing",))
+    metric = evidence.metric
+    pairs = {setting.title: _pairs(setting, metric) for setting in evidence.settings}
+    pooled = _correlated([pair for of in pairs.values() for pair in of])
+    if pooled.reason:
+        text = f"EF was not compared with the gain in {metric}: {_why(evidence, metric) or pooled.reason}."
+        return Finding(text, ("missing",))
+    each = {title: _correlated(of) for title, of in pairs.items()}
+    said = [f"{title} {_rho(found)}" for title, found in each.items()]
+    smallest = min((found.smallest_p for found in each.values() if not found.reason), default=math.nan)
+    text = f"EF and the gain in {metric} over the strides of a setting: {in_a_row(said)}"
+    if smallest > SIGNIFICANT:
+        text += " (none can be significant alone)"
+    outcome, ending = evidence_of(pooled, "pairs of setting and stride")
+    if len(pairs) > 1:
+        text += f"; all {pooled.n} pairs pooled, as if independent: {_rho(pooled)}, {p_in_words(pooled.p)}"
+    else:
+        text += f", {p_in_words(pooled.p)}"
+    return Finding(f"{text}{ending}.", (outcome,))
+
+
+def _pairs(setting: Setting, metric: str) -> Pairs:
+    """EF and gain at the strides where both are defined."""
+    found = [
+        (setting.ef.get(stride, math.nan), setting.group.gain((stride,), metric).mean)
+        for stride in setting.group.single
+    ]
+    return [pair for pair in found if not any(math.isnan(value) for value in pair)]
+
+
+def _why(evidence: Evidence, metric: str) -> str:
+    """The first reason for which a gain is undefined; empty where all are defined."""
+    gains = [s.group.gain((stride,), metric) for s in evidence.settings for stride in s.group.single]
+    return next((gain.reason for gain in gains if gain.reason), "")
+
+
+def _correlated(pairs: Pairs) -> RankCorrelation:
+    defined = [pair for pair in pairs if not any(math.isnan(value) for value in pair)]
+    return spearman([first for first, _ in defined], [second for _, second in defined])
+
+
+def _rho(found: RankCorrelation) -> str:
+    return f"undefined ({found.reason})" if found.reason else f"ρ = {signed(found.rho)}"

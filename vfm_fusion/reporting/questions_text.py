@@ -1,0 +1,57 @@
+"""The answers to the research questions, as Markdown and as an HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from vfm_fusion.reporting.questions import classes, finetuning, profiles, strides, validity
+from vfm_fusion.reporting.questions.answer import Answer
+from vfm_fusion.reporting.questions.evidence import Evidence
+from vfm_fusion.reporting.render.html import page
+from vfm_fusion.reporting.render.markdown import escape as escape_markdown
+from vfm_fusion.reporting.seeds import seeds_note
+
+TITLE = "What this run answers to the paper's five questions"
+
+
+def answers(evidence: Evidence) -> list[Answer]:
+    """Returns the answers to RQ1 to RQ5."""
+    return [module.answer(evidence) for module in (classes, profiles, strides, validity, finetuning)]
+
+
+def questions_markdown(found: Sequence[Answer], notes: Sequence[str]) -> str:
+    """Renders answers, then notes, as Markdown."""
+    lines = [f"## {TITLE}", ""]
+    for one in found:
+        lines += [
+            f"### {one.key}: {escape_markdown(one.question)}",
+            "",
+            f"**{escape_markdown(one.headline)}**",
+        ]
+        lines += ["", *(f"- {escape_markdown(finding.text)}" for finding in one.findings), ""]
+    return "\n".join([*lines, "  \n".join(escape_markdown(note) for note in notes)]) + "\n"
+
+
+def questions_html(found: Sequence[Answer], notes: Sequence[str]) -> str:
+    """Renders the same as a standalone page."""
+    lines = [f"<h2>{escape(TITLE)}</h2>"]
+    for one in found:
+        lines += [f"<h3>{one.key}: {escape(one.question)}</h3>", f"<p><b>{escape(one.headline)}</b></p>"]
+        lines += ["<ul>", *(f"<li>{escape(finding.text)}</li>" for finding in one.findings), "</ul>"]
+    shown = [f"<p>{escape(note)}</p>" for note in notes]
+    return page(TITLE, "\n".join([*lines, '<div class="notes">', *shown, "</div>"]) + "\n")
+
+
+def reading_notes(evidence: Evidence, seeds: Sequence[int]) -> list[str]:
+    """Says what is compared with what, and what stands in brackets."""
+    pair = [evidence.name(encoder) for encoder in (evidence.structure, evidence.edges)]
+    first = next((result.any for result in evidence.results if result.any), None)
+    images = f"Results on {first['images']} validation images of {first['dataset']}. " if first else ""
+    return [
+        f"Structure encoder: {pair[0]}; edge encoder: {pair[1]}. A, B: edges injected into structure, master "
+        "fine-tuned or frozen; C, D: the reverse.",
+        f"{images}{seeds_note(seeds)} Brackets behind points: 95 % interval of Student's t over seeds; "
+        "behind SC and EF: 95 % bootstrap interval over images, which does not cover training's randomness.",
+        *(f"Incomplete: {result.problem}." for result in evidence.results if result.problem),
+    ]

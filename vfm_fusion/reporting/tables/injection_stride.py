@@ -1,0 +1,267 @@
+"""What every injection stride reaches, setting by setting, and whether EF suggested the best (Table 6)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from vfm_fusion.reporting.hit_rate import HitRate, hit_rate, regret_in_words
+from vfm_fusion.reporting.labels import EncoderLabels, label, mode
+from vfm_fusion.reporting.published_strides import published_note, published_section
+from vfm_fusion.reporting.seeds import Evaluation, RunResults, Summary, collect_runs, seeds_note
+from vfm_fusion.reporting.stride_groups import group_by_stride
+from vfm_fusion.reporting.stride_settings import Setting, ef_by_stride, stride_settings
+from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion
+from vfm_fusion.reporting.table import Column, Section, Table
+
+METRICS = ("AP", "mIoU", "PQ")
+"""Metrics shown where some setting has them, the main one first."""
+
+
+def injection_stride_table(
+    evaluations: Iterable[Evaluation],
+    profiles: pd.DataFrame,
+    selection: Mapping[str, Any],
+    labels: EncoderLabels,
+    runs: Mapping[str, str],
+    fusions: Mapping[str, str],
+    seeds: Sequence[int],
+    published: pd.DataFrame | None = None,
+) -> Table:
+    """Builds the table of settings (rows) by injection strides (columns), one block per metric.
+
+    Args:
+        evaluations: parsed ``evaluation.json`` of every run and seed that exists.
+        profiles: joined profiles, see :func:`vfm_fusion.reporting.inputs.read_profiles`.
+        selection: parsed ``selection.json``: its pair gives the settings A to D their names, its definition
+            the EF that suggests a stride.
+        labels: names of the encoders in print.
+        runs: expected runs, key to label.
+        fusions: run to its fusion settings without the stride, as text.
+        seeds: expected seeds.
+        published: all reference values; those of Tables 5 and 6 are shown below where the runs have an AP.
+
+    Raises:
+        ReportingError: evaluations that do not belong into one table, or an encoder without a label.
+    """
+    results = collect_runs(evaluations, runs, seeds)
+    groups = group_by_stride(results, fusions)
+    ef = ef_by_stride(profiles, selection["definition"])
+    settings = stride_settings(groups, ef, selection, labels, fusions)
+    metrics = shown_metrics(settings)
+    strides = sorted({stride for setting in settings for stride in (*setting.group.single, *setting.ef)})
+    sections = [
+        Section(metric, pd.DataFrame([_row(setting, metric, strides, labels) for setting in settings]))
+        for metric in metrics
+    ]
+    notes = [
+        _what_note(settings, results, selection),
+        *(note for metric in metrics for note in rate_notes(settings, metric)),
+        *([_caution()] if settings else []),
+        *_repeated_notes(settings),
+        seeds_note(seeds) + " Margin: the suggested stride minus the best other one, seed by seed.",
+    ]
+    if published is not None and "AP" in metrics:
+        sections.append(published_section(published, strides))
+        notes.append(published_note(published))
+    return Table(
+        name="injection_stride",
+        caption=(
+            "What every injection stride (OS) reaches, in percent. Underlined: the stride that EF of the "
+            "auxiliary suggests; bold: the best of the row."
+        ),
+        data=pd.DataFrame(
+            [r for s in settings for m in metrics for r in (*_records(s, m), *_verdicts(s, m))]
+            + [r for metric in metrics for r in _rates(settings, metric)]
+        ),
+        columns=_columns(strides),
+        sections=tuple(sections),
+        notes=tuple(notes),
+        problems=tuple(result.problem for result in results if result.problem),
+        best_in="row",
+    )
+
+
+def shown_metrics(settings: Sequence[Setting]) -> list[str]:
+    """Returns the metrics that some run of a setting has, the main one of the task first."""
+    evaluations = [e for s in settings for run in s.group.fused.values() for e in run.by_seed.values()]
+    return [m for m in METRICS if any(e["metrics"].get(m) is not None for e in evaluations)]
+
+
+def rates(settings: Sequence[Setting], metric: str) -> tuple[HitRate, HitRate]:
+    """Returns the hit rate over settings, by their means, and over settings and seeds."""
+    by_seed = [found for setting in settings for found in setting.judged_by_seed(metric).values()]
+    return hit_rate(setting.judged(metric) for setting in settings), hit_rate(by_seed)
+
+
+def rate_notes(settings: Sequence[Setting], metric: str) -> list[str]:
+    """Says how often EF suggested the best stride by one metric, and what was lost; nothing without any."""
+    of_means, of_seeds = rates(settings, metric)
+    if not of_means.trials:
+        return []
+    text = f"By {metric} the suggested stride is the best in {of_means.said('settings')}"
+    if of_seeds.trials > of_means.trials:
+        text += f", and seed by seed in {of_seeds.said('cases')}"
+    return [f"{text}. {regret_in_words(of_means)}"]
+
+
+def _columns(strides: Sequence[int]) -> tuple[Column, ...]:
+    return (
+        Column("setting", "Setting"),
+        Column("master", "Master"),
+        Column("auxiliary", "Auxiliary"),
+        Column("operator", "Operator"),
+        *(
+            Column(
+                f"os{stride}",
+                str(stride),
+                group="OS",
+                digits=2,
+                best="max",
+                spread=f"os{stride}_std",
+                reason=f"os{stride}_reason",
+                underline=f"os{stride}_suggested",
+            )
+            for stride in strides
+        ),
+        Column("margin", "Margin", digits=2, spread="margin_std", reason="margin_reason"),
+        Column("hit", "Hit"),
+    )
+
+
+def _row(setting: Setting, metric: str, strides: Sequence[int], labels: EncoderLabels) -> dict[str, Any]:
+    master, auxiliary = setting.group.example["master"], setting.group.example["auxiliary"]
+    found = setting.judged(metric)
+    row: dict[str, Any] = {
+        "setting": setting.name,
+        "master": f"{label(labels, master['encoder'])} {mode(master['trainable'])}",
+        "auxiliary": f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])}",
+        "operator": setting.group.example["operator"],
+        "margin": found.margin,
+        "margin_std": setting.margin(metric).std,
+        "margin_reason": found.reason,
+        "hit": hit_in_words(found),
+    }
+    for stride in strides:
+        value = Summary(math.nan, math.nan, "no run injects at this stride")
+        if stride in setting.group.single:
+            value = setting.level(stride, metric)
+        row |= {f"os{stride}": value.mean, f"os{stride}_std": value.std, f"os{stride}_reason": value.reason}
+        row[f"os{stride}_suggested"] = stride == setting.suggested
+    return row
+
+
+def hit_in_words(found: Suggestion) -> str:
+    """Says whether the suggested stride is the best one: ``hit``, ``miss`` or why that is not known."""
+    if found.hit is None:
+        return found.reason
+    return "hit" if found.hit else "miss"
+
+
+def _what_note(
+    settings: Sequence[Setting], results: Sequence[RunResults], selection: Mapping[str, Any]
+) -> str:
+    if not settings:
+        return f"No auxiliary was injected at {MIN_TRAINED} or more single strides, so there is no setting."
+    first = next(result.any for result in results if result.any)
+    text = (
+        f"n = {first['images']} validation images of {first['dataset']}. EF by definition "
+        f"'{selection['definition']}'. FT: fine-tuned, FZ: frozen."
+    )
+    if any(setting.name for setting in settings):
+        text += (
+            " A, B: structure encoder as master, edge encoder as auxiliary; C, D: the reverse; A, C: "
+            "master fine-tuned; B, D: master frozen."
+        )
+    return text
+
+
+def _caution() -> str:
+    return (
+        "p: the exact chance of so many hits or more if every stride were drawn at random and independently. "
+        "Settings with one auxiliary share a suggestion, and the seeds of a setting share their encoders, so "
+        "the true chance is larger, above all over seeds."
+    )
+
+
+def _repeated_notes(settings: Sequence[Setting]) -> list[str]:
+    pairs = [pair for setting in settings for pair in setting.group.repeated]
+    said = [f"{again.label!r} is the same training as {shown.label!r}" for shown, again in pairs]
+    return [f"{', '.join(said)}; the first of the configuration is shown."] if said else []
+
+
+def _records(setting: Setting, metric: str) -> list[dict[str, Any]]:
+    """One row per stride and seed, and one per stride for the mean."""
+    records = []
+    for stride in setting.group.single:
+        run = setting.group.fused[stride,]
+        level = setting.level(stride, metric)
+        for seed in run.by_seed:
+            value = setting.group.at_seed(metric, seed)[stride]
+            records.append(_record(setting, metric, "value", str(seed), value, stride=stride, run=run.key))
+        records.append(
+            _record(setting, metric, "value", "all", level.mean, level.std, level.reason, stride, run.key)
+        )
+    return records
+
+
+def _verdicts(setting: Setting, metric: str) -> list[dict[str, Any]]:
+    """Margin, hit and regret, by the means and by seed."""
+    found = {"all": setting.judged(metric)}
+    found |= {str(seed): judged for seed, judged in setting.judged_by_seed(metric).items()}
+    return [
+        _record(setting, metric, statistic, seed, value, reason=judged.reason, stride=judged.stride)
+        for seed, judged in found.items()
+        for statistic, value in (
+            ("suggested_margin", judged.margin),
+            ("hit", math.nan if judged.hit is None else float(judged.hit)),
+            ("chance", judged.chance),
+            ("regret", judged.regret),
+            ("random_regret", judged.random_regret),
+        )
+    ]
+
+
+def _record(
+    setting: Setting | None,
+    metric: str,
+    statistic: str,
+    seed: str,
+    value: float,
+    std: float = math.nan,
+    reason: str = "",
+    stride: int | None = None,
+    run: str = "",
+) -> dict[str, Any]:
+    known = setting.group.example if setting else {}
+    return {
+        "setting": setting.title if setting else "",
+        **{role: known[role]["encoder"] if known else "" for role in ("master", "auxiliary")},
+        "operator": known["operator"] if known else "",
+        "run": run,
+        "metric": metric,
+        "statistic": statistic,
+        "seed": seed,
+        "stride": "" if stride is None else str(stride),
+        "value": value,
+        "std": std,
+        "reason": reason,
+    }
+
+
+def _rates(settings: Sequence[Setting], metric: str) -> list[dict[str, Any]]:
+    return [
+        _record(None, metric, f"{what}_of_{of}", "", value)
+        for of, rate in zip(("settings", "settings_and_seeds"), rates(settings, metric), strict=True)
+        for what, value in (
+            ("hits", rate.hits),
+            ("trials", rate.trials),
+            ("random_hits", rate.expected),
+            ("p", rate.p),
+            ("regret", rate.regret),
+            ("random_regret", rate.random_regret),
+        )
+    ]

@@ -99,7 +99,7 @@ class MultilabelConfig(Section):
     """An encoder learns which classes a crop shows."""
 
     kind: Literal["multilabel"] = Field("multilabel", description="Which classes a crop shows, from labels.")
-    crop: int = Field(160, ge=32, multiple_of=32, description="Side of a training crop in pixels.")
+    crop: int = Field(192, ge=32, multiple_of=32, description="Side of a training crop in pixels.")
     scale: tuple[float, float] = Field(
         (0.4, 1.4), description="Smallest and largest side of what a crop shows, over its own side."
     )
@@ -147,7 +147,7 @@ def _mini_encoders() -> dict[str, PretrainedConfig]:
             architecture="mini_hiera",
             objective=PromptableMasksConfig(),
             seed=2,
-            steps=2000,
+            steps=1400,
             batch_size=8,
             learning_rate=1.0e-3,
         ),
@@ -155,7 +155,7 @@ def _mini_encoders() -> dict[str, PretrainedConfig]:
             architecture="mini_swin",
             objective=MultilabelConfig(),
             seed=3,
-            steps=1500,
+            steps=2000,
             batch_size=16,
             learning_rate=1.0e-3,
         ),

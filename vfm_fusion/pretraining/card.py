@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any
-
-import timm
-import torch
 
 from vfm_fusion.config.pretraining import PretrainedConfig, PretrainingConfig
 from vfm_fusion.encoders.registry import ARCHITECTURES
@@ -55,7 +53,7 @@ def facts(
         "recipe": recipe.model_dump(mode="json", exclude={"checkpoint_every", "log_every"}),
         "losses": {"first": dict(rows[0]), "last": dict(rows[-1])},
         "measured": {key: dict(values) for key, values in measured.items()},
-        "software": {"torch": torch.__version__, "timm": timm.__version__},
+        "software": {name: version(name) for name in ("torch", "timm", "transformers")},
         "licence": LICENCE,
     }
 

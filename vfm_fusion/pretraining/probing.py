@@ -18,6 +18,7 @@ STRIDE = 16
 TRAIN_IMAGES = 200
 VAL_IMAGES = 60
 TRAIN_CELLS = 20_000
+VAL_CELLS = 40_000
 NEIGHBOURS = 10
 _SEED = 0
 _CHUNK = 2048
@@ -26,7 +27,7 @@ _ITERATIONS = 100
 
 
 @dataclass(frozen=True)
-class _Cells:
+class Cells:
     """Features ``(N, C)`` float32 and classes ``(N,)`` int64 of labelled cells."""
 
     features: Tensor
@@ -39,7 +40,8 @@ def probe(encoder: Encoder, train: Dataset, val: Dataset, classes: int) -> dict[
     A cell's class is that of most of its pixels; cells that are mostly void are left out. An encoder without
     a map at OS 16 is probed at its nearest stride. Nearest neighbours (cosine) vote; the linear probe is a
     multinomial logistic regression on standardised features. At most 200 training and 60 validation images
-    are read, spread evenly over their splits, and at most 20,000 training cells are drawn from a fixed seed.
+    are read, spread evenly over their splits; of their cells at most 20,000 and 40,000, as many of each
+    image, are drawn from a fixed seed.
 
     Args:
         encoder: run in evaluation mode, on its own device.
@@ -54,8 +56,8 @@ def probe(encoder: Encoder, train: Dataset, val: Dataset, classes: int) -> dict[
     Raises:
         TrainingError: an image has no labels, or a split has no labelled cell.
     """
-    known = _thin(_read_cells(encoder, train, TRAIN_IMAGES, classes, "train"))
-    unseen = _read_cells(encoder, val, VAL_IMAGES, classes, "val")
+    known = read_cells(encoder, train, TRAIN_IMAGES, TRAIN_CELLS, classes, "train")
+    unseen = read_cells(encoder, val, VAL_IMAGES, VAL_CELLS, classes, "val")
     scores = {}
     for name, predict in (("k-NN", _nearest_neighbours), ("linear", _linear)):
         accuracy, mean_iou = _score(predict(known, unseen.features, classes), unseen.classes, classes)
@@ -84,38 +86,48 @@ def majority_classes(semantic: np.ndarray, stride: int, classes: int) -> np.ndar
 
 
 @torch.no_grad()
-def _read_cells(encoder: Encoder, dataset: Dataset, images: int, classes: int, split: str) -> _Cells:
+def read_cells(
+    encoder: Encoder, dataset: Dataset, images: int, cells: int, classes: int, split: str
+) -> Cells:
+    """Encodes images of a split, and draws labelled cells of them.
+
+    Args:
+        encoder: run in evaluation mode, on its own device.
+        dataset: the split; its images, at their own size, must fit the encoder.
+        images: number of images at most, spread evenly over the split.
+        cells: number of cells at most; every image gives at most its share of them.
+        classes: number of evaluated classes.
+        split: name for messages.
+
+    Raises:
+        TrainingError: an image has no labels, or there is no labelled cell.
+    """
+    images = min(images, len(dataset))
+    rng = np.random.default_rng(_SEED)
     stride = nearest_stride(encoder.spec.strides, STRIDE)
     device = next(encoder.parameters()).device
     features, labels = [], []
     was_training = encoder.training
     encoder.eval()
-    for position in np.linspace(0, len(dataset) - 1, min(images, len(dataset))).round().astype(int):
+    for position in np.linspace(0, len(dataset) - 1, images).round().astype(int):
         sample = dataset[int(position)]
         if sample.semantic is None:
             raise TrainingError(
                 f"{split}: image {sample.image_id!r} has no labels of classes; probing needs them"
             )
         image = torch.tensor(sample.image).permute(2, 0, 1)[None].to(device).float() / 255
-        cells = encoder(image, [stride])[stride][0].flatten(1).T.float().cpu()  # (h w, C)
-        majority = torch.from_numpy(majority_classes(sample.semantic, stride, classes)).flatten()
-        features.append(cells[majority != VOID])
-        labels.append(majority[majority != VOID])
+        tokens = encoder(image, [stride])[stride][0].flatten(1).T.float().cpu()  # (h w, C)
+        majority = majority_classes(sample.semantic, stride, classes).ravel()
+        kept = rng.permutation(np.flatnonzero(majority != VOID))[: cells // images]
+        features.append(tokens[kept])
+        labels.append(torch.from_numpy(majority[kept]))
     encoder.train(was_training)
     if not sum(map(len, labels)):
         raise TrainingError(f"{split}: no labelled cell in {len(dataset)} images; probing needs some")
-    return _Cells(torch.cat(features), torch.cat(labels))
+    return Cells(torch.cat(features), torch.cat(labels))
 
 
-def _thin(cells: _Cells) -> _Cells:
-    if len(cells.classes) <= TRAIN_CELLS:
-        return cells
-    kept = np.random.default_rng(_SEED).choice(len(cells.classes), TRAIN_CELLS, replace=False)
-    kept = torch.from_numpy(np.sort(kept))
-    return _Cells(cells.features[kept], cells.classes[kept])
-
-
-def _nearest_neighbours(known: _Cells, unseen: Tensor, classes: int) -> Tensor:
+def _nearest_neighbours(known: Cells, unseen: Tensor, classes: int) -> Tensor:
     """Returns what most of the nearest training cells are, ``(N,)``."""
     reference = F.normalize(known.features, dim=1).T
     votes = F.one_hot(known.classes, classes)
@@ -127,7 +139,7 @@ def _nearest_neighbours(known: _Cells, unseen: Tensor, classes: int) -> Tensor:
     return torch.cat(predicted)
 
 
-def _linear(known: _Cells, unseen: Tensor, classes: int) -> Tensor:
+def _linear(known: Cells, unseen: Tensor, classes: int) -> Tensor:
     """Returns what a logistic regression fitted to training cells says, ``(N,)``."""
     mean, std = known.features.mean(dim=0), known.features.std(dim=0, correction=0).clamp_min(1e-6)
     inputs = (known.features - mean) / std

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from vfm_fusion.reporting.questions.answer import Answer, Finding, judged
 from vfm_fusion.reporting.questions.evidence import Evidence
@@ -20,13 +19,6 @@ _SAID = {RICH: "boundary-rich classes", LARGE: "large classes"}
 
 Levels = Mapping[str, Mapping[int, float]]
 """Group of classes -> seed -> mean over its classes, in percent."""
-
-
-class _Leader(NamedTuple):
-    """The best encoder on a group of classes, by name, and its level beside the next."""
-
-    text: str
-    encoder: str
 
 
 def answer(evidence: Evidence) -> Answer:
@@ -68,10 +60,8 @@ def _alone(evidence: Evidence, *, trained: bool) -> Finding:
     levels = {encoder: _levels(evidence, run) for encoder, run in runs.items()}
     contrast = _contrast(levels[evidence.edges], levels[evidence.structure])
     outcome, ending = judged(contrast)
-    leads = [_leader(evidence, {e: of[group] for e, of in levels.items()}) for group in (RICH, LARGE)]
-    same = leads[0].encoder == leads[1].encoder
-    text = f"{how}: {leads[0].encoder} leads on {_SAID[RICH]} ({leads[0].text}) and "
-    text += f"{'also ' if same else f'{leads[1].encoder} '}on {_SAID[LARGE]} ({leads[1].text})."
+    leads = [_lead(evidence, {e: of[group] for e, of in levels.items()}, group) for group in (RICH, LARGE)]
+    text = f"{how}: {'; '.join(leads)}."
     if outcome == "missing":
         return Finding(f"{text} Their difference is not defined for every seed.", ("missing",))
     side, other = (_SAID[RICH], _SAID[LARGE]) if contrast.mean >= 0 else (_SAID[LARGE], _SAID[RICH])
@@ -82,12 +72,16 @@ def _alone(evidence: Evidence, *, trained: bool) -> Finding:
     return Finding(text, (outcome,))
 
 
-def _leader(evidence: Evidence, by_encoder: Mapping[str, Mapping[int, float]]) -> _Leader:
-    """Who has the highest mean, with that of the next; NaN where seeds are missing counts as lowest."""
+def _lead(evidence: Evidence, by_encoder: Mapping[str, Mapping[int, float]], group: str) -> str:
+    """Who has the highest mean on a group of classes, and who the next; the undefined come last."""
     means = {evidence.name(e): difference(values) for e, values in by_encoder.items()}
     first, second, *_ = sorted(means, key=lambda e: -means[e].mean if means[e].seeds else math.inf)
-    text = f"{_level(means[first])}; next {second}, {_level(means[second])}"
-    return _Leader(text, first)
+    levels = [_level(means[encoder]) for encoder in (first, second)]
+    if not means[first].seeds:
+        return f"no encoder is defined on {_SAID[group]}"
+    if round(means[first].mean, 2) == round(means[second].mean, 2):
+        return f"{first} and {second} are level on {_SAID[group]} ({levels[0]} and {levels[1]})"
+    return f"{first} leads on {_SAID[group]} ({levels[0]}; next {second}, {levels[1]})"
 
 
 def _level(found: Difference) -> str:

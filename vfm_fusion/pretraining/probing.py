@@ -13,6 +13,7 @@ from vfm_fusion.datasets.base import VOID, Dataset
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.pyramid import nearest_stride
 from vfm_fusion.errors import TrainingError
+from vfm_fusion.evaluation.mean_iou import MeanIoU
 
 STRIDE = 16
 TRAIN_IMAGES = 200
@@ -50,8 +51,8 @@ def probe(encoder: Encoder, train: Dataset, val: Dataset, classes: int) -> dict[
         classes: number of evaluated classes.
 
     Returns:
-        Percentages: ``k-NN accuracy``, ``k-NN mIoU``, ``linear accuracy``, ``linear mIoU``; the mean IoU is
-        over the classes that occur in ``val``.
+        Percentages: ``k-NN accuracy``, ``k-NN mIoU``, ``linear accuracy``, ``linear mIoU``; the IoU is
+        that of cells, see :class:`vfm_fusion.evaluation.mean_iou.MeanIoU`.
 
     Raises:
         TrainingError: an image has no labels, or a split has no labelled cell.
@@ -60,8 +61,11 @@ def probe(encoder: Encoder, train: Dataset, val: Dataset, classes: int) -> dict[
     unseen = read_cells(encoder, val, VAL_IMAGES, VAL_CELLS, classes, "val")
     scores = {}
     for name, predict in (("k-NN", _nearest_neighbours), ("linear", _linear)):
-        accuracy, mean_iou = _score(predict(known, unseen.features, classes), unseen.classes, classes)
-        scores |= {f"{name} accuracy": accuracy, f"{name} mIoU": mean_iou}
+        predicted = predict(known, unseen.features, classes)
+        regions = MeanIoU(classes)
+        regions.add(unseen.classes.numpy(), predicted.numpy())
+        scores[f"{name} accuracy"] = 100 * float((predicted == unseen.classes).double().mean())
+        scores[f"{name} mIoU"] = regions.compute().overall["mIoU"]
     return scores
 
 
@@ -157,13 +161,3 @@ def _linear(known: Cells, unseen: Tensor, classes: int) -> Tensor:
     optimiser.step(loss)
     with torch.no_grad():
         return F.linear((unseen - mean) / std, weight, bias).argmax(dim=1)
-
-
-def _score(predicted: Tensor, true: Tensor, classes: int) -> tuple[float, float]:
-    """Returns accuracy and mean IoU in percent."""
-    confusion = torch.bincount(true * classes + predicted, minlength=classes**2).view(classes, classes)
-    hits = confusion.diagonal().double()
-    occurs = confusion.sum(dim=1) > 0
-    unions = (confusion.sum(dim=0) + confusion.sum(dim=1)).double() - hits
-    mean_iou = (hits[occurs] / unions[occurs]).mean()
-    return float(100 * hits.sum() / confusion.sum()), float(100 * mean_iou)

@@ -105,7 +105,7 @@ def test_void_cells_are_neither_learned_from_nor_counted() -> None:
     assert min(probe(encoder, split(0), split(1), CLASSES).values()) < 100
 
 
-def test_classes_that_do_not_occur_are_left_out_of_the_mean() -> None:
+def test_classes_that_are_neither_there_nor_predicted_are_left_out_of_the_mean() -> None:
     rng = np.random.default_rng(2)
     val = Split([scene(rng, (0.5, 0.5, 0.0)) for _ in range(3)])
     assert probe(Given(telling), split(0), val, CLASSES)["linear mIoU"] == 100

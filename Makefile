@@ -22,7 +22,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help setup run quick report test test-all lint config clean
+.PHONY: help setup run quick study pretrain report test test-all lint config clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,13 @@ run: $(READY)  ## Run the default experiment to results/report.html (EXPERIMENT=
 
 quick: $(READY)  ## Run the same stages in two or three minutes, to results/quick/
 	@$(MAKE) --no-print-directory run EXPERIMENT=quick
+
+study: $(READY)  ## Run the full miniature study (five seeds, an hour or more) and write docs/study/
+	@$(MAKE) --no-print-directory run EXPERIMENT=study
+	@$(BIN)/python -m vfm_fusion.reporting.publish results/study docs/study
+
+pretrain: $(READY)  ## Train the mini encoders in resources/encoders/ again (an hour on two cores)
+	@$(BIN)/snakemake --cores $(CORES) pretrain_mini
 
 report: $(READY)  ## Write results/report.html of the finished default run again
 	@$(BIN)/snakemake --configfile results/config.resolved.yaml --report results/report.html

@@ -158,7 +158,7 @@ rule table_finetuned:
     params:
         config=canonical(
             {
-                **names(COMPARISONS[MAIN][1]),
+                **names(finetuned_runs()),
                 **interval(),
                 "dataset": DATASET,
                 "finetuned": [

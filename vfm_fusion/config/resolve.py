@@ -51,14 +51,24 @@ def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
             problem with the key's path, what was found and a hint.
     """
     name = raw.get("experiment", "miniature")
-    path = overlays / f"{name}.yaml"
     if name not in experiments(overlays):
         known = ", ".join(experiments(overlays))
         raise ConfigError(f"experiment: {name!r} is unknown; choose from: {known}")
     if Config.model_fields.keys() <= raw.keys():  # a resolved configuration: complete as it is
         return validate(deep_merge({}, raw))
-    overlay = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    return validate(deep_merge(overlay, raw))
+    return validate(deep_merge(_overlay(name, overlays), raw))
+
+
+def _overlay(name: str, overlays: Path) -> dict[str, Any]:
+    """Reads an overlay; one with a ``base`` says only what is otherwise than in that one."""
+    overlay = yaml.safe_load((overlays / f"{name}.yaml").read_text(encoding="utf-8")) or {}
+    base = overlay.pop("base", None)
+    if base is None:
+        return overlay
+    if base not in experiments(overlays):
+        known = ", ".join(experiments(overlays))
+        raise ConfigError(f"experiments/{name}.yaml: base: {base!r} is unknown; choose from: {known}")
+    return deep_merge(_overlay(base, overlays), overlay)
 
 
 def validate(data: Mapping[str, Any]) -> Config:

@@ -1,0 +1,91 @@
+"""A finished run as a folder of small files that reads as one page (``make study``)."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from vfm_fusion.atomic import write_text
+from vfm_fusion.errors import ReportingError
+
+CONFIG = "config.resolved.yaml"
+
+Part = tuple[str, Sequence[str], Sequence[str]]
+
+PARTS: tuple[Part, ...] = (
+    ("Data and encoders", ("datasets", "encoders"), ("pca_maps", "energy_maps")),
+    ("Profiles (Table 5)", ("profiles",), ("profiles",)),
+    ("Selection", ("selection", "stability"), ("sc_ef_plane", "stability")),
+    ("Results", ("main_results",), ("qualitative",)),
+    ("Classes (Table 4)", ("per_class",), ()),
+    ("Injection strides (Table 6)", ("injection_stride",), ()),
+    ("Validity (Table 7)", ("supervised", "stride_gain", "controls"), ("controls",)),
+    ("Fine-tuning (Table 8)", ("finetuned",), ()),
+    ("Sensitivity", ("sensitivity",), ("sensitivity",)),
+    ("Cost", ("cost", "runtime"), ("training_curves",)),
+)
+"""Heading, tables and figures of each section, after the answers to the questions."""
+
+
+def publish(results: Path, target: Path, title: str, introduction: str) -> None:
+    """Copies tables (CSV, Markdown) and figures (PNG) of a finished run and writes a page of them all.
+
+    Args:
+        results: folder of the run.
+        target: folder that is replaced.
+        title: heading of the page.
+        introduction: what stands below it.
+
+    Raises:
+        ReportingError: the run is not finished.
+    """
+    tables = ["questions", *(name for _, names, _ in PARTS for name in names)]
+    figures = [name for _, _, names in PARTS for name in names]
+    wanted = [f"tables/{name}.md" for name in tables] + [f"figures/{name}.png" for name in figures]
+    missing = [path for path in [*wanted, CONFIG] if not (results / path).is_file()]
+    if missing:
+        raise ReportingError(
+            f"{results} lacks {', '.join(missing[:3])} ({len(missing)} files in all); finish the run first"
+        )
+    wanted += [f"tables/{name}.csv" for name in tables if (results / f"tables/{name}.csv").is_file()]
+    shutil.rmtree(target, ignore_errors=True)
+    for path in [*wanted, CONFIG]:
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(results / path, target / path)
+    write_text(target / "README.md", _page(target, title, introduction))
+
+
+def _page(target: Path, title: str, introduction: str) -> str:
+    lines = [f"# {title}", "", introduction, "", _table(target, "questions")]
+    for heading, tables, figures in PARTS:
+        lines += [f"## {heading}", ""]
+        for name in tables:
+            lines += [_table(target, name)]
+        for name in figures:
+            lines += [f"![{name.replace('_', ' ')}](figures/{name}.png)", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _table(target: Path, name: str) -> str:
+    text = (target / f"tables/{name}.md").read_text(encoding="utf-8").strip()
+    return text.replace("\n## ", "\n### ") + "\n"
+
+
+def main(results: str, target: str) -> None:
+    """Publishes the study."""
+    publish(
+        Path(results),
+        Path(target),
+        "The study in miniature",
+        "The paper's study with three mini encoders on generated street scenes: settings A to D of its Table "
+        "6 at every injection stride, all baselines, five seeds. `make study` makes this page; "
+        f"[{CONFIG}]({CONFIG}) holds every setting. It says nothing about DINO or SAM: it shows what the "
+        "method's reasoning does on encoders that anyone can train in an hour. Published values of the paper "
+        "stand below the measured ones where they exist.",
+    )
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -41,7 +41,7 @@ class SelfDistillationConfig(Section):
     )
     grey_share: float = Field(0.1, ge=0, le=1, description="Share of views that lose their colours.")
     blur_share: float = Field(0.3, ge=0, le=1, description="Share of views that are blurred.")
-    prototypes: int = Field(512, ge=2, description="Outputs of the projection heads.")
+    prototypes: int = Field(128, ge=2, description="Outputs of the projection heads.")
     head_hidden_dim: int = Field(256, ge=1, description="Width of the projection heads.")
     bottleneck_dim: int = Field(64, ge=1, description="Width before the prototypes.")
     frozen_share: float = Field(
@@ -63,7 +63,7 @@ class SelfDistillationConfig(Section):
         0.9, ge=0, lt=1, description="Centring: momentum of the mean that is subtracted from the teacher."
     )
     teacher_momentum: float = Field(
-        0.98, ge=0, lt=1, description="Momentum of the teacher at the first step; it rises to 1 as a cosine."
+        0.99, ge=0, lt=1, description="Momentum of the teacher at the first step; it rises to 1 as a cosine."
     )
     patch_weight: float = Field(1.0, ge=0, description="Weight of the patch-level term (masked patches).")
     masked_share: tuple[float, float] = Field(
@@ -138,7 +138,7 @@ def _mini_encoders() -> dict[str, PretrainedConfig]:
             architecture="mini_vit",
             objective=SelfDistillationConfig(),
             seed=1,
-            steps=1000,
+            steps=1200,
             batch_size=32,
             learning_rate=5.0e-4,
             warmup_steps=100,

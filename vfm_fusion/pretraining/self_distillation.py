@@ -139,7 +139,7 @@ class SelfDistillation(Objective):
     def teacher_temperature(self, progress: float) -> float:
         """The teacher's temperature: it rises linearly over the warm-up."""
         first, last = self.settings.teacher_temperature
-        done = min(1.0, progress / self.settings.temperature_warmup) if progress else 0.0
+        done = min(1.0, progress / self.settings.temperature_warmup)
         return first + (last - first) * done
 
     def teacher_momentum(self, progress: float) -> float:

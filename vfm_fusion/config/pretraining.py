@@ -63,7 +63,7 @@ class SelfDistillationConfig(Section):
         0.9, ge=0, lt=1, description="Centring: momentum of the mean that is subtracted from the teacher."
     )
     teacher_momentum: float = Field(
-        0.99, ge=0, lt=1, description="Momentum of the teacher at the first step; it rises to 1 as a cosine."
+        0.98, ge=0, lt=1, description="Momentum of the teacher at the first step; it rises to 1 as a cosine."
     )
     patch_weight: float = Field(1.0, ge=0, description="Weight of the patch-level term (masked patches).")
     masked_share: tuple[float, float] = Field(

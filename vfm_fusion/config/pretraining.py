@@ -41,7 +41,7 @@ class SelfDistillationConfig(Section):
     )
     grey_share: float = Field(0.1, ge=0, le=1, description="Share of views that lose their colours.")
     blur_share: float = Field(0.3, ge=0, le=1, description="Share of views that are blurred.")
-    prototypes: int = Field(128, ge=2, description="Outputs of the projection heads.")
+    prototypes: int = Field(512, ge=2, description="Outputs of the projection heads.")
     head_hidden_dim: int = Field(256, ge=1, description="Width of the projection heads.")
     bottleneck_dim: int = Field(64, ge=1, description="Width before the prototypes.")
     frozen_share: float = Field(
@@ -81,7 +81,9 @@ class PromptableMasksConfig(Section):
     )
     crop: int = Field(256, ge=64, multiple_of=32, description="Side of a training crop in pixels.")
     scale: tuple[float, float] = Field(
-        (0.5, 1.25), description="Smallest and largest side of what a crop shows, over its own side."
+        (0.5, 1.25),
+        strict=False,
+        description="Smallest and largest side of what a crop shows, over its own side.",
     )
     points: int = Field(4, ge=1, description="Regions of an image that a point asks for.")
     boxes: int = Field(2, ge=1, description="Regions of an image that a box asks for.")
@@ -101,7 +103,9 @@ class MultilabelConfig(Section):
     kind: Literal["multilabel"] = Field("multilabel", description="Which classes a crop shows, from labels.")
     crop: int = Field(192, ge=32, multiple_of=32, description="Side of a training crop in pixels.")
     scale: tuple[float, float] = Field(
-        (0.4, 1.4), description="Smallest and largest side of what a crop shows, over its own side."
+        (0.4, 1.4),
+        strict=False,
+        description="Smallest and largest side of what a crop shows, over its own side.",
     )
     smallest_share: float = Field(
         0.005, gt=0, lt=1, description="A class is present where it has this share of the crop's pixels."
@@ -139,7 +143,7 @@ def _mini_encoders() -> dict[str, PretrainedConfig]:
             objective=SelfDistillationConfig(),
             seed=1,
             steps=1200,
-            batch_size=32,
+            batch_size=16,
             learning_rate=5.0e-4,
             warmup_steps=100,
         ),

@@ -79,7 +79,7 @@ class PromptableMasksConfig(Section):
     kind: Literal["promptable_masks"] = Field(
         "promptable_masks", description="The mask of the object at a point or in a box."
     )
-    crop: int = Field(256, ge=64, multiple_of=32, description="Side of a training crop in pixels.")
+    crop: int = Field(192, ge=64, multiple_of=32, description="Side of a training crop in pixels.")
     scale: tuple[float, float] = Field(
         (0.5, 1.25),
         strict=False,
@@ -92,8 +92,8 @@ class PromptableMasksConfig(Section):
     )
     hidden_dim: int = Field(64, ge=8, multiple_of=8, description="Width of neck, prompts and mask decoder.")
     masks: int = Field(3, ge=1, description="Masks for an ambiguous point; the best of them learns.")
-    focal_weight: float = Field(20.0, ge=0, description="Weight of the focal loss.")
-    dice_weight: float = Field(1.0, ge=0, description="Weight of the dice loss.")
+    focal_weight: float = Field(5.0, ge=0, description="Weight of the focal loss.")
+    dice_weight: float = Field(5.0, ge=0, description="Weight of the dice loss.")
     iou_weight: float = Field(1.0, ge=0, description="Weight of the error of the predicted IoU.")
 
 
@@ -151,7 +151,7 @@ def _mini_encoders() -> dict[str, PretrainedConfig]:
             architecture="mini_hiera",
             objective=PromptableMasksConfig(),
             seed=2,
-            steps=1400,
+            steps=1500,
             batch_size=8,
             learning_rate=1.0e-3,
         ),

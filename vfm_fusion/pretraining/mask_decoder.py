@@ -23,6 +23,8 @@ from transformers.models.sam2.modeling_sam2 import Sam2MaskDecoder, Sam2PromptEn
 STRIDES = (4, 8, 16, 32)
 """Native strides that are read."""
 
+_FINEST = STRIDES[0]  # stride of masks
+_NEAR = 16.0  # pixels
 _IMAGE_STRIDE = 16  # of the map that attends to prompts
 _FREQUENCY = 3  # standard deviation of the frequencies of positions, in periods over half a span
 
@@ -45,6 +47,9 @@ class Maps(NamedTuple):
 
 class PromptedMasks(nn.Module):
     """Masks for prompts.
+
+    A prompt is told twice: by tokens, and by a map of nearness in the place of SAM's mask prompt. So a short
+    training need not first find out where a position lies in the image.
 
     Positions are encoded relative to ``span`` pixels, whatever an image's size, so that a distance looks the
     same in all images.
@@ -112,10 +117,10 @@ class PromptedMasks(nn.Module):
         Returns:
             Logits ``(B, P, masks, H/4, W/4)`` and predicted IoUs ``(B, P, masks)`` in [0, 1].
         """
-        places = (points + maps.origins[:, None])[:, :, None]  # (B, P, 1, 2)
+        places = (points + maps.origins[:, None]).flatten(0, 1)[:, None, None]  # (B P, 1, 1, 2)
         labels = torch.ones(places.shape[:3], dtype=torch.int64, device=points.device)
-        tokens, _ = self.prompts(places, labels, None, None)
-        return self._decode(maps, tokens, several=True)
+        nearness = _nearness(points.repeat(1, 1, 2), maps.fine[0].shape[-2:])
+        return self._decode(maps, self.prompts(places, labels, None, nearness), several=True)
 
     def in_boxes(self, maps: Maps, boxes: Tensor) -> tuple[Tensor, Tensor]:
         """Predicts one mask for each box.
@@ -127,19 +132,42 @@ class PromptedMasks(nn.Module):
         Returns:
             Logits ``(B, P, 1, H/4, W/4)`` and predicted IoUs ``(B, P, 1)`` in [0, 1].
         """
-        tokens, _ = self.prompts(None, None, boxes + maps.origins[:, None].repeat(1, 1, 2), None)
-        return self._decode(maps, tokens, several=False)
+        places = (boxes + maps.origins[:, None].repeat(1, 1, 2)).flatten(0, 1)[:, None]  # (B P, 1, 4)
+        nearness = _nearness(boxes, maps.fine[0].shape[-2:])
+        return self._decode(maps, self.prompts(None, None, places, nearness), several=False)
 
-    def _decode(self, maps: Maps, tokens: Tensor, *, several: bool) -> tuple[Tensor, Tensor]:
+    def _decode(self, maps: Maps, prompts: tuple[Tensor, Tensor], *, several: bool) -> tuple[Tensor, Tensor]:
+        """Predicts masks for tokens ``(B P, 1, tokens, D)`` and maps ``(B P, D, H/16, W/16)`` of prompts."""
+        tokens, dense = prompts
+        images = len(maps.image)
+        each = len(tokens) // images
         logits, ious, _, _ = self.decoder(
-            image_embeddings=maps.image,
-            image_positional_embeddings=maps.positions,
+            image_embeddings=maps.image.repeat_interleave(each, dim=0),
+            image_positional_embeddings=maps.positions.repeat_interleave(each, dim=0),
             sparse_prompt_embeddings=tokens,
-            dense_prompt_embeddings=self.prompts.no_mask_embed.weight[:, :, None, None],
+            dense_prompt_embeddings=dense,
             multimask_output=several,
-            high_resolution_features=maps.fine,
+            high_resolution_features=[fine.repeat_interleave(each, dim=0) for fine in maps.fine],
         )
-        return logits, ious
+        return logits.view(images, each, *logits.shape[2:]), ious.view(images, each, -1)
+
+
+def _nearness(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Draws how near each cell of a map at stride 4 is to a box; a point is a box without sides.
+
+    Args:
+        boxes: ``(B, P, 4)`` left, top, right, bottom in pixels.
+        size: h, w of the map.
+
+    Returns:
+        ``(B P, 1, h, w)``: 1 in the box, 0 at a distance of 16 pixels, towards -1 far away.
+    """
+    left, top, right, bottom = boxes.flatten(0, 1)[:, :, None, None].unbind(dim=1)  # (B P, 1, 1) each
+    y, x = (torch.arange(side, device=boxes.device) * _FINEST + (_FINEST - 1) / 2 for side in size)
+    beside = torch.relu(left - x) + torch.relu(x - right)  # (B P, 1, w)
+    above = torch.relu(top - y[:, None]) + torch.relu(y[:, None] - bottom)  # (B P, h, 1)
+    distance = torch.hypot(*torch.broadcast_tensors(beside, above))
+    return (2 / (1 + distance / _NEAR) - 1)[:, None]
 
 
 def _lateral(channels: int, width: int) -> nn.Sequential:

@@ -56,7 +56,7 @@ class PromptableMasks(Objective):
                 encoder.spec.channels, settings.hidden_dim, settings.masks, span=2 * settings.crop
             )
         self.masks.decoder.pred_obj_score_head.requires_grad_(False)
-        self.masks.prompts.mask_embed.requires_grad_(False)
+        self.masks.prompts.no_mask_embed.requires_grad_(False)
 
     def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
         """See :meth:`Objective.batch`: one crop an image, prompts, and their regions.

@@ -76,6 +76,17 @@ def difference(values: Mapping[int, float]) -> Difference:
     return Difference(mean, mean - half, mean + half, len(numbers), std)
 
 
+def with_spread(mean: float, std: float) -> str:
+    """Writes a mean over seeds with its standard deviation, where it has one.
+
+    >>> with_spread(33.0, 0.1), with_spread(33.0, math.nan), with_spread(math.nan, math.nan)
+    ('33.00 ± 0.10', '33.00', 'undefined')
+    """
+    if math.isnan(mean):
+        return "undefined"
+    return number(mean, 2) if math.isnan(std) else f"{number(mean, 2)} ± {number(std, 2)}"
+
+
 def signed(value: float, digits: int = 2) -> str:
     """Writes a number with its sign, zero without.
 

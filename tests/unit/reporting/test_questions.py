@@ -49,7 +49,8 @@ class TestClasses:
     def test_a_bias_that_stands_out_and_injections_that_help_where_expected(self) -> None:
         answer = classes.answer(evidence(everyone(3), per_class=per_class(LEVELS)))
         assert texts(answer) == [
-            "Boundary-rich, by boundary-to-area ratio above the median: person, rider; large: car, bus.",
+            "Mean AP over boundary-rich classes (boundary-to-area ratio above the median: person, rider) "
+            "and over large ones (car, bus), in percent.",
             "Frozen: SAM mini leads on boundary-rich classes (15.10 ± 0.10; next DINO mini, 10.10 ± 0.10); "
             "DINO mini leads on large classes (30.10 ± 0.10; next SAM mini, 28.13 ± 0.15). Relative to DINO "
             "mini, SAM mini is stronger on boundary-rich classes than on large classes (boundary-rich minus "
@@ -104,8 +105,8 @@ class TestClasses:
         assert texts(answer)[1] == (
             "Frozen: SAM mini leads on boundary-rich classes (15.00; next DINO mini, 10.00); DINO mini "
             "leads on large classes (30.00; next SAM mini, 28.00). Relative to DINO mini, SAM mini is "
-            "stronger on boundary-rich classes than on large classes (boundary-rich minus large: +7.00 "
-            "points); one seed, so no spread is known."
+            "by the means stronger on boundary-rich classes than on large classes (boundary-rich minus "
+            "large: +7.00 points); one seed, so no spread is known."
         )
 
     def test_what_is_missing_is_named(self) -> None:

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 from vfm_fusion.reporting.questions.answer import Answer, Finding, judged
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.seed_difference import Difference, difference
+from vfm_fusion.reporting.seed_difference import Difference, difference, with_spread
 from vfm_fusion.reporting.seeds import RunResults
 from vfm_fusion.reporting.stride_groups import Group
 from vfm_fusion.reporting.stride_settings import setting_name
-from vfm_fusion.reporting.table import number
 
 QUESTION = "Do encoders lean to structure or to edges, class by class?"
 RICH, LARGE = "boundary-sensitive", "large"
@@ -40,13 +39,16 @@ def answer(evidence: Evidence) -> Answer:
 
 
 def _classes(evidence: Evidence) -> Finding:
-    of = {
-        group: ", ".join(dict.fromkeys(rows["class"]))
-        for group, rows in evidence.per_class.groupby("group", sort=False)
-    }
+    frame = evidence.per_class
+    of = {group: ", ".join(dict.fromkeys(rows["class"])) for group, rows in frame.groupby("group")}
     return Finding(
-        f"Boundary-rich, by boundary-to-area ratio above the median: {of[RICH]}; large: {of[LARGE]}."
+        f"Mean {_metric(evidence)} over boundary-rich classes (boundary-to-area ratio above the median: "
+        f"{of[RICH]}) and over large ones ({of[LARGE]}), in percent."
     )
+
+
+def _metric(evidence: Evidence) -> str:
+    return "AP" if (evidence.per_class["metric"] == "AP").any() else "IoU"
 
 
 def _alone(evidence: Evidence, *, trained: bool) -> Finding:
@@ -64,31 +66,39 @@ def _alone(evidence: Evidence, *, trained: bool) -> Finding:
     text = f"{how}: {'; '.join(leads)}."
     if outcome == "missing":
         return Finding(f"{text} Their difference is not defined for every seed.", ("missing",))
-    side, other = (_SAID[RICH], _SAID[LARGE]) if contrast.mean >= 0 else (_SAID[LARGE], _SAID[RICH])
     text += (
-        f" Relative to {evidence.name(evidence.structure)}, {evidence.name(evidence.edges)} is stronger on "
-        f"{side} than on {other} (boundary-rich minus large: {contrast.said}){ending}."
+        f" Relative to {evidence.name(evidence.structure)}, {evidence.name(evidence.edges)} is "
+        f"{_stronger(contrast)} (boundary-rich minus large: {contrast.said}){ending}."
     )
     return Finding(text, (outcome,))
+
+
+def _stronger(contrast: Difference) -> str:
+    """On which classes an encoder stands better; as a mere statement on the means where that is all."""
+    by_means = "" if contrast.sign else "by the means "
+    if _side(contrast) is None:
+        return f"{by_means}as strong on {_SAID[RICH]} as on {_SAID[LARGE]}"
+    other = LARGE if _side(contrast) == RICH else RICH
+    return f"{by_means}stronger on {_SAID[_side(contrast)]} than on {_SAID[other]}"
+
+
+def _side(contrast: Difference) -> str | None:
+    """The group that a contrast favours; None where it prints as zero."""
+    if round(contrast.mean, 2) == 0:
+        return None
+    return RICH if contrast.mean > 0 else LARGE
 
 
 def _lead(evidence: Evidence, by_encoder: Mapping[str, Mapping[int, float]], group: str) -> str:
     """Who has the highest mean on a group of classes, and who the next; the undefined come last."""
     means = {evidence.name(e): difference(values) for e, values in by_encoder.items()}
     first, second, *_ = sorted(means, key=lambda e: -means[e].mean if means[e].seeds else math.inf)
-    levels = [_level(means[encoder]) for encoder in (first, second)]
+    levels = [with_spread(means[e].mean, means[e].std) for e in (first, second)]
     if not means[first].seeds:
         return f"no encoder is defined on {_SAID[group]}"
     if round(means[first].mean, 2) == round(means[second].mean, 2):
         return f"{first} and {second} are level on {_SAID[group]} ({levels[0]} and {levels[1]})"
     return f"{first} leads on {_SAID[group]} ({levels[0]}; next {second}, {levels[1]})"
-
-
-def _level(found: Difference) -> str:
-    if not found.seeds:
-        return "undefined"
-    text = number(found.mean, 2)
-    return text if math.isnan(found.std) else f"{text} ± {number(found.std, 2)}"
 
 
 def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
@@ -108,11 +118,13 @@ def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
     outcome, ending = judged(more, 1 if expected == RICH else -1)
     if outcome == "missing":
         return Finding(f"{what} injected: the gain is not defined for every seed.", ("missing",))
-    side = _SAID[RICH] if more.mean >= 0 else _SAID[LARGE]
+    side = _side(more)
+    where = "as much on both" if side is None else f"more on {_SAID[side]}"
+    where = where if more.sign else f"by the means {where}"
     return Finding(
         f"{what} injected ({setting_name(found, evidence.selection)}, {who} into {into} at OS {stride}): "
-        f"{gains[RICH].said} on {_SAID[RICH]} and {gains[LARGE].said} on {_SAID[LARGE]}, so more on "
-        f"{side} (boundary-rich minus large: {more.said}){ending}.",
+        f"{gains[RICH].said} on {_SAID[RICH]} and {gains[LARGE].said} on {_SAID[LARGE]}, so "
+        f"{where} (boundary-rich minus large: {more.said}){ending}.",
         (outcome,),
     )
 
@@ -135,8 +147,7 @@ def _group(evidence: Evidence, names: str, stride: int) -> Group | None:
 def _levels(evidence: Evidence, run: RunResults) -> Levels:
     """Means over the classes of a group that have a value, of every expected seed."""
     frame = evidence.per_class
-    metric = "AP" if (frame["metric"] == "AP").any() else "IoU"
-    own = frame[(frame["run"] == run.key) & (frame["metric"] == metric)]
+    own = frame[(frame["run"] == run.key) & (frame["metric"] == _metric(evidence))]
     seeds = [*run.by_seed, *run.missing]
     return {
         group: {

@@ -10,8 +10,7 @@ import pandas as pd
 from vfm_fusion.reporting.controls_text import strides_in_words
 from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, balance, in_a_row, judged
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.seed_difference import difference
-from vfm_fusion.reporting.seeds import Summary
+from vfm_fusion.reporting.seed_difference import difference, with_spread
 from vfm_fusion.reporting.stride_settings import Setting
 from vfm_fusion.reporting.stride_suggestion import suggested_stride
 from vfm_fusion.reporting.table import number
@@ -80,7 +79,8 @@ def _best_setting(evidence: Evidence) -> Finding:
     by_seed = {s: a.group.at_seed(metric, s)[at] - b.group.at_seed(metric, s)[there] for s in a.group.seeds}
     found = difference(by_seed)
     outcome, ending = judged(found)
-    levels = [_level(setting.level(stride, metric)) for setting, stride in ((a, at), (b, there))]
+    reached = [setting.level(stride, metric) for setting, stride in ((a, at), (b, there))]
+    levels = [with_spread(level.mean, level.std) for level in reached]
     text = (
         f"At its best stride (OS {at}), {own} has {metric} {levels[0]}; the best other setting, "
         f"{rival} at OS {there}, {levels[1]}: {found.said}{ending}."
@@ -88,11 +88,6 @@ def _best_setting(evidence: Evidence) -> Finding:
     if absent:
         text += f" Not swept: {in_a_row(absent)}."
     return Finding(text, (outcome,))
-
-
-def _level(found: Summary) -> str:
-    text = number(found.mean, 2)
-    return text if math.isnan(found.std) else f"{text} ± {number(found.std, 2)}"
 
 
 def _swept(known: dict[str, tuple[Setting, int]]) -> str:

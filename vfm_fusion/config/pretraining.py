@@ -85,8 +85,8 @@ class PromptableMasksConfig(Section):
         strict=False,
         description="Smallest and largest side of what a crop shows, over its own side.",
     )
-    points: int = Field(8, ge=1, description="Regions of an image that a point asks for.")
-    boxes: int = Field(4, ge=1, description="Regions of an image that a box asks for.")
+    points: int = Field(4, ge=1, description="Regions of an image that a point asks for.")
+    boxes: int = Field(2, ge=1, description="Regions of an image that a box asks for.")
     stuff_share: float = Field(
         0.4, ge=0, le=1, description="Share of prompts on connected regions of stuff; the others are objects."
     )

@@ -131,3 +131,41 @@ def test_the_paper_preset_is_the_default_and_unknown_presets_are_named() -> None
     assert MetricConfig.of("paper") == MetricConfig()
     with pytest.raises(ValidationError, match="paper"):
         MetricConfig.of("papr")
+
+
+def test_an_overlay_says_only_what_differs_from_its_base(tmp_path: Path) -> None:
+    for name in ("miniature", "study"):
+        (tmp_path / f"{name}.yaml").write_bytes((OVERLAYS / f"{name}.yaml").read_bytes())
+    base, study = (resolve({"experiment": name}, tmp_path) for name in ("miniature", "study"))
+    assert study.encoders == base.encoders
+    assert study.training.seeds == (0, 1, 2, 3, 4)
+    assert study.training == base.training.model_copy(update={"seeds": study.training.seeds})
+    assert "fused" in base.runs
+    assert "fused" not in study.runs
+    assert study.runs["a-os8"] == base.runs["a-os8"]
+
+
+def test_an_unknown_base_is_named_with_the_file_that_asks_for_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("base: minature\n", encoding="utf-8")
+    with pytest.raises(
+        ConfigError, match=r"experiments/mine.yaml: base: 'minature' is unknown; choose from: mine"
+    ):
+        resolve({"experiment": "mine"}, tmp_path)
+
+
+def test_the_study_holds_every_setting_of_table_6_and_every_baseline() -> None:
+    runs = resolve({"experiment": "study"}, OVERLAYS).runs
+    settings = {
+        "a": ("master", True, "auxiliary"),
+        "b": ("master", False, "auxiliary"),
+        "c": ("auxiliary", True, "master"),
+        "d": ("auxiliary", False, "master"),
+    }
+    for letter, (master, trained, auxiliary) in settings.items():
+        for stride in (4, 8, 16, 32):
+            run = runs.pop(f"{letter}-os{stride}")
+            assert (run.master, run.train_master, run.auxiliary) == (master, trained, auxiliary)
+            assert (run.train_auxiliary, run.fusion.stride, run.fusion.operator) == (False, stride, "replace")
+    assert {(run.master, run.train_master) for run in runs.values()} == {
+        (encoder, trained) for encoder in ("mini-dino", "mini-sam", "mini-swin") for trained in (False, True)
+    }

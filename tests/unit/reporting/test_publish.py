@@ -1,0 +1,58 @@
+"""A finished run as a folder of small files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.publish import PARTS, publish
+
+TABLES = ["questions", *(name for _, names, _ in PARTS for name in names)]
+FIGURES = [name for _, _, names in PARTS for name in names]
+
+
+@pytest.fixture
+def results(tmp_path: Path) -> Path:
+    folder = tmp_path / "results"
+    for name in TABLES:
+        (folder / "tables").mkdir(parents=True, exist_ok=True)
+        (folder / f"tables/{name}.md").write_text(f"The caption of {name}.\n", encoding="utf-8")
+        if name not in ("questions", "selection"):
+            (folder / f"tables/{name}.csv").write_text("a\n", encoding="utf-8")
+    for name in FIGURES:
+        (folder / "figures").mkdir(parents=True, exist_ok=True)
+        (folder / f"figures/{name}.png").write_bytes(name.encode())
+    (folder / "config.resolved.yaml").write_text("experiment: study\n", encoding="utf-8")
+    (folder / "features").mkdir()
+    return folder
+
+
+def test_the_page_shows_every_table_and_figure_once(results: Path, tmp_path: Path) -> None:
+    target = tmp_path / "docs" / "study"
+    target.mkdir(parents=True)
+    (target / "left over from before").write_text("")
+    publish(results, target, "Title", "Introduction.")
+    page = (target / "README.md").read_text(encoding="utf-8")
+    assert page.startswith("# Title\n\nIntroduction.\n\nThe caption of questions.\n\n## ")
+    assert [page.count(f"The caption of {name}.") for name in TABLES] == [1] * len(TABLES)
+    assert [page.count(f"(figures/{name}.png)") for name in FIGURES] == [1] * len(FIGURES)
+    found = sorted(str(path.relative_to(target)) for path in target.rglob("*") if path.is_file())
+    assert found == sorted(
+        [
+            "README.md",
+            "config.resolved.yaml",
+            *(f"tables/{name}.md" for name in TABLES),
+            *(f"tables/{name}.csv" for name in TABLES if name not in ("questions", "selection")),
+            *(f"figures/{name}.png" for name in FIGURES),
+        ]
+    )
+
+
+def test_an_unfinished_run_is_refused_and_the_published_one_stays(results: Path, tmp_path: Path) -> None:
+    publish(results, tmp_path / "study", "Title", "Introduction.")
+    (results / "tables" / "injection_stride.md").unlink()
+    with pytest.raises(ReportingError, match=r"lacks tables/injection_stride.md \(1 files in all\); finish"):
+        publish(results, tmp_path / "study", "Title", "Introduction.")
+    assert (tmp_path / "study" / "tables" / "injection_stride.md").is_file()

@@ -25,7 +25,7 @@ def encoder_rows() -> list[list[str]]:
                 f"x{spec.size_divisor}",
                 _sees(spec),
                 _normalisation(spec),
-                spec.published.pretraining if spec.published else "this project's, none published",
+                spec.published.pretraining if spec.published else "this project's: resources/encoders",
                 spec.published.licence if spec.published else "",
             ]
         )

@@ -87,6 +87,21 @@ def stride_settings(
     ]
 
 
+def other_settings(
+    groups: Sequence[Group],
+    profiles: pd.DataFrame,
+    selection: Mapping[str, Any],
+    labels: EncoderLabels,
+    fusions: Mapping[str, str],
+) -> dict[str, list[Setting]]:
+    """Returns the same settings with the EF of every other definition that was profiled, by definition."""
+    others = [name for name in profiles["definition"].unique() if name != selection["definition"]]
+    return {
+        name: stride_settings(groups, ef_by_stride(profiles, name), selection, labels, fusions)
+        for name in others
+    }
+
+
 def ef_by_stride(profiles: pd.DataFrame, definition: str) -> dict[str, dict[int, float]]:
     """Returns encoder -> stride -> mean EF, from joined profiles."""
     chosen = profiles[(profiles["definition"] == definition) & (profiles["score"] == "ef")]

@@ -6,6 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import reporting_results as results
 import stride_results as sweeps
@@ -224,3 +225,20 @@ def test_a_difference_stands_out_where_its_t_interval_keeps_off_zero() -> None:
     assert difference({0: -1.0, 1: -1.1}).sign == -1
     assert difference({0: 1.0, 1: math.nan}).seeds == 0
     assert difference({}).seeds == 0
+
+
+def with_another_definition(ef_of_sam: dict[int, float]) -> pd.DataFrame:
+    """Profiles by `paper`, and by `calibrated` with another EF of the auxiliary of A."""
+    other = sweeps.profiles(ef={**sweeps.EF, sweeps.SAM: ef_of_sam}).assign(definition="calibrated")
+    return pd.concat([sweeps.profiles(), other], ignore_index=True)
+
+
+def test_another_definition_is_told_beside_the_one_that_chose() -> None:
+    profiles = with_another_definition({4: 9.0, 8: 2.0, 16: 1.0, 32: 1.0})
+    found = table(five_seeds(), list(range(5)), profiles=profiles)
+    (note,) = [note for note in found.notes if "calibrated" in note]
+    assert note.startswith(
+        "EF by definition 'calibrated' would suggest OS 4 for SAM mini and OS 32 for DINO mini. By AP the "
+        "suggested stride is the best in 0 of 2 settings (0 %; at random 25 %, p = 1), and seed by seed in 0 of "
+    )
+    assert lines(found) == lines(table(five_seeds(), list(range(5))))

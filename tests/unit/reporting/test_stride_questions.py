@@ -56,6 +56,18 @@ class TestStrides:
         assert texts(answer)[0].endswith("Over settings that is more than chance.")
         assert answer.headline == "Yes: 5 of 5 tests agree with the paper."
 
+    def test_what_another_definition_would_have_suggested(self) -> None:
+        other = sweeps.profiles(ef={**sweeps.EF, SAM: {4: 9.0, 8: 2.0, 16: 1.0, 32: 1.0}})
+        profiles = pd.concat([sweeps.profiles(), other.assign(definition="calibrated")], ignore_index=True)
+        runs = sweeps_of(sweeps.around(HIT, 3), sweeps.around(MISS, 3))
+        found, alone = (strides.answer(evidence(runs, **more)) for more in ({"profiles": profiles}, {}))
+        assert found.headline == alone.headline
+        assert texts(found)[:-1] == texts(alone)
+        assert texts(found)[-1].startswith(
+            "EF by definition 'calibrated' would suggest OS 4 for SAM mini and OS 32 for DINO mini. By AP the "
+            "suggested stride is the best in 0 of 2 settings"
+        )
+
     def test_fewer_hits_than_chance(self) -> None:
         rate = strides.HitRate(0, 12, 3.0, 1.0, 1.0, 0.5, p_fewer=0.75**12)
         assert strides.beyond_chance(rate) == "opposite"

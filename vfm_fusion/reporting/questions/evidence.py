@@ -16,6 +16,7 @@ from vfm_fusion.reporting.stride_groups import Group, group_by_stride
 from vfm_fusion.reporting.stride_settings import (
     Setting,
     ef_by_stride,
+    other_settings,
     stride_settings,
     structure_and_edges,
 )
@@ -37,6 +38,7 @@ class Evidence:
         results: all runs.
         groups: fused runs, those that differ in the stride alone together.
         settings: the groups of two or more strides.
+        elsewhere: the same with the EF of every other definition, by definition.
         profiles: joined profiles, by the definition that pairs the encoders alone.
         selection: parsed ``selection.json``.
         labels: names of the encoders in print.
@@ -48,6 +50,7 @@ class Evidence:
     results: tuple[RunResults, ...]
     groups: tuple[Group, ...]
     settings: tuple[Setting, ...]
+    elsewhere: Mapping[str, Sequence[Setting]]
     profiles: pd.DataFrame
     selection: Mapping[str, Any]
     labels: EncoderLabels
@@ -120,6 +123,7 @@ def gather(
         results=tuple(results),
         groups=tuple(groups),
         settings=tuple(stride_settings(groups, ef, selection, labels, fusions)),
+        elsewhere=other_settings(groups, profiles, selection, labels, fusions),
         profiles=profiles[profiles["definition"] == selection["definition"]],
         selection=selection,
         labels=labels,

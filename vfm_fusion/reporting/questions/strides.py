@@ -8,7 +8,7 @@ from vfm_fusion.reporting.questions.evidence import Evidence
 from vfm_fusion.reporting.rank_correlation import SIGNIFICANT
 from vfm_fusion.reporting.seed_difference import ONE_SEED, WITHIN_SPREAD
 from vfm_fusion.reporting.stride_settings import Setting
-from vfm_fusion.reporting.tables.injection_stride import rate_notes, rates, shown_metrics
+from vfm_fusion.reporting.tables.injection_stride import rate_notes, rates, shown_metrics, suggestions
 
 QUESTION = "Does EF suggest the best injection stride?"
 NO_SWEEP = (
@@ -21,7 +21,12 @@ def answer(evidence: Evidence) -> Answer:
     """Counts hits beside chance, then weighs every setting's margin against its seeds."""
     if not evidence.settings:
         return Answer("RQ3", QUESTION, (Finding(NO_SWEEP, ("missing",)),))
-    findings = (_rate(evidence), _margins(evidence), *_other_metrics(evidence))
+    findings = (
+        _rate(evidence),
+        _margins(evidence),
+        *_other_metrics(evidence),
+        *_other_definitions(evidence),
+    )
     return Answer("RQ3", QUESTION, findings)
 
 
@@ -80,3 +85,15 @@ def _other_metrics(evidence: Evidence) -> list[Finding]:
         if metric != evidence.metric and rate.trials:
             parts.append(f"{metric} {rate.hits} of {rate.trials}")
     return [Finding(f"Hits by the other metrics: {in_a_row(parts)}.")] if parts else []
+
+
+def _other_definitions(evidence: Evidence) -> list[Finding]:
+    """What EF by the definitions that did not choose the stride would have suggested."""
+    return [
+        Finding(
+            f"EF by definition '{name}' would suggest {suggestions(settings, evidence.labels)}. "
+            f"{' '.join(rate_notes(settings, evidence.metric))}"
+        )
+        for name, settings in evidence.elsewhere.items()
+        if rate_notes(settings, evidence.metric)
+    ]

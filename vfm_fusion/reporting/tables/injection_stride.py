@@ -13,7 +13,7 @@ from vfm_fusion.reporting.labels import EncoderLabels, label, mode
 from vfm_fusion.reporting.published_strides import published_note, published_section
 from vfm_fusion.reporting.seeds import Evaluation, RunResults, Summary, collect_runs, seeds_note
 from vfm_fusion.reporting.stride_groups import group_by_stride
-from vfm_fusion.reporting.stride_settings import Setting, ef_by_stride, stride_settings
+from vfm_fusion.reporting.stride_settings import Setting, ef_by_stride, other_settings, stride_settings
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion
 from vfm_fusion.reporting.table import Column, Section, Table
 
@@ -60,6 +60,7 @@ def injection_stride_table(
     notes = [
         _what_note(settings, results, selection),
         *(note for metric in metrics for note in rate_notes(settings, metric)),
+        *_other_notes(other_settings(groups, profiles, selection, labels, fusions), metrics[:1], labels),
         *([_caution()] if settings else []),
         *_repeated_notes(settings),
         seeds_note(seeds) + " Margin: the suggested stride minus the best other one, seed by seed.",
@@ -106,6 +107,24 @@ def rate_notes(settings: Sequence[Setting], metric: str) -> list[str]:
     if of_seeds.trials > of_means.trials:
         text += f", and seed by seed in {of_seeds.said('cases')}"
     return [f"{text}. {regret_in_words(of_means)}"]
+
+
+def suggestions(settings: Sequence[Setting], labels: EncoderLabels) -> str:
+    """Says which stride EF suggests for each auxiliary: ``OS 4 for SAM and OS 8 for DINO``."""
+    found = {s.group.auxiliary: s.suggested for s in settings if s.suggested is not None}
+    return " and ".join(f"OS {stride} for {label(labels, who)}" for who, stride in found.items())
+
+
+def _other_notes(
+    others: Mapping[str, Sequence[Setting]], metrics: Sequence[str], labels: EncoderLabels
+) -> list[str]:
+    """What EF by the other definitions would have suggested, by the main metric."""
+    return [
+        f"EF by definition '{name}' would suggest {suggestions(settings, labels)}. {note}"
+        for name, settings in others.items()
+        for metric in metrics
+        for note in rate_notes(settings, metric)
+    ]
 
 
 def _columns(strides: Sequence[int]) -> tuple[Column, ...]:

@@ -239,6 +239,6 @@ def test_another_definition_is_told_beside_the_one_that_chose() -> None:
     (note,) = [note for note in found.notes if "calibrated" in note]
     assert note.startswith(
         "EF by definition 'calibrated' would suggest OS 4 for SAM mini and OS 32 for DINO mini. By AP the "
-        "suggested stride is the best in 0 of 2 settings (0 %; at random 25 %, p = 1), and seed by seed in 0 of "
+        "suggested stride is the best in 0 of 2 settings (0 %; at random 25 %, p = 1), and seed by seed in "
     )
     assert lines(found) == lines(table(five_seeds(), list(range(5))))

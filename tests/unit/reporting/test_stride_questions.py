@@ -64,8 +64,8 @@ class TestStrides:
         assert found.headline == alone.headline
         assert texts(found)[:-1] == texts(alone)
         assert texts(found)[-1].startswith(
-            "EF by definition 'calibrated' would suggest OS 4 for SAM mini and OS 32 for DINO mini. By AP the "
-            "suggested stride is the best in 0 of 2 settings"
+            "EF by definition 'calibrated' would suggest OS 4 for SAM mini and OS 32 for DINO mini. By AP "
+            "the suggested stride is the best in 0 of 2 settings"
         )
 
     def test_fewer_hits_than_chance(self) -> None:

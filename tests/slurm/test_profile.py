@@ -17,8 +17,11 @@ from working_copy import copy_repository
 
 from vfm_fusion.config.resolve import resolve
 
-HEAVY = {"extract_part", "extract_features", "extract_finetuned", "train", "predict", "measure_cost"}
-ALONE = HEAVY - {"measure_cost"} | {"export_store", "verify_features"}
+HEAVY = {
+    *("extract_part", "extract_features", "extract_finetuned", "train", "predict", "measure_cost"),
+    "pretrain_encoder",
+}
+ALONE = HEAVY - {"measure_cost"} | {"export_store", "verify_features", "figure_pretrained", "pretrain_mini"}
 LOCAL = {"feature_info", "prune_features"}
 
 STUBS = {

@@ -34,7 +34,7 @@ from vfm_fusion.evaluation.mean_iou import MeanIoU
 from vfm_fusion.evaluation.panoptic_quality import PanopticMap, PanopticQuality
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_mask, encode_predictions, encode_truth
 from vfm_fusion.evaluation.truth import Truth, true_panoptic
-from vfm_fusion.segmentation.inference import PredictedInstances
+from vfm_fusion.segmentation.prediction import PredictedInstances
 
 ensure_torchvision()
 

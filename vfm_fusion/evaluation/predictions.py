@@ -15,7 +15,7 @@ import numpy as np
 from vfm_fusion.atomic import atomic_path
 from vfm_fusion.errors import PredictionError
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_predictions
-from vfm_fusion.segmentation.inference import PredictedInstances, Prediction
+from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction
 
 PREDICTIONS_FILE = "predictions.h5"
 

@@ -9,7 +9,7 @@ import numpy as np
 from faster_coco_eval.core import mask as coco_mask
 
 from vfm_fusion.datasets.base import Instances
-from vfm_fusion.segmentation.inference import PredictedInstances
+from vfm_fusion.segmentation.prediction import PredictedInstances
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -13,57 +12,11 @@ from torch import Tensor
 from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig
 from vfm_fusion.encoders.sizes import fit_size, resize_to
 from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
 from vfm_fusion.segmentation.task_classes import TaskClasses
 
 SIZE_DIVISOR = 32
 """Images are resized to the nearest multiple of this (the head's coarsest stride)."""
-
-
-@dataclass(frozen=True)
-class PredictedInstances:
-    """Scored objects of one image, most confident first.
-
-    Attributes:
-        masks: ``(n, H, W)`` bool; none is empty.
-        categories: ``(n,)`` int64 train ids.
-        scores: ``(n,)`` float32 in [0, 1].
-    """
-
-    masks: np.ndarray
-    categories: np.ndarray
-    scores: np.ndarray
-
-
-@dataclass(frozen=True)
-class Segment:
-    """One segment of a panoptic map.
-
-    Attributes:
-        id: its value in the map, from 1.
-        category: train id.
-        isthing: whether it is an object.
-    """
-
-    id: int
-    category: int
-    isthing: bool
-
-
-@dataclass(frozen=True)
-class Prediction:
-    """What a task predicts for one image, at its own size: ``panoptic`` everything, the others one part.
-
-    Attributes:
-        semantic: ``(H, W)`` uint8 train ids; None for ``instance``.
-        instances: scored objects; None for ``semantic``.
-        panoptic: ``(H, W)`` int32 segment ids, 0 where nothing was confident enough; only for ``panoptic``.
-        segments: the segments of the panoptic map; None without one.
-    """
-
-    semantic: np.ndarray | None
-    instances: PredictedInstances | None
-    panoptic: np.ndarray | None
-    segments: tuple[Segment, ...] | None
 
 
 @torch.inference_mode()

@@ -21,7 +21,7 @@ from vfm_fusion.datasets.readers.coco_instance import CATEGORIES
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.evaluation.rle import encode_mask
-from vfm_fusion.segmentation.inference import PredictedInstances
+from vfm_fusion.segmentation.prediction import PredictedInstances
 
 ANNOTATIONS = "annotations/instances_val2017.json"
 OFFICIAL_IDS = [official for official, *_ in THINGS]

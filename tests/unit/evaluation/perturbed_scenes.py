@@ -19,7 +19,7 @@ from vfm_fusion.datasets.miniscapes.render import render
 from vfm_fusion.evaluation.predictions import StoredPrediction
 from vfm_fusion.evaluation.rle import encode_predictions
 from vfm_fusion.evaluation.truth import Truth, official_void
-from vfm_fusion.segmentation.inference import PredictedInstances
+from vfm_fusion.segmentation.prediction import PredictedInstances
 
 THINGS = [train_id for train_id, (_, _, isthing, _) in enumerate(EVALUATED) if isthing]
 _CARAVAN = 29

@@ -14,7 +14,7 @@ import vfm_fusion.evaluation.predict as predict_module
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.datasets.base import Instances
 from vfm_fusion.evaluation.evaluate import evaluate_run
-from vfm_fusion.segmentation.inference import PredictedInstances, Prediction, Segment
+from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
 
 SIZE = (512, 1024)
 BATCH = 2

@@ -11,7 +11,7 @@ from vfm_fusion.evaluation.cityscapes_ap import METRICS, CityscapesAP
 from vfm_fusion.evaluation.rle import encode_predictions
 from vfm_fusion.evaluation.scores import Scores
 from vfm_fusion.evaluation.truth import Truth, official_void
-from vfm_fusion.segmentation.inference import PredictedInstances
+from vfm_fusion.segmentation.prediction import PredictedInstances
 
 CATEGORIES = (Category(0, "road", False, (0, 0, 0)), *(Category(k, f"c{k}", True, (0, 0, 0)) for k in (1, 2)))
 SIZE = (100, 200)

@@ -15,7 +15,7 @@ from vfm_fusion.datasets.overlaps import lay_over
 from vfm_fusion.evaluation.coco_ap import METRICS, CocoAP
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_mask, encode_predictions, encode_truth
 from vfm_fusion.evaluation.truth import Truth
-from vfm_fusion.segmentation.inference import PredictedInstances
+from vfm_fusion.segmentation.prediction import PredictedInstances
 
 CATEGORIES = tuple(Category(k, f"c{k}", k > 0, (0, 0, 0)) for k in range(4))
 SIZE = (160, 200)

@@ -17,7 +17,7 @@ from vfm_fusion.evaluation.coco_ap import METRICS as AP_METRICS
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.evaluation.protocols import CITYSCAPES_KINDS, protocol_of
 from vfm_fusion.evaluation.truth import read_truth, true_panoptic
-from vfm_fusion.segmentation.inference import PredictedInstances, Prediction, Segment
+from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
 
 OTHERS = ("mIoU", "boundary_mIoU", "PQ", "SQ", "RQ")
 METRICS = {

@@ -16,7 +16,7 @@ from vfm_fusion.evaluation.measures import Measures
 from vfm_fusion.evaluation.predictions import StoredPrediction
 from vfm_fusion.evaluation.rle import encode_predictions
 from vfm_fusion.evaluation.truth import Truth, read_truth, true_panoptic
-from vfm_fusion.segmentation.inference import PredictedInstances
+from vfm_fusion.segmentation.prediction import PredictedInstances
 
 pytestmark = pytest.mark.realdata
 

@@ -19,7 +19,7 @@ from vfm_fusion.datasets.readers.coco_instance import CATEGORIES
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.evaluation.measures import Measures
 from vfm_fusion.evaluation.predictions import StoredPrediction
-from vfm_fusion.segmentation.inference import PredictedInstances, Prediction
+from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
 

@@ -20,7 +20,7 @@ from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.scenes import load_scenes
 from vfm_fusion.reporting.tables.main_results import main_results_table
 from vfm_fusion.reporting.tables.per_class import per_class_table
-from vfm_fusion.segmentation.inference import PredictedInstances, Prediction
+from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction
 from vfm_fusion.subset import subset
 
 LABELS = {name: {"label": name, "pretraining": "untrained (seed 1)"} for name in ("vit", "hiera")}

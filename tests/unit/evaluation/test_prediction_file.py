@@ -11,7 +11,7 @@ import pytest
 from vfm_fusion.errors import PredictionError
 from vfm_fusion.evaluation.predictions import reading_predictions, writing_predictions
 from vfm_fusion.evaluation.rle import encode_predictions
-from vfm_fusion.segmentation.inference import PredictedInstances, Prediction, Segment
+from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
 
 RUN = {"run": "fused", "seed": 3, "categories": [{"id": 0, "name": "bär"}]}
 SIZE = (60, 90)

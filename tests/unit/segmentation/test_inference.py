@@ -11,7 +11,8 @@ from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.segmentation.build import build_segmenter
-from vfm_fusion.segmentation.inference import Segment, decode, predict
+from vfm_fusion.segmentation.inference import decode, predict
+from vfm_fusion.segmentation.prediction import Segment
 from vfm_fusion.segmentation.task_classes import TaskClasses
 
 THINGS = {2, 3}

@@ -23,16 +23,21 @@ MasksAtPoints = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
 def point_iou(
-    reader: Callable[[Tensor], MasksAtPoints], divisor: int, stuff_classes: Sequence[int], dataset: Dataset
+    reader: Callable[[Tensor], MasksAtPoints],
+    divisor: int,
+    span: int,
+    stuff_classes: Sequence[int],
+    dataset: Dataset,
 ) -> Mapping[str, float]:
     """Measures the IoU of masks that are predicted from each region's innermost point.
 
-    Of a point's masks, the one with the highest predicted IoU counts. Images are seen at their own size, cut
+    Of a point's masks, the one with the highest predicted IoU counts. Images are seen at their own scale, cut
     off at the right and at the bottom.
 
     Args:
         reader: reads an image ``(1, 3, H, W)`` in [0, 1], and returns what then answers points.
         divisor: H and W are multiples of it.
+        span: H and W are at most this, beyond which positions mean nothing to the reader.
         stuff_classes: train ids of stuff.
         dataset: labelled images, of which 60, evenly spread, are taken.
 
@@ -45,7 +50,7 @@ def point_iou(
     """
     ious: dict[str, list[float]] = {"object mIoU": [], "stuff mIoU": []}
     for position in np.linspace(0, len(dataset) - 1, min(_IMAGES, len(dataset))).round().astype(int):
-        sample = _cut_to(divisor, dataset[position])
+        sample = _cut_to(divisor, span, dataset[position])
         with torch.inference_mode():
             pixels = torch.from_numpy(np.ascontiguousarray(sample.image.transpose(2, 0, 1)))[None]
             masks_at = reader(pixels.float() / 255)
@@ -80,9 +85,9 @@ def _region_ious(masks_at: MasksAtPoints, regions: Sequence[np.ndarray]) -> list
     return values
 
 
-def _cut_to(divisor: int, sample: Sample) -> Sample:
-    """Cuts rows and columns off, so that an image's sides are multiples of ``divisor``."""
-    height, width = (side // divisor * divisor for side in sample.image.shape[:2])
+def _cut_to(divisor: int, span: int, sample: Sample) -> Sample:
+    """Cuts rows and columns off, so that an image's sides are multiples of ``divisor``, at most ``span``."""
+    height, width = (min(side, span) // divisor * divisor for side in sample.image.shape[:2])
     whole = sample.instances
     instances = None
     if whole is not None:

@@ -162,7 +162,8 @@ class PromptableMasks(Objective):
         modes = [(module, module.training) for module in self.modules()]
         self.eval()
         try:
-            return point_iou(self._read, self.encoder.spec.size_divisor, self.stuff, val)
+            divisor = self.encoder.spec.size_divisor
+            return point_iou(self._read, divisor, self.masks.span, self.stuff, val)
         finally:
             for module, training in modes:
                 module.training = training

@@ -275,7 +275,7 @@ def test_the_iou_of_perfect_logits_is_100_if_the_score_chooses_them(
 
         return masks_at
 
-    assert point_iou(reader, 32, classes, scenes) == {"object mIoU": expected, "stuff mIoU": expected}
+    assert point_iou(reader, 32, 512, classes, scenes) == {"object mIoU": expected, "stuff mIoU": expected}
 
 
 def test_measures_leave_the_modules_as_they_were_and_cut_images_to_size(scenes: Dataset) -> None:

@@ -40,7 +40,7 @@ SMALL = {
         head_hidden_dim=32,
         bottleneck_dim=16,
     ),
-    "mini_hiera": PromptableMasksConfig(crop=64, prompts=2, hidden_dim=16),
+    "mini_hiera": PromptableMasksConfig(crop=64, points=1, boxes=1, hidden_dim=16),
     "mini_swin": MultilabelConfig(crop=64),
 }
 

@@ -108,7 +108,9 @@ def cost_config(wildcards):
 def finetuned_runs():
     """Runs of the main comparison that train an encoder alone, as in the paper's Table 8."""
     runs = {name: CONFIG.runs[name] for name in COMPARISONS[MAIN][1]}
-    return [name for name, run in runs.items() if run.train_master and not run.auxiliary]
+    return [
+        name for name, run in runs.items() if run.train_master and not run.auxiliary
+    ]
 
 
 def finetuned_config(wildcards):

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
 
-from vfm_fusion.config.pretraining import PretrainedConfig, PretrainingConfig
+from vfm_fusion.config.pretraining import PretrainedConfig
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.pretraining.objective import Objective
 
@@ -109,11 +109,6 @@ def render(card: Mapping[str, Any], sha256: str, size: int) -> str:
         "it again.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def pretraining_scenes(config: PretrainingConfig) -> dict[str, Any]:
-    """Returns the settings of the scenes as plain data."""
-    return config.scenes.model_dump(mode="json", exclude={"kind"})
 
 
 def _channels(by_stride: Mapping[str, int]) -> str:

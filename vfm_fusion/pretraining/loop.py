@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,8 +21,6 @@ from vfm_fusion.segmentation.learner import StepLosses
 from vfm_fusion.segmentation.optimization import decays, learning_rate_factor
 from vfm_fusion.segmentation.progress import LossLog, step_bar
 from vfm_fusion.segmentation.signals import StopRequest, leave_to_parent
-
-log = logging.getLogger(__name__)
 
 _SAMPLING, _VIEWS, _STEP = range(3)
 

@@ -12,7 +12,7 @@ from vfm_fusion.checksums import file_sha256
 from vfm_fusion.config.pretraining import PretrainedConfig, PretrainingConfig
 from vfm_fusion.config.resolve import resolve
 from vfm_fusion.encoders.build import build_encoder
-from vfm_fusion.pretraining.card import pretraining_scenes, render
+from vfm_fusion.pretraining.card import render
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "resources" / "encoders"
@@ -44,9 +44,7 @@ def test_a_card_tells_the_recipe_that_the_target_trains_by(name: str) -> None:
     facts = card(name)
     recipe = PretrainedConfig.model_validate_json(json.dumps(facts["recipe"]))
     assert recipe == MODELS[name]
-    assert {key: value for key, value in facts["data"].items() if key != "kind"} == pretraining_scenes(
-        PretrainingConfig()
-    )
+    assert facts["data"] == PretrainingConfig().scenes.model_dump(mode="json")
 
 
 @pytest.mark.parametrize("name", MODELS)

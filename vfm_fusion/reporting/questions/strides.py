@@ -90,10 +90,7 @@ def _other_metrics(evidence: Evidence) -> list[Finding]:
 def _other_definitions(evidence: Evidence) -> list[Finding]:
     """What EF by the definitions that did not choose the stride would have suggested."""
     return [
-        Finding(
-            f"EF by definition '{name}' would suggest {suggestions(settings, evidence.labels)}. "
-            f"{' '.join(rate_notes(settings, evidence.metric))}"
-        )
+        Finding(f"EF by definition '{name}' would suggest {suggestions(settings, evidence.labels)}. {note}")
         for name, settings in evidence.elsewhere.items()
-        if rate_notes(settings, evidence.metric)
+        for note in rate_notes(settings, evidence.metric)
     ]

@@ -58,7 +58,7 @@ def finish(workflow: Workflow) -> None:
 def test_results_are_those_of_one_machine(on_cluster: OnCluster, on_this_machine: Workflow) -> None:
     ours, theirs = on_cluster.results, on_this_machine.results
     names = sorted(path.relative_to(theirs) for pattern in DIGESTED for path in theirs.glob(pattern))
-    assert len(names) == 3 + 6 + 4 + 2
+    assert len(names) == 3 + 4 + 4 + 2
     for name in names:
         assert json.loads((ours / name).read_text()) == json.loads((theirs / name).read_text()), name
     for path in theirs.glob("runs/*/*/model.safetensors"):

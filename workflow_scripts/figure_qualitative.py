@@ -7,7 +7,7 @@ from vfm_fusion.datasets.open import open_indexed
 from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.qualitative import qualitative_figure
 from vfm_fusion.reporting.inputs import read_evaluation
-from vfm_fusion.reporting.labels import run_encoders
+from vfm_fusion.reporting.labels import pretrainings, run_models
 from vfm_fusion.reporting.scenes import load_scenes
 from vfm_fusion.rule_log import rule_log
 
@@ -16,13 +16,16 @@ with rule_log(snakemake.log[0], snakemake.threads):
     labels, runs = dict(config["encoders"]), [label for _, label in config["runs"]]
     dataset = open_indexed(config["dataset"], Path(snakemake.input.val), Path(snakemake.params.generated))
     predictions = {run: Path(path) for run, path in zip(runs, snakemake.input.predictions, strict=True)}
-    encoders = {
-        run: run_encoders(read_evaluation(Path(path)), labels)
-        for run, path in zip(runs, snakemake.input.evaluations, strict=True)
-    }
+    evaluations = [read_evaluation(Path(path)) for path in snakemake.input.evaluations]
+    models = [run_models(evaluation, labels) for evaluation in evaluations]
     scenes = load_scenes(dataset, predictions, config["reporting"]["images"])
     save_figure(
-        qualitative_figure(scenes, dataset.categories, encoders),
+        qualitative_figure(
+            scenes,
+            dataset.categories,
+            dict(zip(runs, models, strict=True)),
+            notes=pretrainings(evaluations, labels),
+        ),
         pdf=Path(snakemake.output.pdf),
         png=Path(snakemake.output.png),
         dpi=config["reporting"]["dpi"],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vfm_fusion.errors import ReportingError
@@ -54,6 +54,22 @@ def run_encoders(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
             f"{auxiliary['pretraining']}, injected at OS {strides_of(evaluation)}"
         )
     return text
+
+
+def run_models(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
+    """Describes a run's encoders where space is short: names, FT/FZ, stride. See :func:`pretrainings`."""
+    master, auxiliary = evaluation["master"], evaluation["auxiliary"]
+    text = f"{label(labels, master['encoder'])} {mode(master['trainable'])}"
+    if auxiliary is not None:
+        text += f" + {label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])}"
+        text += f" at OS {strides_of(evaluation)}"
+    return text
+
+
+def pretrainings(evaluations: Iterable[Mapping[str, Any]], labels: EncoderLabels) -> list[str]:
+    """Names the pretraining of every encoder of some runs, once, in the order in which they occur."""
+    parts = [run[role] for run in evaluations for role in ("master", "auxiliary") if run[role] is not None]
+    return list(dict.fromkeys(f"{label(labels, part['encoder'])}: {part['pretraining']}" for part in parts))
 
 
 def strides_of(evaluation: Mapping[str, Any]) -> str:

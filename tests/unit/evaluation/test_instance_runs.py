@@ -15,7 +15,7 @@ from vfm_fusion.errors import LabelError
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.reporting.figures.qualitative import qualitative_figure
 from vfm_fusion.reporting.inputs import read_evaluation
-from vfm_fusion.reporting.labels import run_encoders
+from vfm_fusion.reporting.labels import run_models
 from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.scenes import load_scenes
 from vfm_fusion.reporting.tables.main_results import main_results_table
@@ -133,7 +133,7 @@ def test_the_figure_shows_objects_over_the_image(untrained, scored, truth_predic
         np.testing.assert_array_equal(truth.segments, ids)
         np.testing.assert_array_equal(predicted.semantic, np.where(ids == 1, 2, 255))  # the other is unsure
     evaluation = read_evaluation(folder / "evaluation.json")
-    figure = qualitative_figure(scenes[:1], CATEGORIES, {"Ours": run_encoders(evaluation, LABELS)})
+    figure = qualitative_figure(scenes[:1], CATEGORIES, {"Ours": run_models(evaluation, LABELS)})
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["car"]
 
 

@@ -68,7 +68,7 @@ def scene() -> Scene:
 def curve(run: str, seed: int) -> Curve:
     rng = np.random.default_rng(seed)
     metrics = pd.DataFrame({"step": [20, 40, 60], "loss": rng.uniform(5, 9, 3), "lr": 1e-4})
-    return Curve(run, f"{run} FT · untrained (seeded)", seed, metrics)
+    return Curve(run, f"{run} FT", seed, metrics)
 
 
 class TestProfiles:
@@ -264,12 +264,16 @@ class TestQualitative:
         np.testing.assert_array_equal(outlined[:, [0, 1, 4, 5]], painted[:, [0, 1, 4, 5]])
 
     def test_layout_and_legend(self) -> None:
-        runs = {"Swin": "Swin FT · untrained (seeded)", "Ours": "A FT · x + B FZ · y, injected at OS 16"}
-        figure = qualitative_figure([scene(), scene()], CATEGORIES, runs)
+        runs = {"Swin": "Swin", "Ours": "A FT + B FZ at OS 16"}
+        figure = qualitative_figure(
+            [scene(), scene()], CATEGORIES, runs, ["A: untrained (seeded)", "B: scenes"]
+        )
         assert len([axes for axes in figure.axes if axes.images]) == 2 * 4
         legend = [text.get_text() for text in figure.legends[0].get_texts()]
         assert legend == ["road", "car"]
-        assert any("untrained" in text for text in texts(figure))
+        titles = [axes.get_title() for axes in figure.axes[:4]]
+        assert titles == ["image", "ground truth", "Swin", "Ours\nA FT +\nB FZ at OS 16"]
+        assert "A: untrained (seeded). B: scenes" in texts(figure)
 
     def test_what_is_missing_or_foreign_is_refused(self) -> None:
         with pytest.raises(ReportingError, match=r"runs \['DINO'\] have no prediction"):
@@ -284,15 +288,31 @@ class TestQualitative:
 
 class TestTrainingCurves:
     def test_lines_are_the_losses(self) -> None:
-        curves = [curve("Swin", 0), curve("Swin", 1), curve("Ours", 0)]
-        figure = training_curves_figure(curves)
-        lines = figure.axes[0].lines
-        for line, drawn in zip(lines, curves, strict=True):
+        curves = [curve("Swin", 0), curve("Ours", 1)]
+        axes = training_curves_figure(curves).axes[0]
+        for line, drawn in zip(axes.lines, curves, strict=True):
             np.testing.assert_array_equal(line.get_ydata(), drawn.metrics["loss"])
             np.testing.assert_array_equal(line.get_xdata(), drawn.metrics["step"])
-        assert lines[0].get_color() == lines[1].get_color() != lines[2].get_color()
+        assert axes.lines[0].get_color() != axes.lines[1].get_color()
+        assert not axes.collections
+        assert "seeds" not in axes.get_ylabel()
+
+    def test_seeds_are_a_mean_in_their_range(self) -> None:
+        curves = [curve("Swin", 0), curve("Swin", 1), curve("Swin", 2), curve("Ours", 0)]
+        axes = training_curves_figure(curves).axes[0]
+        losses = np.stack([curve("Swin", seed).metrics["loss"] for seed in range(3)])  # (seeds, steps)
+        np.testing.assert_allclose(axes.lines[0].get_ydata(), losses.mean(axis=0))
+        (band,) = axes.collections
+        corners = {tuple(point) for point in band.get_paths()[0].vertices.round(6)}
+        for step, low, high in zip((20, 40, 60), losses.min(axis=0), losses.max(axis=0), strict=True):
+            assert {(step, round(low, 6)), (step, round(high, 6))} <= corners
+        assert "mean and range of the seeds" in axes.get_ylabel()
+
+    def test_the_legend_names_encoders_once_and_ends_with_the_notes(self) -> None:
+        plain = Curve("Swin FT", "Swin FT", 0, curve("Swin", 0).metrics)
+        figure = training_curves_figure([plain, curve("Ours", 0)], notes=["Swin: untrained (seeded)"])
         entries = [text.get_text() for text in figure.legends[0].get_texts()]
-        assert entries == ["Swin:\nSwin FT · untrained (seeded)", "Ours:\nOurs FT · untrained (seeded)"]
+        assert entries == ["Swin FT", "Ours:\nOurs FT", "Swin: untrained (seeded)"]
 
     @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
     def test_non_finite_loss_is_refused(self, bad: float) -> None:

@@ -60,15 +60,19 @@ class Scene:
 
 @styled
 def qualitative_figure(
-    scenes: Sequence[Scene], categories: Sequence[Category], runs: Mapping[str, str]
+    scenes: Sequence[Scene],
+    categories: Sequence[Category],
+    runs: Mapping[str, str],
+    notes: Sequence[str] = (),
 ) -> Figure:
     """Draws a row per scene with the data set's palette and a legend of the classes that occur.
 
     Args:
         scenes: images of one size with ground truth and the prediction of every run.
         categories: the data set's classes.
-        runs: run label to its encoders with their pretraining (see
-            :func:`vfm_fusion.reporting.labels.run_encoders`), in the order of the columns.
+        runs: run label to its encoders (see :func:`vfm_fusion.reporting.labels.run_models`), in the order of
+            the columns.
+        notes: what stands below the legend, such as how the encoders were pretrained.
 
     Raises:
         ReportingError: no scene, a run without a prediction, images or maps of different sizes, or a train id
@@ -80,7 +84,9 @@ def qualitative_figure(
     titles = [_title(name, runs.get(name, ""), picture) for name in columns]
     present = _present(scenes, categories)
     header = LINE * (1 + max(title.count("\n") for title in titles)) + 0.06
-    footer = 1.25 * LINE * -(-len(present) // LEGEND_COLUMNS) + 0.08
+    small_print = textwrap.wrap(". ".join(notes), round(TITLE_WIDTH * PAGE_WIDTH))
+    margin = LINE * len(small_print)
+    footer = margin + 1.25 * LINE * -(-len(present) // LEGEND_COLUMNS) + 0.08
     aspect = scenes[0].image.shape[0] / scenes[0].image.shape[1]
     height = header + footer + len(scenes) * picture * aspect * (1 + SPACE)
     figure = Figure(figsize=(PAGE_WIDTH, height))
@@ -101,7 +107,10 @@ def qualitative_figure(
             image_axes(axes)
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title, fontsize=7, pad=3, linespacing=LINE_SPACING)
-    _legend(figure, present)
+    _legend(figure, present, margin / height)
+    figure.text(
+        0.5, 0, "\n".join(small_print), fontsize=7, ha="center", va="bottom", linespacing=LINE_SPACING
+    )
     return figure
 
 
@@ -134,7 +143,7 @@ def paint(image: np.ndarray, segmentation: Segmentation, categories: Sequence[Ca
 
 def _title(name: str, encoders: str, width: float) -> str:
     characters = round(TITLE_WIDTH * width)
-    parts = [name, *encoders.replace(" + ", " +\n").split("\n")] if encoders else [name]
+    parts = [name] if encoders in ("", name) else [name, *encoders.replace(" + ", " +\n").split("\n")]
     return "\n".join(
         line for part in parts for line in textwrap.wrap(part, characters, break_on_hyphens=False)
     )
@@ -148,7 +157,7 @@ def _present(scenes: Sequence[Scene], categories: Sequence[Category]) -> list[Ca
     return [category for category in categories if category.id in ids]
 
 
-def _legend(figure: Figure, present: Sequence[Category]) -> None:
+def _legend(figure: Figure, present: Sequence[Category], bottom: float) -> None:
     handles = [
         Patch(facecolor=[value / 255 for value in category.color], label=category.name)
         for category in present
@@ -156,6 +165,7 @@ def _legend(figure: Figure, present: Sequence[Category]) -> None:
     figure.legend(
         handles=handles,
         loc="lower center",
+        bbox_to_anchor=(0.5, bottom),
         ncols=min(LEGEND_COLUMNS, max(1, len(handles))),
         fontsize=7,
         borderaxespad=0.2,

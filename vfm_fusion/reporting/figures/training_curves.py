@@ -15,6 +15,7 @@ from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, series_styles, 
 
 LEGEND_CHARACTERS = 46
 """Longest line of a legend entry."""
+SEEDS = "\n(mean and range of the seeds)"
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Curve:
 
     Attributes:
         run: the run's label.
-        encoders: its encoders with their pretraining, see :func:`vfm_fusion.reporting.labels.run_encoders`.
+        encoders: its encoders, see :func:`vfm_fusion.reporting.labels.run_models`.
         seed: training seed.
         metrics: ``metrics.csv`` of the run: columns ``step`` and ``loss`` at least.
     """
@@ -35,30 +36,37 @@ class Curve:
 
 
 @styled
-def training_curves_figure(curves: Sequence[Curve]) -> Figure:
-    """Draws one line per run and seed; seeds of a run share its colour.
+def training_curves_figure(curves: Sequence[Curve], notes: Sequence[str] = ()) -> Figure:
+    """Draws one line per run: the mean over its seeds, in a band from the lowest to the highest of them.
 
     Args:
         curves: trainings; runs in the order of the legend.
+        notes: what stands below the legend, such as how the encoders were pretrained.
 
     Raises:
         ReportingError: no curve, a missing column, no line, or a loss that is not finite.
     """
     if not curves:
         raise ReportingError("no training curve was given; at least one run must be trained")
-    looks = series_styles(list(dict.fromkeys(curve.run for curve in curves)))
-    figure = Figure(figsize=(PAGE_WIDTH, 2.7), layout="constrained")
-    axes = figure.subplots()
-    named: set[str] = set()
+    runs: dict[str, list[Curve]] = {}
     for curve in curves:
         _check(curve)
-        color = looks[curve.run].color
-        name = None if curve.run in named else _legend_entry(curve)
-        axes.plot(curve.metrics["step"], curve.metrics["loss"], color=color, linewidth=1.0, label=name)
-        named.add(curve.run)
+        runs.setdefault(curve.run, []).append(curve)
+    looks = series_styles(list(runs))
+    figure = Figure(figsize=(PAGE_WIDTH, 2.7), layout="constrained")
+    axes = figure.subplots()
+    for run, seeds in runs.items():
+        losses = pd.concat([curve.metrics for curve in seeds]).groupby("step")["loss"]
+        mean = losses.mean()
+        axes.plot(mean.index, mean, color=looks[run].color, linewidth=1.2, label=_legend_entry(seeds[0]))
+        if len(seeds) > 1:
+            band = {"color": looks[run].color, "alpha": 0.15, "linewidth": 0}
+            axes.fill_between(mean.index, losses.min(), losses.max(), **band)
     axes.set_xlabel("Optimiser step")
-    axes.set_ylabel("Training loss")
+    axes.set_ylabel("Training loss" + (SEEDS if len(curves) > len(runs) else ""))
     axes.set_xlim(left=0)
+    for note in notes:
+        axes.plot([], [], " ", label="\n".join(textwrap.wrap(note, LEGEND_CHARACTERS)))
     legend = figure.legend(loc="outside right upper", labelspacing=0.9)
     for text in legend.get_texts():
         text.set_linespacing(LINE_SPACING)
@@ -66,9 +74,9 @@ def training_curves_figure(curves: Sequence[Curve]) -> Figure:
 
 
 def _legend_entry(curve: Curve) -> str:
-    parts = curve.encoders.replace(" + ", " +\n").split("\n")
-    lines = [line for part in parts for line in textwrap.wrap(part, LEGEND_CHARACTERS)]
-    return "\n".join([f"{curve.run}:", *lines])
+    if curve.encoders in ("", curve.run):
+        return curve.run
+    return "\n".join([f"{curve.run}:", *textwrap.wrap(curve.encoders, LEGEND_CHARACTERS)])
 
 
 def _check(curve: Curve) -> None:

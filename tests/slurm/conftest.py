@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.append(str(Path(__file__).parents[1] / "workflow"))
-
 from slurm_cluster import Cluster, lacking
 from working_copy import Workflow, copy_repository
 

@@ -26,37 +26,17 @@ JOBS = 30
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[Path, Path]:
-    """Two copies of the repository, as it was at one time."""
-    copies = tmp_path_factory.mktemp("on_cluster"), tmp_path_factory.mktemp("on_this_machine")
-    for folder in copies:
-        copy_repository(repository, folder)
-    return copies
-
-
-@pytest.fixture(scope="module")
-def on_cluster(cluster: Cluster, folders: tuple[Path, Path]) -> OnCluster:
-    """A copy where the experiment has run on the cluster."""
-    workflow = OnCluster(folders[0], variables=cluster.environment)
-    finish(workflow)
-    return workflow
-
-
-@pytest.fixture(scope="module")
-def on_this_machine(folders: tuple[Path, Path]) -> Workflow:
-    """A copy where the same experiment has run without a cluster."""
-    workflow = Workflow(folders[1])
-    finish(workflow)
-    return workflow
-
-
-def finish(workflow: Workflow) -> None:
+def on_cluster(cluster: Cluster, repository: Path, tmp_path_factory: pytest.TempPathFactory) -> OnCluster:
+    """A copy where the small experiment has run on the cluster."""
+    workflow = OnCluster(tmp_path_factory.mktemp("on_cluster"), variables=cluster.environment)
+    copy_repository(repository, workflow.folder)
     done = workflow.snakemake("all")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    return workflow
 
 
-def test_results_are_those_of_one_machine(on_cluster: OnCluster, on_this_machine: Workflow) -> None:
-    ours, theirs = on_cluster.results, on_this_machine.results
+def test_results_are_those_of_one_machine(on_cluster: OnCluster, finished: Workflow) -> None:
+    ours, theirs = on_cluster.results, finished.results
     names = sorted(path.relative_to(theirs) for pattern in DIGESTED for path in theirs.glob(pattern))
     assert len(names) == 3 + 4 + 4 + 2
     for name in names:

@@ -59,7 +59,7 @@ def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
     return validate(deep_merge(_overlay(name, overlays), raw))
 
 
-def _overlay(name: str, overlays: Path) -> dict[str, Any]:
+def _overlay(name: str, overlays: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """Reads an overlay; one with a ``base`` says only what is otherwise than in that one."""
     overlay = yaml.safe_load((overlays / f"{name}.yaml").read_text(encoding="utf-8")) or {}
     base = overlay.pop("base", None)
@@ -68,7 +68,13 @@ def _overlay(name: str, overlays: Path) -> dict[str, Any]:
     if base not in experiments(overlays):
         known = ", ".join(experiments(overlays))
         raise ConfigError(f"experiments/{name}.yaml: base: {base!r} is unknown; choose from: {known}")
-    return deep_merge(_overlay(base, overlays), overlay)
+    lineage = (*above, name)
+    if base in lineage:
+        raise ConfigError(
+            f"experiments/{name}.yaml: base: {base!r} rests on this overlay again "
+            f"({' -> '.join((*lineage, base))}); name one that does not"
+        )
+    return deep_merge(_overlay(base, overlays, lineage), overlay)
 
 
 def validate(data: Mapping[str, Any]) -> Config:

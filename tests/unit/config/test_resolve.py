@@ -133,6 +133,22 @@ def test_the_paper_preset_is_the_default_and_unknown_presets_are_named() -> None
         MetricConfig.of("papr")
 
 
+@pytest.mark.parametrize(
+    ("bases", "circle"),
+    [
+        ({"one": "one"}, "one -> one"),
+        ({"one": "two", "two": "three", "three": "two"}, "one -> two -> three -> two"),
+    ],
+)
+def test_overlays_that_rest_on_each_other_are_refused(
+    tmp_path: Path, bases: dict[str, str], circle: str
+) -> None:
+    for name, base in bases.items():
+        (tmp_path / f"{name}.yaml").write_text(f"base: {base}\n")
+    with pytest.raises(ConfigError, match=rf"rests on this overlay again \({circle}\)"):
+        resolve({"experiment": "one"}, tmp_path)
+
+
 def test_an_overlay_says_only_what_differs_from_its_base(tmp_path: Path) -> None:
     for name in ("miniature", "study"):
         (tmp_path / f"{name}.yaml").write_bytes((OVERLAYS / f"{name}.yaml").read_bytes())

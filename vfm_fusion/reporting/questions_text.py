@@ -43,15 +43,16 @@ def questions_html(found: Sequence[Answer], notes: Sequence[str]) -> str:
     return page(TITLE, "\n".join([*lines, '<div class="notes">', *shown, "</div>"]) + "\n")
 
 
-def reading_notes(evidence: Evidence, seeds: Sequence[int]) -> list[str]:
+def reading_notes(evidence: Evidence) -> list[str]:
     """Says what is compared with what, and what stands in brackets."""
     pair = [evidence.name(encoder) for encoder in (evidence.structure, evidence.edges)]
-    first = next((result.any for result in evidence.results if result.any), None)
+    first = next((result.any for result in evidence.sweep.results if result.any), None)
     images = f"Results on {first['images']} validation images of {first['dataset']}. " if first else ""
     return [
         f"Structure encoder: {pair[0]}; edge encoder: {pair[1]}. A, B: edges injected into structure, master "
         "fine-tuned or frozen; C, D: the reverse.",
-        f"{images}{seeds_note(seeds)} Brackets behind points: 95 % interval of Student's t over seeds; "
-        "behind SC and EF: 95 % bootstrap interval over images, which does not cover training's randomness.",
-        *(f"Incomplete: {result.problem}." for result in evidence.results if result.problem),
+        f"{images}{seeds_note(evidence.sweep.seeds)} Brackets behind points: 95 % interval of Student's t "
+        "over seeds; behind SC and EF: 95 % bootstrap interval over images, which does not cover "
+        "training's randomness.",
+        *(f"Incomplete: {result.problem}." for result in evidence.sweep.results if result.problem),
     ]

@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import reporting_results as results
 import stride_results as sweeps
 
 from vfm_fusion.reporting.questions.answer import Answer, Outcome
-from vfm_fusion.reporting.questions.evidence import FINETUNED, PER_CLASS, SUPERVISED, Evidence, gather
+from vfm_fusion.reporting.questions.evidence import FINETUNED, PER_CLASS, SUPERVISED, Evidence
 from vfm_fusion.reporting.tables.supervised import MEASURES
 
 DINO, SAM = sweeps.DINO, sweeps.SAM
@@ -24,15 +23,7 @@ ALONE = (("dino-fz", DINO, False), ("sam-fz", SAM, False), ("dino-ft", DINO, Tru
 
 def evidence(evaluations: Sequence[Mapping[str, Any]], seeds: int = 3, **changes: Any) -> Evidence:
     tables = {name: changes.pop(name, frame) for name, frame in EMPTY.items()}
-    arguments: dict[str, Any] = {
-        "profiles": sweeps.profiles(),
-        "selection": sweeps.SELECTION,
-        "labels": results.LABELS,
-        "runs": sweeps.runs_of(evaluations),
-        "fusions": sweeps.fusions_of(evaluations),
-        "seeds": list(range(seeds)),
-    }
-    return gather(evaluations, tables=tables, **(arguments | changes))
+    return Evidence(sweep=sweeps.collected(evaluations, range(seeds), **changes), **tables)
 
 
 def texts(answer: Answer) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import reporting_results as results
+
+from vfm_fusion.reporting.sweep import Sweep, collect_sweep
 
 STRIDES = (4, 8, 16, 32)
 DINO, SAM = "mini_dino", "mini_sam"
@@ -105,3 +107,16 @@ def profiles(
                 row = {"encoder": encoder, "definition": "paper", "stride": stride, "score": name}
                 rows.append(row | {"mean": value, "ci_low": value - half, "ci_high": value + half})
     return pd.DataFrame(rows).assign(images=80, undefined=0, reason=None)
+
+
+def collected(evaluations: Sequence[Mapping[str, Any]], seeds: Iterable[int], **changes: Any) -> Sweep:
+    """Those runs with the profiles and the selection of this module."""
+    arguments: dict[str, Any] = {
+        "profiles": profiles(),
+        "selection": SELECTION,
+        "labels": results.LABELS,
+        "runs": runs_of(evaluations),
+        "fusions": fusions_of(evaluations),
+        "seeds": list(seeds),
+    }
+    return collect_sweep(evaluations, **(arguments | changes))

@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import pytest
-import reporting_results as results
 import stride_results as sweeps
 from scipy.stats import binomtest, t
 
@@ -30,16 +29,13 @@ HIT = {4: 30.0, 8: 31.0, 16: 33.0, 32: 29.0}
 MISS = {4: 30.0, 8: 31.0, 16: 33.0, 32: 32.5}  # EF of the auxiliary of C and D suggests OS 32
 
 
-def table(evaluations: list[dict[str, Any]], seeds: list[int], **changes: Any) -> Table:
-    arguments: dict[str, Any] = {
-        "profiles": sweeps.profiles(),
-        "selection": sweeps.SELECTION,
-        "labels": results.LABELS,
-        "runs": sweeps.runs_of(evaluations),
-        "fusions": sweeps.fusions_of(evaluations),
-        "seeds": seeds,
-    }
-    return injection_stride_table(evaluations, **(arguments | changes))
+def table(
+    evaluations: list[dict[str, Any]],
+    seeds: list[int],
+    published: pd.DataFrame | None = None,
+    **changes: Any,
+) -> Table:
+    return injection_stride_table(sweeps.collected(evaluations, seeds, **changes), published)
 
 
 def lines(found: Table, section: int = 0) -> list[dict[str, Cell]]:

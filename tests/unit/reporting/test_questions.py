@@ -201,7 +201,7 @@ class TestProfiles:
 class TestText:
     def test_markdown_and_html_hold_every_answer(self) -> None:
         known = evidence(everyone(3)[1:], per_class=per_class(LEVELS))
-        found, notes = answers(known), reading_notes(known, [0, 1, 2])
+        found, notes = answers(known), reading_notes(known)
         markdown, html = questions_markdown(found, notes), questions_html(found, notes)
         assert [answer.key for answer in found] == ["RQ1", "RQ2", "RQ3", "RQ4", "RQ5"]
         assert markdown.count("### RQ") == html.count("<h3>RQ") == 5

@@ -121,8 +121,9 @@ def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
     side = _side(more)
     where = "as much on both" if side is None else f"more on {_SAID[side]}"
     where = where if more.sign else f"by the means {where}"
+    name = setting_name(found, evidence.sweep.selection)
     return Finding(
-        f"{what} injected ({setting_name(found, evidence.selection)}, {who} into {into} at OS {stride}): "
+        f"{what} injected ({name}, {who} into {into} at OS {stride}): "
         f"{gains[RICH].said} on {_SAID[RICH]} and {gains[LARGE].said} on {_SAID[LARGE]}, so "
         f"{where} (boundary-rich minus large: {more.said}){ending}.",
         (outcome,),
@@ -130,7 +131,7 @@ def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
 
 
 def _stride(evidence: Evidence, names: str) -> int:
-    chosen = evidence.selection
+    chosen = evidence.sweep.selection
     forward = (names == "AB") == (chosen["task"] == "semantic")
     return int((chosen if forward else chosen["reverse"])["stride"])
 
@@ -138,8 +139,8 @@ def _stride(evidence: Evidence, names: str) -> int:
 def _group(evidence: Evidence, names: str, stride: int) -> Group | None:
     """The first group of these settings that injects at the stride; one with a trained master first."""
     for name in names:
-        for group in evidence.groups:
-            if setting_name(group, evidence.selection) == name and (stride,) in group.fused:
+        for group in evidence.sweep.groups:
+            if setting_name(group, evidence.sweep.selection) == name and (stride,) in group.fused:
                 return group
     return None
 

@@ -64,7 +64,7 @@ def _edges(evidence: Evidence) -> Finding:
 def _best_setting(evidence: Evidence) -> Finding:
     """Setting A at its best stride against the best of the others."""
     metric = evidence.metric
-    best = {s.title: (s, _best_stride(s, metric)) for s in evidence.settings}
+    best = {s.title: (s, _best_stride(s, metric)) for s in evidence.sweep.settings}
     known = {title: (s, stride) for title, (s, stride) in best.items() if stride is not None}
     own = next((title for title, (s, _) in known.items() if s.name == "A"), None)
     absent = [name for name in "ABCD" if name not in {s.name for s, _ in known.values()}]
@@ -105,7 +105,7 @@ def _changes(evidence: Evidence, encoder: str) -> pd.DataFrame | None:
     frame = evidence.finetuned
     if run is None:
         return None
-    own = (frame["run"] == run.key) & (frame["definition"] == evidence.selection["definition"])
+    own = (frame["run"] == run.key) & (frame["definition"] == evidence.sweep.selection["definition"])
     return frame[own] if own.any() else None
 
 

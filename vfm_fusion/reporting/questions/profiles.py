@@ -29,7 +29,7 @@ def answer(evidence: Evidence) -> Answer:
 
 def cells(evidence: Evidence, encoder: str, score: str) -> dict[int, Any]:
     """Returns stride -> profile row of one score, where it is defined and has an interval."""
-    rows = evidence.profiles
+    rows = evidence.sweep.profiles
     chosen = rows[(rows["encoder"] == encoder) & (rows["score"] == score)].sort_values("stride")
     return {int(row.stride): row for row in chosen.itertuples() if not math.isnan(row.ci_low)}
 
@@ -39,10 +39,10 @@ def _leaders(evidence: Evidence) -> Finding:
     for score in ("sc", "ef"):
         first, second = (
             f"{evidence.name(ranked['encoder'])} ({number(ranked['value'], _DIGITS)})"
-            for ranked in evidence.selection["ranks"][score][:2]
+            for ranked in evidence.sweep.selection["ranks"][score][:2]
         )
         parts.append(f"{score.upper()} is highest for {first}, then {second}")
-    leaders = {evidence.selection["ranks"][score][0]["encoder"] for score in ("sc", "ef")}
+    leaders = {evidence.sweep.selection["ranks"][score][0]["encoder"] for score in ("sc", "ef")}
     text = f"By the mean over the strides, {parts[0]}; {parts[1]}"
     if len(leaders) == 1:
         return Finding(f"{text}: one encoder leads both.")

@@ -19,7 +19,7 @@ NO_SWEEP = (
 
 def answer(evidence: Evidence) -> Answer:
     """Counts hits beside chance, then weighs every setting's margin against its seeds."""
-    if not evidence.settings:
+    if not evidence.sweep.settings:
         return Answer("RQ3", QUESTION, (Finding(NO_SWEEP, ("missing",)),))
     findings = (
         _rate(evidence),
@@ -41,8 +41,8 @@ def beyond_chance(rate: HitRate) -> Outcome:
 
 def _rate(evidence: Evidence) -> Finding:
     metric = evidence.metric
-    outcome = beyond_chance(rates(evidence.settings, metric)[0])
-    said = rate_notes(evidence.settings, metric)
+    outcome = beyond_chance(rates(evidence.sweep.settings, metric)[0])
+    said = rate_notes(evidence.sweep.settings, metric)
     if not said:
         return Finding("No setting could be judged.", (outcome,))
     return Finding(f"{said[0]} {_CHANCE[outcome]}", (outcome,))
@@ -58,7 +58,7 @@ _CHANCE: dict[Outcome, str] = {
 def _margins(evidence: Evidence) -> Finding:
     """Every setting's margin against the spread over seeds."""
     parts, outcomes = [], []
-    for setting in evidence.settings:
+    for setting in evidence.sweep.settings:
         text, outcome = _margin(setting, evidence.metric)
         parts.append(text)
         outcomes.append(outcome)
@@ -80,8 +80,8 @@ def _margin(setting: Setting, metric: str) -> tuple[str, Outcome]:
 
 def _other_metrics(evidence: Evidence) -> list[Finding]:
     parts = []
-    for metric in shown_metrics(evidence.settings):
-        rate = rates(evidence.settings, metric)[0]
+    for metric in shown_metrics(evidence.sweep.settings):
+        rate = rates(evidence.sweep.settings, metric)[0]
         if metric != evidence.metric and rate.trials:
             parts.append(f"{metric} {rate.hits} of {rate.trials}")
     return [Finding(f"Hits by the other metrics: {in_a_row(parts)}.")] if parts else []
@@ -90,7 +90,9 @@ def _other_metrics(evidence: Evidence) -> list[Finding]:
 def _other_definitions(evidence: Evidence) -> list[Finding]:
     """What EF by the definitions that did not choose the stride would have suggested."""
     return [
-        Finding(f"EF by definition '{name}' would suggest {suggestions(settings, evidence.labels)}. {note}")
-        for name, settings in evidence.elsewhere.items()
+        Finding(
+            f"EF by definition '{name}' would suggest {suggestions(settings, evidence.sweep.labels)}. {note}"
+        )
+        for name, settings in evidence.sweep.elsewhere.items()
         for note in rate_notes(settings, evidence.metric)
     ]

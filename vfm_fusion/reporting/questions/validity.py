@@ -54,11 +54,11 @@ def _supervised(evidence: Evidence, kind: str) -> Finding:
 
 def _gains(evidence: Evidence) -> Finding:
     """EF of the auxiliary against what its injection gains, per setting and over all of them."""
-    if not evidence.settings:
+    if not evidence.sweep.settings:
         text = "EF was not compared with gains: no pair was trained at two or more injection strides."
         return Finding(text, ("missing",))
     metric = evidence.metric
-    pairs = {setting.title: _pairs(setting, metric) for setting in evidence.settings}
+    pairs = {setting.title: _pairs(setting, metric) for setting in evidence.sweep.settings}
     pooled = _correlated([pair for of in pairs.values() for pair in of])
     if pooled.reason:
         text = f"EF was not compared with the gain in {metric}: {_why(evidence, metric) or pooled.reason}."
@@ -88,7 +88,7 @@ def _pairs(setting: Setting, metric: str) -> Pairs:
 
 def _why(evidence: Evidence, metric: str) -> str:
     """The first reason for which a gain is undefined; empty where all are defined."""
-    gains = [s.group.gain((stride,), metric) for s in evidence.settings for stride in s.group.single]
+    gains = [s.group.gain((stride,), metric) for s in evidence.sweep.settings for stride in s.group.single]
     return next((gain.reason for gain in gains if gain.reason), "")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,46 +11,24 @@ import pandas as pd
 from vfm_fusion.reporting.hit_rate import HitRate, hit_rate, regret_in_words
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode
 from vfm_fusion.reporting.published_strides import published_note, published_section
-from vfm_fusion.reporting.seeds import Evaluation, RunResults, Summary, collect_runs, seeds_note
-from vfm_fusion.reporting.stride_groups import group_by_stride
-from vfm_fusion.reporting.stride_settings import Setting, ef_by_stride, other_settings, stride_settings
+from vfm_fusion.reporting.seeds import Summary, seeds_note
+from vfm_fusion.reporting.stride_settings import Setting
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion
+from vfm_fusion.reporting.sweep import Sweep
 from vfm_fusion.reporting.table import Column, Section, Table
 
 METRICS = ("AP", "mIoU", "PQ")
 """Metrics shown where some setting has them, the main one first."""
 
 
-def injection_stride_table(
-    evaluations: Iterable[Evaluation],
-    profiles: pd.DataFrame,
-    selection: Mapping[str, Any],
-    labels: EncoderLabels,
-    runs: Mapping[str, str],
-    fusions: Mapping[str, str],
-    seeds: Sequence[int],
-    published: pd.DataFrame | None = None,
-) -> Table:
+def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) -> Table:
     """Builds the table of settings (rows) by injection strides (columns), one block per metric.
 
     Args:
-        evaluations: parsed ``evaluation.json`` of every run and seed that exists.
-        profiles: joined profiles, see :func:`vfm_fusion.reporting.inputs.read_profiles`.
-        selection: parsed ``selection.json``: its pair gives the settings A to D their names, its definition
-            the EF that suggests a stride.
-        labels: names of the encoders in print.
-        runs: expected runs, key to label.
-        fusions: run to its fusion settings without the stride, as text.
-        seeds: expected seeds.
+        sweep: runs by setting and stride.
         published: all reference values; those of Tables 5 and 6 are shown below where the runs have an AP.
-
-    Raises:
-        ReportingError: evaluations that do not belong into one table, or an encoder without a label.
     """
-    results = collect_runs(evaluations, runs, seeds)
-    groups = group_by_stride(results, fusions)
-    ef = ef_by_stride(profiles, selection["definition"])
-    settings = stride_settings(groups, ef, selection, labels, fusions)
+    settings, labels = sweep.settings, sweep.labels
     metrics = shown_metrics(settings)
     strides = sorted({stride for setting in settings for stride in (*setting.group.single, *setting.ef)})
     sections = [
@@ -58,12 +36,12 @@ def injection_stride_table(
         for metric in metrics
     ]
     notes = [
-        _what_note(settings, results, selection),
+        _what_note(sweep),
         *(note for metric in metrics for note in rate_notes(settings, metric)),
-        *_other_notes(other_settings(groups, profiles, selection, labels, fusions), metrics[:1], labels),
+        *_other_notes(sweep.elsewhere, metrics[:1], labels),
         *([_caution()] if settings else []),
         *_repeated_notes(settings),
-        seeds_note(seeds) + " Margin: the suggested stride minus the best other one, seed by seed.",
+        seeds_note(sweep.seeds) + " Margin: the suggested stride minus the best other one, seed by seed.",
     ]
     if published is not None and "AP" in metrics:
         sections.append(published_section(published, strides))
@@ -81,7 +59,7 @@ def injection_stride_table(
         columns=_columns(strides),
         sections=tuple(sections),
         notes=tuple(notes),
-        problems=tuple(result.problem for result in results if result.problem),
+        problems=tuple(result.problem for result in sweep.results if result.problem),
         best_in="row",
     )
 
@@ -180,17 +158,15 @@ def hit_in_words(found: Suggestion) -> str:
     return "hit" if found.hit else "miss"
 
 
-def _what_note(
-    settings: Sequence[Setting], results: Sequence[RunResults], selection: Mapping[str, Any]
-) -> str:
-    if not settings:
+def _what_note(sweep: Sweep) -> str:
+    if not sweep.settings:
         return f"No auxiliary was injected at {MIN_TRAINED} or more single strides, so there is no setting."
-    first = next(result.any for result in results if result.any)
+    first = next(result.any for result in sweep.results if result.any)
     text = (
         f"n = {first['images']} validation images of {first['dataset']}. EF by definition "
-        f"'{selection['definition']}'. FT: fine-tuned, FZ: frozen."
+        f"'{sweep.selection['definition']}'. FT: fine-tuned, FZ: frozen."
     )
-    if any(setting.name for setting in settings):
+    if any(setting.name for setting in sweep.settings):
         text += (
             " A, B: structure encoder as master, edge encoder as auxiliary; C, D: the reverse; A, C: "
             "master fine-tuned; B, D: master frozen."

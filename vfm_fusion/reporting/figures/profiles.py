@@ -22,6 +22,10 @@ PANELS = (("sc", "Structural Coherence (SC)"), ("ef", "Edge Fidelity (EF)"))
 MARGIN = 0.03
 """Share of a panel's height below its lowest value, so that a null floor of zero is seen."""
 NULL_DASHES = (0, (4, 2))
+RING = {
+    **{"marker": "o", "markerfacecolor": "none", "markeredgecolor": "black", "markeredgewidth": 0.9},
+    "linestyle": "none",
+}
 
 
 @styled
@@ -56,6 +60,8 @@ def profiles_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection: Ma
     if profiles["score"].str.endswith("_null").any():
         handles.append(Line2D([], [], color="0.4", linestyle=NULL_DASHES, linewidth=0.8))
         names.append("null floor (pixels in random order)")
+    handles.append(Line2D([], [], markersize=7, **RING))
+    names.append(f"injected at OS {selection['stride']}")
     figure.legend(
         handles, names, loc="outside upper center", ncols=_columns(names), title=interval_note(profiles)
     )
@@ -125,23 +131,4 @@ def _ring(axes: Axes, rows: pd.DataFrame, labels: EncoderLabels, selection: Mapp
     stride, auxiliary = selection["stride"], selection["auxiliary"]
     own = rows[(rows["encoder"] == auxiliary) & (rows["score"] == selection["stride_by"])]
     peak = own.loc[own["stride"] == stride, "mean"]
-    in_left_half = stride <= own["stride"].median()
-    x = stride * _nudges(rows, labels)[auxiliary]
-    axes.plot(
-        [x],
-        peak,
-        marker="o",
-        markersize=11,
-        markerfacecolor="none",
-        markeredgecolor="black",
-        markeredgewidth=0.9,
-        linestyle="none",
-    )
-    axes.annotate(
-        f"injected at OS {stride}",
-        (x, peak.iloc[0]),
-        xytext=(8 if in_left_half else -8, 5),
-        textcoords="offset points",
-        ha="left" if in_left_half else "right",
-        fontsize=7.5,
-    )
+    axes.plot([stride * _nudges(rows, labels)[auxiliary]], peak, markersize=11, **RING)

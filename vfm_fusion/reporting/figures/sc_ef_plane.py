@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from vfm_fusion.reporting.figures.profiles import interval_note
+from vfm_fusion.reporting.figures.profiles import RING, interval_note
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.style import COLUMN_WIDTH, SeriesStyle, series_styles, styled
 
@@ -47,15 +47,7 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
         _draw_path(axes, path, looks[encoder], _legend_entry(role + full_label(labels, encoder)))
         if encoder == selection["auxiliary"] and selection["stride"] in path.index:
             point = path.loc[selection["stride"], "mean"]
-            axes.plot(
-                [point["sc"]],
-                [point["ef"]],
-                "o",
-                markersize=11,
-                markerfacecolor="none",
-                markeredgecolor="black",
-                markeredgewidth=0.9,
-            )
+            axes.plot([point["sc"]], [point["ef"]], markersize=11, **RING)
     axes.set_xlabel("Structural Coherence (SC)")
     axes.set_ylabel("Edge Fidelity (EF)")
     axes.set_ylim(bottom=0)

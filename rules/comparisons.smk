@@ -15,6 +15,17 @@ def fused_elsewhere():
     ]
 
 
+def swept_elsewhere():
+    """Those of them in which an auxiliary is injected at several single strides."""
+    found = []
+    for name in fused_elsewhere():
+        fused = [CONFIG.runs[run] for run in COMPARISONS[name][1]]
+        strides = {run.fusion.strides for run in fused if run.auxiliary}
+        if sum(len(injected) == 1 for injected in strides) > 1:
+            found.append(name)
+    return found
+
+
 def evaluations(wildcards):
     """Evaluations of the runs that a table compares."""
     runs = compared(wildcards)[1]

@@ -288,6 +288,9 @@ rule tables:
         rules.table_stride_gain.output,
         collect(rules.table_stride_gain_elsewhere.output, comparison=fused_elsewhere()),
         rules.table_injection_stride.output,
+        collect(
+            rules.table_injection_stride_elsewhere.output, comparison=swept_elsewhere()
+        ),
         rules.table_finetuned.output,
         rules.text_questions.output,
         rules.table_cost.output,

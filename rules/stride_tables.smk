@@ -83,3 +83,25 @@ rule table_injection_stride:
         "Table: what every injection stride reaches, and whether EF suggested the best"
     script:
         "../workflow_scripts/table_injection_stride.py"
+
+
+use rule table_injection_stride as table_injection_stride_elsewhere with:
+    input:
+        evaluations=evaluations,
+        profiles=summaries_behind,
+        selection=selection_behind,
+        published=[],
+    output:
+        **table("injection_stride-{comparison}"),
+        html=reported(
+            f"{RESULTS}/tables/injection_stride-{{comparison}}.html",
+            "table_injection_stride",
+            "3. Results",
+            "Injection stride, {comparison}",
+        ),
+    log:
+        f"{RESULTS}/logs/table_injection_stride/{{comparison}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/table_injection_stride/{{comparison}}.jsonl"
+    message:
+        "Table: what every injection stride reaches, and whether EF suggested the best, of {wildcards.comparison}"

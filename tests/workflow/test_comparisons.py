@@ -23,7 +23,9 @@ RECIPES = (
 RUNS = (
     "{auxiliary-frozen: null, fused-reverse: null,"
     " objects: {label: Objects, master: master, recipe: objects},"
-    " objects-fused: {label: Objects fused, master: master, auxiliary: auxiliary, recipe: objects},"
+    " objects-os8: {label: OS 8, recipe: objects, master: master, auxiliary: auxiliary, fusion: {stride: 8}},"
+    " objects-os16: {label: OS 16, recipe: objects, master: master, auxiliary: auxiliary,"
+    " fusion: {stride: 16}},"
     " classes: {label: Classes, master: mini-swin, train_master: false, recipe: classes, dataset: elsewhere},"
     " moved: {label: Moved, master: master, dataset: elsewhere, evaluated_on: miniscapes}}"
 )
@@ -37,7 +39,7 @@ def test_every_run_is_trained_evaluated_and_shown_among_its_equals(fresh: Workfl
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
     found = {}
-    for run in ("master", "fused", "objects", "objects-fused", "classes", "moved"):
+    for run in ("master", "fused", "objects", "objects-os8", "objects-os16", "classes", "moved"):
         path = fresh.results / f"runs/{run}/seed0/evaluation.json"
         evaluation = json.loads(path.read_text(encoding="utf-8"))
         found[run] = (evaluation["dataset"], evaluation["task"], evaluation["images"])
@@ -45,7 +47,8 @@ def test_every_run_is_trained_evaluated_and_shown_among_its_equals(fresh: Workfl
         "master": ("miniscapes", "panoptic", 5),
         "fused": ("miniscapes", "panoptic", 5),
         "objects": ("miniscapes", "instance", 5),
-        "objects-fused": ("miniscapes", "instance", 5),
+        "objects-os8": ("miniscapes", "instance", 5),
+        "objects-os16": ("miniscapes", "instance", 5),
         "classes": ("elsewhere", "semantic", 4),
         "moved": ("miniscapes", "panoptic", 5),
     }
@@ -54,21 +57,24 @@ def test_every_run_is_trained_evaluated_and_shown_among_its_equals(fresh: Workfl
 
     tables = fresh.results / "tables"
     assert set(pd.read_csv(tables / "main_results.csv")["run"]) == {"master", "fused"}
-    for comparison, runs in zip(
-        COMPARISONS, ({"objects", "objects-fused"}, {"classes"}, {"moved"}), strict=True
-    ):
+    objects = {"objects", "objects-os8", "objects-os16"}
+    for comparison, runs in zip(COMPARISONS, (objects, {"classes"}, {"moved"}), strict=True):
         assert set(pd.read_csv(tables / f"main_results-{comparison}.csv")["run"]) == runs
         assert (tables / f"per_class-{comparison}.html").is_file()
         for figure in ("qualitative", "training_curves"):
             assert (fresh.results / f"figures/{figure}-{comparison}.png").is_file()
     injected = [path.name for path in tables.glob("stride_gain*.csv")]
     assert sorted(injected) == ["stride_gain-miniscapes-instance.csv", "stride_gain.csv"]
+    swept = [path.name for path in tables.glob("injection_stride*.csv")]
+    assert sorted(swept) == ["injection_stride-miniscapes-instance.csv", "injection_stride.csv"]
+    levels = pd.read_csv(tables / "injection_stride-miniscapes-instance.csv")
+    assert {"objects-os8", "objects-os16"} <= set(levels["run"])
     assert set(pd.read_csv(tables / "cost.csv")["run"]) == set(found)
     assert fresh.planned() == {}
 
     fresh.config["recipes"] = RECIPES.replace("queries: 20", "queries: 21")
     again = fresh.planned()
-    assert again["train"] == again["predict"] == again["measure_cost"] == 2
+    assert again["train"] == again["predict"] == again["measure_cost"] == 3
     assert again["table_main_results_elsewhere"] == 1
     assert "table_main_results" not in again
 

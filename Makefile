@@ -39,7 +39,7 @@ study: $(READY)  ## Run the full miniature study (five seeds, an hour or more) a
 	@$(MAKE) --no-print-directory run EXPERIMENT=study
 	@$(BIN)/python -m vfm_fusion.reporting.publish results/study docs/study
 
-pretrain: $(READY)  ## Train the mini encoders in resources/encoders/ again (an hour on two cores)
+pretrain: $(READY)  ## Train the mini encoders in resources/encoders/ again (half an hour on two cores)
 	@$(BIN)/snakemake --cores $(CORES) pretrain_mini
 
 report: $(READY)  ## Write results/report.html of the finished default run again

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import shutil
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,12 +34,12 @@ def publish(results: Path, target: Path, title: str, introduction: str) -> None:
 
     Args:
         results: folder of the run.
-        target: folder that is replaced.
+        target: folder that is made, or replaced where it holds an earlier page of this kind.
         title: heading of the page.
         introduction: what stands below it.
 
     Raises:
-        ReportingError: the run is not finished.
+        ReportingError: the run is not finished, or the folder holds something else.
     """
     tables = ["questions", *(name for _, names, _ in PARTS for name in names)]
     figures = [name for _, _, names in PARTS for name in names]
@@ -48,6 +48,10 @@ def publish(results: Path, target: Path, title: str, introduction: str) -> None:
     if missing:
         raise ReportingError(
             f"{results} lacks {', '.join(missing[:3])} ({len(missing)} files in all); finish the run first"
+        )
+    if target.is_dir() and any(target.iterdir()) and not (target / CONFIG).is_file():
+        raise ReportingError(
+            f"{target} holds no earlier page ({CONFIG}), so it is not replaced; name another"
         )
     wanted += [f"tables/{name}.csv" for name in tables if (results / f"tables/{name}.csv").is_file()]
     shutil.rmtree(target, ignore_errors=True)
@@ -73,19 +77,24 @@ def _table(target: Path, name: str) -> str:
     return text.replace("\n## ", "\n### ") + "\n"
 
 
-def main(results: str, target: str) -> None:
+def main(results: Path, target: Path) -> None:
     """Publishes the study."""
     publish(
-        Path(results),
-        Path(target),
+        results,
+        target,
         "The study in miniature",
         "The paper's study with three mini encoders on generated street scenes: settings A to D of its Table "
         "6 at every injection stride, all baselines, five seeds. `make study` makes this page; "
         f"[{CONFIG}]({CONFIG}) holds every setting. It says nothing about DINO or SAM: it shows what the "
-        "method's reasoning does on encoders that anyone can train in an hour. Published values of the paper "
-        "stand below the measured ones where they exist.",
+        "method's reasoning does on encoders that two cores train in half an hour. Published values of the "
+        "paper stand below the measured ones where they exist.",
     )
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description="Publish a finished study as a folder of small files.")
+    parser.add_argument("results", type=Path, help="folder of the finished run")
+    parser.add_argument(
+        "target", type=Path, help="folder that is made or, where it holds an earlier page, replaced"
+    )
+    main(**vars(parser.parse_args()))

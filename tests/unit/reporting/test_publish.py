@@ -31,7 +31,7 @@ def results(tmp_path: Path) -> Path:
 
 def test_the_page_shows_every_table_and_figure_once(results: Path, tmp_path: Path) -> None:
     target = tmp_path / "docs" / "study"
-    target.mkdir(parents=True)
+    publish(results, target, "Earlier", "Introduction.")
     (target / "left over from before").write_text("")
     publish(results, target, "Title", "Introduction.")
     page = (target / "README.md").read_text(encoding="utf-8")
@@ -56,3 +56,13 @@ def test_an_unfinished_run_is_refused_and_the_published_one_stays(results: Path,
     with pytest.raises(ReportingError, match=r"lacks tables/injection_stride.md \(1 files in all\); finish"):
         publish(results, tmp_path / "study", "Title", "Introduction.")
     assert (tmp_path / "study" / "tables" / "injection_stride.md").is_file()
+
+
+def test_a_folder_of_other_files_is_not_replaced(results: Path, tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "guide.md").write_text("mine", encoding="utf-8")
+    with pytest.raises(
+        ReportingError, match=r"docs holds no earlier page .*, so it is not replaced; name another"
+    ):
+        publish(results, tmp_path / "docs", "Title", "Introduction.")
+    assert [path.name for path in (tmp_path / "docs").iterdir()] == ["guide.md"]

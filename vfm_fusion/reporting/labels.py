@@ -58,18 +58,25 @@ def run_encoders(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
 
 def run_models(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
     """Describes a run's encoders where space is short: names, FT/FZ, stride. See :func:`pretrainings`."""
-    master, auxiliary = evaluation["master"], evaluation["auxiliary"]
-    text = f"{label(labels, master['encoder'])} {mode(master['trainable'])}"
-    if auxiliary is not None:
-        text += f" + {label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])}"
-        text += f" at OS {strides_of(evaluation)}"
-    return text
+    where = f" at OS {strides_of(evaluation)}" if evaluation["auxiliary"] is not None else ""
+    return arrangement(evaluation, labels) + where
+
+
+def arrangement(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
+    """Names a run's encoders and what is trained: ``DINO mini FT + SAM mini FZ``."""
+    return " + ".join(
+        f"{label(labels, part['encoder'])} {mode(part['trainable'])}" for part in _parts(evaluation)
+    )
 
 
 def pretrainings(evaluations: Iterable[Mapping[str, Any]], labels: EncoderLabels) -> list[str]:
     """Names the pretraining of every encoder of some runs, once, in the order in which they occur."""
-    parts = [run[role] for run in evaluations for role in ("master", "auxiliary") if run[role] is not None]
+    parts = [part for evaluation in evaluations for part in _parts(evaluation)]
     return list(dict.fromkeys(f"{label(labels, part['encoder'])}: {part['pretraining']}" for part in parts))
+
+
+def _parts(evaluation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return [evaluation[role] for role in ("master", "auxiliary") if evaluation[role] is not None]
 
 
 def strides_of(evaluation: Mapping[str, Any]) -> str:

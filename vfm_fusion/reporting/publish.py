@@ -11,6 +11,8 @@ from vfm_fusion.atomic import write_text
 from vfm_fusion.errors import ReportingError
 
 CONFIG = "config.resolved.yaml"
+PAGE = {"README.md", CONFIG, "tables", "figures"}
+"""What a published folder holds."""
 
 Part = tuple[str, Sequence[str], Sequence[str]]
 
@@ -49,9 +51,11 @@ def publish(results: Path, target: Path, title: str, introduction: str) -> None:
         raise ReportingError(
             f"{results} lacks {', '.join(missing[:3])} ({len(missing)} files in all); finish the run first"
         )
-    if target.is_dir() and any(target.iterdir()) and not (target / CONFIG).is_file():
+    held = {path.name for path in target.iterdir()} if target.is_dir() else set()
+    if held and not (CONFIG in held and held <= PAGE):
         raise ReportingError(
-            f"{target} holds no earlier page ({CONFIG}), so it is not replaced; name another"
+            f"{target} holds no earlier page ({', '.join(sorted(PAGE))}) or more than one, so it is not "
+            "replaced; name another"
         )
     wanted += [f"tables/{name}.csv" for name in tables if (results / f"tables/{name}.csv").is_file()]
     shutil.rmtree(target, ignore_errors=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.reporting.labels import EncoderLabels, label, mode
+from vfm_fusion.reporting.labels import EncoderLabels, arrangement
 from vfm_fusion.reporting.seed_difference import Difference, difference
-from vfm_fusion.reporting.seeds import Evaluation, Summary
+from vfm_fusion.reporting.seeds import Summary
 from vfm_fusion.reporting.stride_groups import Group
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge, suggested_stride
 
@@ -115,14 +115,6 @@ def structure_and_edges(selection: Mapping[str, Any]) -> tuple[str, str]:
     """Returns the pair's encoders: the one chosen by SC, then the one chosen by EF."""
     pair = (selection["master"], selection["auxiliary"])
     return pair if selection["task"] == "semantic" else pair[::-1]
-
-
-def arrangement(evaluation: Evaluation, labels: EncoderLabels) -> str:
-    """Names a fused run's encoders and what is trained: ``DINO mini FT + SAM mini FZ``."""
-    return " + ".join(
-        f"{label(labels, evaluation[role]['encoder'])} {mode(evaluation[role]['trainable'])}"
-        for role in ("master", "auxiliary")
-    )
 
 
 def setting_name(group: Group, selection: Mapping[str, Any]) -> str:

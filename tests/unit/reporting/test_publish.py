@@ -32,7 +32,7 @@ def results(tmp_path: Path) -> Path:
 def test_the_page_shows_every_table_and_figure_once(results: Path, tmp_path: Path) -> None:
     target = tmp_path / "docs" / "study"
     publish(results, target, "Earlier", "Introduction.")
-    (target / "left over from before").write_text("")
+    (target / "tables" / "left over from before").write_text("")
     publish(results, target, "Title", "Introduction.")
     page = (target / "README.md").read_text(encoding="utf-8")
     assert page.startswith("# Title\n\nIntroduction.\n\nThe caption of questions.\n\n## ")
@@ -66,3 +66,6 @@ def test_a_folder_of_other_files_is_not_replaced(results: Path, tmp_path: Path) 
     ):
         publish(results, tmp_path / "docs", "Title", "Introduction.")
     assert [path.name for path in (tmp_path / "docs").iterdir()] == ["guide.md"]
+    with pytest.raises(ReportingError, match=r"results holds no earlier page .*, so it is not replaced"):
+        publish(results, results, "Title", "Introduction.")
+    assert (results / "features").is_dir()

@@ -26,8 +26,7 @@ from pycocotools.cocoeval import COCOeval
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.datasets.base import Category, Instances
-from vfm_fusion.evaluation.boundary import boundary_width
-from vfm_fusion.evaluation.boundary_iou import BoundaryIoU
+from vfm_fusion.evaluation.boundary import BoundaryIoU, boundary_width
 from vfm_fusion.evaluation.cityscapes_ap import CityscapesAP
 from vfm_fusion.evaluation.coco_ap import CocoAP
 from vfm_fusion.evaluation.mean_iou import MeanIoU

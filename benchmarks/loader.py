@@ -44,11 +44,10 @@ from vfm_fusion.config.augmentation import AugmentationConfig, JitterScale, Shor
 from vfm_fusion.config.datasets import DatasetConfig, FolderConfig, MiniscapesConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset, Sample
-from vfm_fusion.datasets.miniscapes.generate import generate
 from vfm_fusion.datasets.readers import coco_instance
 from vfm_fusion.datasets.registry import index_split, open_dataset
-from vfm_fusion.segmentation.data import StepSampler
-from vfm_fusion.segmentation.loader import training_loader
+from vfm_fusion.miniature.scenes.generate import generate
+from vfm_fusion.segmentation.data import StepSampler, training_loader
 
 ensure_torchvision()
 

@@ -33,7 +33,7 @@ from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.metrics.profile import profile_image
-from vfm_fusion.stored_maps import map_pyramid
+from vfm_fusion.profiles.stored_maps import map_pyramid
 
 STRIDES = (4, 8, 16, 32)
 WORKLOADS = {

@@ -16,8 +16,8 @@ from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.data import Batch
 from vfm_fusion.segmentation.head import mask2former_config
-from vfm_fusion.segmentation.optimization import parameter_groups
 from vfm_fusion.segmentation.workload import random_batch, training_step
+from vfm_fusion.training.optimization import parameter_groups
 
 ensure_torchvision()
 

@@ -10,16 +10,16 @@ from snakemake.logging import logger
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
-from vfm_fusion import fingerprint as fingerprints
-from vfm_fusion.config.comparisons import comparisons, main_comparison
+from vfm_fusion.workflow import fingerprint as fingerprints
+from vfm_fusion.study.comparisons import comparisons, main_comparison
 from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.merge import deep_merge
-from vfm_fusion.config.resolve import canonical, from_command_line, resolve
+from vfm_fusion.study.resolve import canonical, from_command_line, resolve
 from vfm_fusion.config.runs import ARRANGEMENT
 from vfm_fusion.config.training import EXECUTION as EXECUTION_OF_TRAINING
 from vfm_fusion.datasets.kinds import reader_module
-from vfm_fusion.datasets.roots import data_root
+from vfm_fusion.datasets.kinds import data_root
 from vfm_fusion.encoders.describe import (
     describe_pretraining,
     encoder_facts,
@@ -27,7 +27,7 @@ from vfm_fusion.encoders.describe import (
 )
 from vfm_fusion.encoders.files import weight_file, weights_digest
 from vfm_fusion.encoders.registry import ARCHITECTURES
-from vfm_fusion.environment import prepare_environment
+from vfm_fusion.workflow.environment import prepare_environment
 from vfm_fusion.errors import DatasetLayoutError, VfmFusionError, WeightsError
 from vfm_fusion.evaluation.protocols import protocol_of
 

@@ -1,7 +1,7 @@
 # What jobs ask of a machine or of a SLURM cluster, and the check before the first job that it is there.
 import functools
 
-from vfm_fusion import cluster
+from vfm_fusion.workflow import cluster
 from vfm_fusion.errors import ComputeError
 
 HEAVY_MB = 16_000 if CONFIG.compute.gpu else 4000

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 
 @contextmanager
@@ -41,3 +44,15 @@ def write_json(path: Path, data: Any) -> None:
         ValueError: ``data`` holds NaN or infinity, which JSON cannot.
     """
     write_text(path, json.dumps(data, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_parquet(path: Path, table: pd.DataFrame) -> None:
+    """Writes a table atomically; the same table gives the same bytes."""
+    with atomic_path(path) as temporary:
+        table.to_parquet(temporary, index=False)

@@ -6,10 +6,10 @@ from pathlib import Path
 import pandas as pd
 
 from vfm_fusion.atomic import write_json
+from vfm_fusion.profiles.settings_sweep import tables_of_seeds
 from vfm_fusion.reporting.inputs import chosen_among
-from vfm_fusion.rule_log import rule_log
-from vfm_fusion.selection_stability import assess_stability
-from vfm_fusion.sweeps import tables_of_seeds
+from vfm_fusion.selection.stability import assess_stability
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads) as log:
     config = json.loads(snakemake.params.config)

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.evaluation.evaluate import evaluate_run
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

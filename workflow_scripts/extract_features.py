@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from vfm_fusion.features.job import configured_extraction
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.features.extract import configured_extraction
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     configured_extraction(

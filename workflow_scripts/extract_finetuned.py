@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.datasets.open import open_indexed
-from vfm_fusion.features.extract import Extraction
-from vfm_fusion.features.job import features_settings
-from vfm_fusion.provenance import token
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.datasets.registry import open_indexed
+from vfm_fusion.features.extract import Extraction, features_settings
 from vfm_fusion.segmentation.finetuned import finetuned_encoder
+from vfm_fusion.workflow.provenance import token
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from vfm_fusion.atomic import write_json
-from vfm_fusion.features.job import configured_extraction
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.features.extract import configured_extraction
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     part, parts = int(snakemake.wildcards.part), int(snakemake.wildcards.parts)

@@ -5,10 +5,9 @@ from pathlib import Path
 
 from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.encoders.registry import ARCHITECTURES
-from vfm_fusion.features.inventory import find_stores, print_stores
-from vfm_fusion.features.planned import planned_layout
+from vfm_fusion.features.inventory import find_stores, planned_layout, print_stores
 from vfm_fusion.features.space import describe_size, free_bytes, human
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     results = Path(snakemake.params.results)

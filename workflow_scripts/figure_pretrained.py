@@ -5,11 +5,11 @@ from pathlib import Path
 
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.pretraining import PretrainedConfig
-from vfm_fusion.datasets.open import open_indexed
-from vfm_fusion.pretraining.maps import before_and_after
+from vfm_fusion.datasets.registry import open_indexed
+from vfm_fusion.miniature.pretraining.maps import before_and_after
 from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.pca_maps import pca_maps_figure
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from vfm_fusion.config.datasets import MiniscapesConfig
-from vfm_fusion.datasets.miniscapes.generate import generate_with_manifest
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.miniature.scenes.generate import generate_with_manifest
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], threads=1):
     manifest = Path(snakemake.output.manifest)

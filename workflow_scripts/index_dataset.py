@@ -5,10 +5,9 @@ from pathlib import Path
 
 from vfm_fusion.atomic import write_json
 from vfm_fusion.datasets.index import write_index
-from vfm_fusion.datasets.open import dataset_config
-from vfm_fusion.datasets.registry import index_split
-from vfm_fusion.datasets.roots import data_root
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.datasets.kinds import data_root
+from vfm_fusion.datasets.registry import dataset_config, index_split
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads) as log:
     config = dataset_config(json.loads(snakemake.params.config))

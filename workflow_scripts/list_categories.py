@@ -4,9 +4,8 @@ import json
 from pathlib import Path
 
 from vfm_fusion.datasets.categories import write_categories
-from vfm_fusion.datasets.open import dataset_config
-from vfm_fusion.datasets.registry import categories
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.datasets.registry import categories, dataset_config
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = dataset_config(json.loads(snakemake.params.config))

@@ -9,10 +9,10 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.categories import read_categories
-from vfm_fusion.roles import resolve_run
-from vfm_fusion.rule_log import rule_log
 from vfm_fusion.segmentation.cost import measure_cost
 from vfm_fusion.segmentation.task_classes import TaskClasses
+from vfm_fusion.selection.roles import resolve_run
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
-from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.evaluation.predict import predict_run
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

@@ -8,12 +8,12 @@ from safetensors.torch import save
 
 from vfm_fusion.atomic import atomic_path, write_json
 from vfm_fusion.config.pretraining import PretrainedConfig
-from vfm_fusion.datasets.open import open_indexed
-from vfm_fusion.pretraining.card import facts
-from vfm_fusion.pretraining.loop import PretrainingLoop
-from vfm_fusion.pretraining.registry import untrained
-from vfm_fusion.provenance import token
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.datasets.registry import open_indexed
+from vfm_fusion.miniature.pretraining.card import facts
+from vfm_fusion.miniature.pretraining.loop import PretrainingLoop
+from vfm_fusion.miniature.pretraining.registry import untrained
+from vfm_fusion.workflow.provenance import token
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads) as log:
     config = json.loads(snakemake.params.config)

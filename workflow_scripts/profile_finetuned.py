@@ -3,12 +3,12 @@
 import json
 from pathlib import Path
 
+from vfm_fusion.atomic import write_parquet
 from vfm_fusion.config.metrics import ProfileConfig
-from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.profiles import profile_store, summarise_profile
-from vfm_fusion.rule_log import rule_log
-from vfm_fusion.tables import write_parquet
+from vfm_fusion.profiles.encoder_profile import profile_store, summarise_profile
+from vfm_fusion.workflow.rule_log import rule_log
 
 ROLE = "master"
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vfm_fusion.features.inventory import delete, find_stores, print_stores, prunable
 from vfm_fusion.features.space import human
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads) as log:
     results = Path(snakemake.params.results)

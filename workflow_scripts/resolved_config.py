@@ -6,7 +6,7 @@ from pathlib import Path
 import yaml
 
 from vfm_fusion.atomic import write_text
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

@@ -3,11 +3,11 @@
 import json
 from pathlib import Path
 
+from vfm_fusion.atomic import write_parquet
 from vfm_fusion.config.metrics import ProfileConfig
-from vfm_fusion.control_scores import score_controls
-from vfm_fusion.datasets.open import open_indexed
-from vfm_fusion.rule_log import rule_log
-from vfm_fusion.tables import write_parquet
+from vfm_fusion.datasets.registry import open_indexed
+from vfm_fusion.profiles.control_scores import score_controls
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

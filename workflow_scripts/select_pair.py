@@ -7,8 +7,8 @@ import pandas as pd
 
 from vfm_fusion.atomic import write_json
 from vfm_fusion.config.selection import SelectionConfig
-from vfm_fusion.rule_log import rule_log
-from vfm_fusion.selection import select
+from vfm_fusion.selection.select import select
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads) as log:
     config = json.loads(snakemake.params.config)

@@ -4,10 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-from vfm_fusion.atomic import atomic_path, write_json, write_text
-from vfm_fusion.checksums import file_sha256
-from vfm_fusion.pretraining.card import render
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.atomic import atomic_path, file_sha256, write_json, write_text
+from vfm_fusion.miniature.pretraining.card import render
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     target = Path(snakemake.params.target)

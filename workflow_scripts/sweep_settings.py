@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
+from vfm_fusion.atomic import write_parquet
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.config.sensitivity import SensitivityConfig
-from vfm_fusion.datasets.open import open_indexed
+from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.rule_log import rule_log
-from vfm_fusion.sweeps import sweep_store
-from vfm_fusion.tables import write_parquet
+from vfm_fusion.profiles.settings_sweep import sweep_store
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

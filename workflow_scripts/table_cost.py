@@ -7,7 +7,7 @@ from vfm_fusion.reporting.inputs import read_benchmarks, read_cost
 from vfm_fusion.reporting.published import published_table, read_published
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.cost import cost_table
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

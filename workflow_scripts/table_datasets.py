@@ -6,7 +6,7 @@ from pathlib import Path
 from vfm_fusion.reporting.inputs import read_keys
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.datasets import SUMMARY_KEYS, datasets_table
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     splits = [tuple(split) for split in json.loads(snakemake.params.config)["splits"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 from vfm_fusion.features.manifest import Manifest
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.encoders import encoders_table
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

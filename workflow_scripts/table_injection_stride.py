@@ -7,7 +7,7 @@ from vfm_fusion.reporting.published import read_published
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.sweep import read_sweep
 from vfm_fusion.reporting.tables.injection_stride import injection_stride_table
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     source = snakemake.input

@@ -7,7 +7,7 @@ from vfm_fusion.reporting.inputs import read_evaluation
 from vfm_fusion.reporting.published import published_results, published_table, read_published
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.main_results import main_results_table
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

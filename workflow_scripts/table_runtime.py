@@ -5,7 +5,7 @@ from pathlib import Path
 from vfm_fusion.reporting.inputs import read_benchmarks
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.runtime import runtime_table
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     named = {rule: [paths] if isinstance(paths, str) else paths for rule, paths in snakemake.input.items()}

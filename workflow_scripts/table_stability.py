@@ -6,7 +6,7 @@ from pathlib import Path
 from vfm_fusion.reporting.inputs import read_stability
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.stability import stability_table
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     labels = dict(json.loads(snakemake.params.config)["encoders"])

@@ -6,7 +6,7 @@ from pathlib import Path
 from vfm_fusion.atomic import write_text
 from vfm_fusion.reporting.inputs import read_selection, read_stability
 from vfm_fusion.reporting.selection_text import selection_html, selection_markdown
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     labels = dict(json.loads(snakemake.params.config)["encoders"])

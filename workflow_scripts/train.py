@@ -6,10 +6,10 @@ from pathlib import Path
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
-from vfm_fusion.provenance import token
-from vfm_fusion.roles import resolve_run
-from vfm_fusion.rule_log import rule_log
 from vfm_fusion.segmentation.job import TrainingJob, run_job
+from vfm_fusion.selection.roles import resolve_run
+from vfm_fusion.workflow.provenance import token
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.rule_log import rule_log
+from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads) as log:
     present = [Path(name) for name in snakemake.params.manifests if Path(name).exists()]

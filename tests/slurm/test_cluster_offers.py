@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from vfm_fusion import cluster
-from vfm_fusion.cluster import Partition, Request
 from vfm_fusion.errors import ComputeError
+from vfm_fusion.workflow import cluster
+from vfm_fusion.workflow.cluster import Partition, Request
 
 SINFO = """\
 cpu*|up|2-00:00:00|(null)

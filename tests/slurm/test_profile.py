@@ -15,7 +15,7 @@ import yaml
 from on_cluster import OnCluster
 from working_copy import copy_repository
 
-from vfm_fusion.config.resolve import resolve
+from vfm_fusion.study.resolve import resolve
 
 HEAVY = {
     *("extract_part", "extract_features", "extract_finetuned", "train", "predict", "measure_cost"),

@@ -7,7 +7,7 @@ import json
 import pytest
 from working_copy import Workflow
 
-from vfm_fusion.checksums import file_sha256
+from vfm_fusion.atomic import file_sha256
 
 MODEL = "{{steps: 3, batch_size: 2, learning_rate: 0.001, architecture: {}, objective: {}}}"
 MODELS = {

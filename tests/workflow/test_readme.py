@@ -13,7 +13,7 @@ import yaml
 from working_copy import Workflow
 
 from vfm_fusion.config.merge import deep_merge
-from vfm_fusion.config.resolve import resolve
+from vfm_fusion.study.resolve import resolve
 
 RUN_BY_CI = {"make run", "make test"}
 PLANS_THE_PAPER = ".venv/bin/snakemake -n -q rules --config experiment=paper"

@@ -118,7 +118,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             id="description",
         ),
         pytest.param(
-            "vfm_fusion/selection.py",
+            "vfm_fusion/selection/select.py",
             "def _peak(",
             "CHANGED = 1\n\n\ndef _peak(",
             AFTER_PROFILES,

@@ -1,11 +1,10 @@
-"""The whole configuration, and the checks that span sections."""
+"""What the heavy stages of an experiment are computed on."""
 
 from __future__ import annotations
 
 from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import STRIDES, Section
-from vfm_fusion.config.compute import ComputeConfig
 from vfm_fusion.config.controls import ControlsConfig
 from vfm_fusion.config.cost import CostConfig
 from vfm_fusion.config.datasets import DatasetConfig
@@ -15,11 +14,38 @@ from vfm_fusion.config.features import FeaturesConfig, ProfiledConfig
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.config.pretraining import PretrainingConfig
 from vfm_fusion.config.recipes import RecipeConfig, overlaid
-from vfm_fusion.config.reporting import ReportingConfig
 from vfm_fusion.config.runs import ROLES, RunConfig
 from vfm_fusion.config.selection import SelectionConfig
 from vfm_fusion.config.sensitivity import SensitivityConfig
 from vfm_fusion.config.training import TrainingConfig
+
+
+class ComputeConfig(Section):
+    """Whether the experiment is made for GPUs; results on a CPU are the same but for rounding."""
+
+    gpu: bool = Field(
+        False,
+        description="Whether feature extraction, training (on `training.devices` of them), prediction and "
+        "the measurement of cost ask for a GPU. A real run on a machine or a cluster without one is then "
+        "refused before its first job; false computes on a GPU only where one happens to be there.",
+    )
+
+
+class ReportingConfig(Section):
+    """What the figures show."""
+
+    images: int = Field(3, ge=1, description="Images in the qualitative and PCA figures.")
+    shown: tuple[str, ...] | None = Field(
+        None,
+        strict=False,
+        description="Runs that the figures of masks and of training losses show, of many; null: all. Tables "
+        "hold every run.",
+    )
+    dpi: int = Field(200, ge=50, description="Resolution of PNG figures.")
+    published: bool = Field(
+        True,
+        description="Show the paper's published values (Tables 2, 5, 7 and 8) beneath the measured ones.",
+    )
 
 
 class PathsConfig(Section):

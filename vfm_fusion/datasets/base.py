@@ -170,3 +170,14 @@ def _check_size(path: Path | None, labels: np.ndarray, image: np.ndarray, image_
             f"image {image_id!r} is {image.shape[0]} x {image.shape[1]}. Take both from the same release of "
             "the data set."
         )
+
+
+def subset(count: int, limit: int | None) -> list[int]:
+    """Returns ``limit`` evenly spaced positions out of ``count``, all of them when there are no more.
+
+    >>> subset(10, 4)
+    [0, 2, 5, 7]
+    """
+    if limit is None or limit >= count:
+        return list(range(count))
+    return [position * count // limit for position in range(limit)]

@@ -17,10 +17,9 @@ from vfm_fusion.datasets.cityscapes_labels import (
     LAST_LABEL_ID,
 )
 from vfm_fusion.datasets.images import read_labels
-from vfm_fusion.datasets.index import Files
+from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.layout import pair, require_folder
 from vfm_fusion.datasets.numbering import distinct
-from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.errors import LabelError
 
 _LAYOUT = "Cityscapes"

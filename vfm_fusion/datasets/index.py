@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,12 +12,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from vfm_fusion.atomic import atomic_path
-from vfm_fusion.checksums import file_sha256
-from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.atomic import atomic_path, file_sha256
+from vfm_fusion.datasets.base import Category, Dataset
 from vfm_fusion.datasets.images import conversions
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
-from vfm_fusion.progress import progress
+from vfm_fusion.workflow.progress import progress
 
 COLUMNS = {
     "image_id": "str",
@@ -186,3 +185,18 @@ def _check_relative(index: Path, relative: str) -> None:
             f"{index}: {relative!r} is not a path below the data root. An index that the workflow wrote "
             "holds none such; delete the file."
         )
+
+
+@dataclass(frozen=True)
+class Reader:
+    """How one official layout is read.
+
+    Attributes:
+        categories: the evaluated classes.
+        list_files: (root, split) -> the files of a split, after checking the layout.
+        dataset: the data set class.
+    """
+
+    categories: tuple[Category, ...]
+    list_files: Callable[[Path, str], list[Files]]
+    dataset: type[Dataset]

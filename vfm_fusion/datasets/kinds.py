@@ -1,12 +1,18 @@
-"""Which module reads each ``kind`` of data set; it is imported when a data set of the kind is opened."""
+"""Which module reads each ``kind`` of data set, imported when one is opened; and where its files lie."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vfm_fusion.config.datasets import DatasetConfig, MiniscapesConfig
+from vfm_fusion.config.paths import expand
+from vfm_fusion.errors import DatasetLayoutError
+
 if TYPE_CHECKING:
-    from vfm_fusion.datasets.reader import Reader
+    from vfm_fusion.datasets.index import Reader
+
 
 _READERS = "vfm_fusion.datasets.readers"
 
@@ -44,3 +50,30 @@ def reader(kind: str) -> Reader:
 def reader_module(kind: str) -> str:
     """Returns the name of the module that reads a kind."""
     return READERS[kind].partition(":")[0]
+
+
+def data_root(config: DatasetConfig, generated: Path, name: str = "<name>") -> Path:
+    """Finds the folder of a data set.
+
+    Args:
+        config: the data set's settings.
+        generated: folder of a generated data set.
+        name: name of the data set in the configuration, for messages.
+
+    Returns:
+        ``generated`` for a generated data set, otherwise ``config.root`` with ``~`` and environment variables
+        expanded.
+
+    Raises:
+        DatasetLayoutError: an environment variable is not set, or the folder does not exist.
+    """
+    if isinstance(config, MiniscapesConfig):
+        return generated
+    key = f"datasets.{name}.root"
+    root = expand(config.root, key, DatasetLayoutError)
+    if not root.is_dir():
+        raise DatasetLayoutError(
+            f"{key}: {config.root!r} is the folder {root}, which does not exist. Set {key} to the folder of "
+            f"the {config.kind} data set."
+        )
+    return root

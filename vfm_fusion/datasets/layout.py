@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from vfm_fusion.datasets.index import Files
 from vfm_fusion.errors import DatasetLayoutError
 
 
@@ -44,3 +45,106 @@ def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -
                 "label and every label its image; unpack both archives of the same release."
             )
     return sorted(images)
+
+
+_PHOTO_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
+
+
+def require_split(root: Path, split: str, available: Sequence[str], layout: str) -> None:
+    """Refuses a split that a data set does not have.
+
+    Raises:
+        DatasetLayoutError: ``split`` is not one of ``available``.
+    """
+    if split not in available:
+        raise DatasetLayoutError(
+            f"{root}: {layout} has no split {split!r}, only {' and '.join(map(repr, available))}. Take that "
+            "split from another data set."
+        )
+
+
+def list_by_key(
+    root: Path,
+    layout: str,
+    image: str,
+    semantic: str,
+    instance: str | None = None,
+    *,
+    depth: int = 0,
+    derived: str | None = None,
+) -> list[Files]:
+    """Lists the images and labels of a split whose file names hold the same key.
+
+    Args:
+        root: folder of the data set.
+        layout: name of the data set, for messages.
+        image: path of an image below the root, with ``{}`` for its key, such as ``rgb/rgb_{}.png``.
+        semantic: the same for the class labels.
+        instance: the same for the object labels; None when there are none.
+        depth: levels of sub-folders between the folder of the pattern and the file; they belong to the key.
+        derived: end of the names of files that other tools write beside the labels; they are passed over.
+
+    Returns:
+        The files; the image id is the key without its sub-folders.
+
+    Raises:
+        DatasetLayoutError: a folder is missing, an image lacks a label, or a label its image.
+    """
+    keys = _keys(root, layout, image, depth)
+    for label in filter(None, (semantic, instance)):
+        folder, _, name = label.rpartition("/")
+        pair(keys, _keys(root, layout, label, depth, derived), root / folder, name)
+    return [
+        Files(
+            image_id=Path(key).name,
+            image=image.format(key),
+            semantic=semantic.format(key),
+            instance=instance.format(key) if instance else None,
+        )
+        for key in sorted(keys)
+    ]
+
+
+def list_by_stem(root: Path, layout: str, images: str, masks: str) -> list[Files]:
+    """Lists photos and masks that have the same name up to the extension, of any image format.
+
+    Args:
+        root: folder of the data set.
+        layout: name of the data set, for messages.
+        images: folder of the photos, below the root.
+        masks: folder of the masks, below the root; each is the label of classes and of objects.
+
+    Raises:
+        DatasetLayoutError: a folder is missing, two files have one name, a photo lacks its mask, or a mask
+            its photo.
+    """
+    photos, labels = _by_stem(root, layout, images), _by_stem(root, layout, masks)
+    return [
+        Files(stem, f"{images}/{photos[stem]}", f"{masks}/{labels[stem]}", f"{masks}/{labels[stem]}")
+        for stem in pair(photos, labels, root / masks, "{}.*")
+    ]
+
+
+def _keys(root: Path, layout: str, pattern: str, depth: int, derived: str | None = None) -> list[str]:
+    folder, _, name = pattern.rpartition("/")
+    start, end = name.split("{}")
+    top = require_folder(root, folder, layout)
+    found = (path.relative_to(top) for path in top.glob("*/" * depth + f"{start}*{end}"))
+    return [
+        path.with_name(path.name.removeprefix(start).removesuffix(end)).as_posix()
+        for path in found
+        if not path.name.startswith(".") and not (derived and path.name.endswith(derived))
+    ]
+
+
+def _by_stem(root: Path, layout: str, folder: str) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for path in sorted(require_folder(root, folder, layout).iterdir()):
+        if path.suffix.lower() not in _PHOTO_SUFFIXES or path.name.startswith("."):
+            continue
+        if path.stem in names:
+            raise DatasetLayoutError(
+                f"{path}: {names[path.stem]} beside it has the same name. Remove one of the two."
+            )
+        names[path.stem] = path.name
+    return names

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
+from pydantic import TypeAdapter
 
 from vfm_fusion.config.datasets import DatasetConfig, FolderConfig
 from vfm_fusion.datasets.base import Category, Dataset
-from vfm_fusion.datasets.index import SplitIndex, complete, files_frame
-from vfm_fusion.datasets.kinds import reader
+from vfm_fusion.datasets.index import SplitIndex, complete, files_frame, read_index
+from vfm_fusion.datasets.kinds import data_root, reader
 
 
 def categories(config: DatasetConfig) -> tuple[Category, ...]:
@@ -22,7 +26,7 @@ def open_dataset(config: DatasetConfig, root: Path, index: pd.DataFrame) -> Data
 
     Args:
         config: the data set's settings.
-        root: see :func:`vfm_fusion.datasets.roots.data_root`.
+        root: see :func:`vfm_fusion.datasets.kinds.data_root`.
         index: see :func:`vfm_fusion.datasets.index.read_index`.
     """
     return reader(config.kind).dataset(root, index)
@@ -50,3 +54,23 @@ def index_split(config: DatasetConfig, root: Path, split: str, *, workers: int =
     skip_damaged = isinstance(config, FolderConfig) and config.damaged == "skip"
     dataset = found.dataset(root, frame)
     return complete(frame, dataset, root, skip_damaged=skip_damaged, workers=workers)
+
+
+def dataset_config(settings: Mapping[str, Any]) -> DatasetConfig:
+    """Validates the settings of one data set; ``kind`` decides which section they are."""
+    return TypeAdapter(DatasetConfig).validate_json(json.dumps(settings))
+
+
+def open_indexed(settings: Mapping[str, Any], index: Path, generated: Path) -> Dataset:
+    """Opens one split of a data set.
+
+    Args:
+        settings: its settings as plain data.
+        index: the split's index (Parquet).
+        generated: folder of the data set if it is a generated one.
+
+    Raises:
+        DatasetLayoutError: the index or the data set's folder is missing.
+    """
+    config = dataset_config(settings)
+    return open_dataset(config, data_root(config, generated), read_index(index))

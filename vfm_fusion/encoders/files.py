@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
-from vfm_fusion.checksums import file_sha256
+from vfm_fusion.atomic import file_sha256
 from vfm_fusion.config.encoders import (
     CheckpointWeights,
     EncoderConfig,

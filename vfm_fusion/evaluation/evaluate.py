@@ -17,7 +17,7 @@ from vfm_fusion.evaluation.predictions import reading_predictions
 from vfm_fusion.evaluation.protocols import BOUNDARY_RATIO
 from vfm_fusion.evaluation.scores import Scores
 from vfm_fusion.evaluation.truth import read_truth
-from vfm_fusion.progress import progress
+from vfm_fusion.workflow.progress import progress
 
 EVALUATION_FILE = "evaluation.json"
 

@@ -9,8 +9,9 @@ import numpy as np
 from vfm_fusion.config.evaluation import Protocol
 from vfm_fusion.datasets.base import Category
 from vfm_fusion.errors import LabelError
-from vfm_fusion.evaluation import boundary_iou, cityscapes_ap, coco_ap, mean_iou, panoptic_quality
-from vfm_fusion.evaluation.boundary_iou import BoundaryIoU
+from vfm_fusion.evaluation import boundary as boundary_iou
+from vfm_fusion.evaluation import cityscapes_ap, coco_ap, mean_iou, panoptic_quality
+from vfm_fusion.evaluation.boundary import BoundaryIoU
 from vfm_fusion.evaluation.cityscapes_ap import CityscapesAP
 from vfm_fusion.evaluation.coco_ap import CocoAP
 from vfm_fusion.evaluation.mean_iou import MeanIoU

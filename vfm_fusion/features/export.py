@@ -14,7 +14,7 @@ from vfm_fusion.atomic import atomic_path
 from vfm_fusion.errors import FeatureStoreError, VfmFusionError
 from vfm_fusion.features.space import free_bytes
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.progress import progress
+from vfm_fusion.workflow.progress import progress
 
 _DIMENSIONS = ("image", "channel", "y", "x")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Iterator
@@ -16,17 +17,18 @@ from torch import Tensor
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.errors import FeatureStoreError
-from vfm_fusion.features.encode import Images, batches_with, encode_batches
+from vfm_fusion.features.encode import Background, Images, batches_with, encode_batches
 from vfm_fusion.features.layout import StoreLayout
 from vfm_fusion.features.locks import store_lock
 from vfm_fusion.features.manifest import Manifest, store_path
 from vfm_fusion.features.partial import PartialStore, identity_of, prepare_store
-from vfm_fusion.features.pipeline import Background
 from vfm_fusion.features.space import describe_size, disk_errors, require_space
+from vfm_fusion.workflow.provenance import token
 
 _LOG = logging.getLogger(__name__)
 _ROUNDS = 2
@@ -236,3 +238,50 @@ def extraction(
 
 def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def configured_extraction(
+    *,
+    config: str,
+    code: str,
+    index: Path,
+    generated: Path,
+    dataset: str,
+    encoder: str,
+    manifest: Path,
+    state: Path,
+    threads: int,
+) -> Extraction:
+    """Prepares the extraction of a configured encoder.
+
+    Args:
+        config: JSON of the settings of the data set, the encoder and the features.
+        code: fingerprint of the code.
+        index: index of the split.
+        generated: folder of the data set if it is a generated one.
+        dataset: name of the data set.
+        encoder: name of the encoder.
+        manifest: ``<store>.manifest.json``.
+        state: folder for the store under construction.
+        threads: threads of the job.
+
+    Raises:
+        DatasetLayoutError: see :func:`vfm_fusion.datasets.registry.open_indexed`.
+        WeightsError: see :func:`vfm_fusion.encoders.build.build_encoder`.
+    """
+    settings = json.loads(config)
+    return extraction(
+        dataset=open_indexed(settings["dataset"], index, generated),
+        dataset_name=dataset,
+        encoder_name=encoder,
+        encoder_config=EncoderConfig.model_validate_json(json.dumps(settings["encoder"])),
+        settings=features_settings(settings["features"], threads),
+        token=token(config, code, index),
+        manifest_path=manifest,
+        state_dir=state,
+    )
+
+
+def features_settings(settings: dict, threads: int) -> FeaturesConfig:
+    """Validates the settings of the features of a job with so many threads."""
+    return FeaturesConfig.model_validate_json(json.dumps({**settings, "threads": threads}))

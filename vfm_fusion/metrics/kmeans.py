@@ -8,8 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vfm_fusion.metrics.lloyd import lloyd
-from vfm_fusion.metrics.lloyd_batched import lloyd_batched
+from vfm_fusion.metrics.lloyd import lloyd, lloyd_batched
 
 MAX_ITERATIONS = 300
 TOLERANCE = 1e-4

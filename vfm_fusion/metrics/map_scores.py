@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+import pandas as pd
 from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig
-from vfm_fusion.config.sensitivity import FACTOR_SETTINGS, REGION_SETTINGS
+from vfm_fusion.config.sensitivity import FACTOR_SETTINGS, REGION_SETTINGS, Variant
 from vfm_fusion.metrics.clustering import clustering_score
 from vfm_fusion.metrics.concentration import concentration
 from vfm_fusion.metrics.displacement import precision
 from vfm_fusion.metrics.edge_fidelity import EF_SCORES, fidelity
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.image_edges import EdgeRegions, edge_regions
+from vfm_fusion.metrics.inputs import check_images, unit_range
 from vfm_fusion.metrics.null_floor import null_scores
 from vfm_fusion.metrics.reasons import Score, undefined
 from vfm_fusion.metrics.spectrum import frequency
@@ -71,3 +73,40 @@ class MapScores:
         if key not in self._known:
             self._known[key] = compute()
         return self._known[key]
+
+
+def sweep_image(
+    pyramid: Mapping[int, FeatureMap], image: Tensor, variants: Sequence[Variant]
+) -> pd.DataFrame:
+    """Scores the maps of one image by every variant of a definition.
+
+    Args:
+        pyramid: ``{output stride: map}``.
+        image: ``(1, 3, H0, W0)`` uint8, or floating point in [0, 1].
+        variants: see :meth:`~vfm_fusion.config.sensitivity.SensitivityConfig.variants`.
+
+    Returns:
+        One row per variant, stride and score with columns ``setting`` (str), ``setting_value`` (JSON, str),
+        ``baseline`` (bool), ``stride`` (int64), ``score`` (sfc, scs, sc, ec, nc, fc, sp, ef), ``value``
+        (float64, NaN where undefined) and ``reason`` (str, null where defined).
+
+    Raises:
+        ShapeError: a shape, dtype or range is not as above.
+    """
+    check_images(image, batch=1)
+    rows = []
+    for stride, features in pyramid.items():
+        scorer = MapScores(features, unit_range(image, features.device))
+        for setting, value, baseline, definition in variants:
+            scores = scorer.scores(definition)
+            rows += [(setting, value, baseline, stride, score, *scores[score]) for score in SWEPT_SCORES]
+    types = {
+        "setting": "str",
+        "setting_value": "str",
+        "baseline": "bool",
+        "stride": "int64",
+        "score": "str",
+        "value": "float64",
+        "reason": "str",
+    }
+    return pd.DataFrame(rows, columns=list(types)).astype(types)

@@ -15,10 +15,9 @@ from torch import Tensor
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.metrics import reasons
-from vfm_fusion.metrics.clustering import clustering_points, drawn_pixels, silhouette_sample
+from vfm_fusion.metrics.clustering import clustering_points, drawn_pixels, mean_silhouette, silhouette_sample
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.reasons import Score, undefined
-from vfm_fusion.metrics.silhouette import mean_silhouette
 from vfm_fusion.metrics.spectrum import clip_deviations
 from vfm_fusion.metrics.structural_coherence import coherence
 

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import torch
 
-from vfm_fusion.control_order import check_controls, control_means
-from vfm_fusion.control_scores import control_seed
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.metrics.controls import CONTROLS, control_map
 from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.profiles.control_order import check_controls, control_means
+from vfm_fusion.profiles.control_scores import control_seed
 from vfm_fusion.reporting.image_scores import read_image_scores
 
 NAMES = {
@@ -39,8 +39,8 @@ class Controls:
 
     Attributes:
         images: ids of the images that they were made from.
-        means: see :func:`~vfm_fusion.control_order.control_means`.
-        checks: see :func:`~vfm_fusion.control_order.check_controls`.
+        means: see :func:`~vfm_fusion.profiles.control_order.control_means`.
+        checks: see :func:`~vfm_fusion.profiles.control_order.check_controls`.
     """
 
     images: tuple[str, ...]
@@ -86,7 +86,7 @@ class ControlExample:
 
 
 def read_controls(path: Path) -> Controls:
-    """Reads the scores of the controls (Parquet, see :func:`vfm_fusion.control_scores.score_controls`).
+    """Reads what :func:`vfm_fusion.profiles.control_scores.score_controls` found (Parquet).
 
     Raises:
         ReportingError: a column, a control or a score of one is missing, or a row is there twice.

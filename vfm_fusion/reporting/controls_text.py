@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.control_order import COMPARISONS, SCORES, TOLERANCE
+from vfm_fusion.profiles.control_order import COMPARISONS, SCORES, TOLERANCE
 from vfm_fusion.reporting.controls import NAMES, Controls
 from vfm_fusion.reporting.table import number
 
@@ -20,7 +20,7 @@ def verdict(checks: pd.DataFrame) -> str:
     """Says what is wrong with the order of one definition, score and stride: ``noise above edges``.
 
     Args:
-        checks: rows of :func:`~vfm_fusion.control_order.check_controls`.
+        checks: rows of :func:`~vfm_fusion.profiles.control_order.check_controls`.
 
     Returns:
         ``right``; or what is wrong, then what is not known, separated by semicolons.

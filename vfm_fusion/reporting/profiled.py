@@ -7,11 +7,10 @@ from collections.abc import Mapping
 import torch
 
 from vfm_fusion.config.metrics import ProfileConfig
-from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.datasets.base import Dataset, subset
 from vfm_fusion.encoders.pyramid import derive_pyramid
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.reporting.figures.feature_grid import ProfiledImage
-from vfm_fusion.subset import subset
 
 
 def load_profiled(

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vfm_fusion.datasets.base import VOID, Dataset, Sample
+from vfm_fusion.datasets.base import VOID, Dataset, Sample, subset
 from vfm_fusion.evaluation.predictions import PredictionReader, StoredPrediction, reading_predictions
 from vfm_fusion.evaluation.rle import decode_mask
 from vfm_fusion.reporting.figures.qualitative import Scene, Segmentation
-from vfm_fusion.subset import subset
 
 SHOWN_SCORE = 0.5
 """Objects of an instance run are shown from this confidence on."""

@@ -47,7 +47,7 @@ def stability_sentence(stability: Mapping[str, Any]) -> str:
     """Says how often resampled images give the same choice.
 
     Args:
-        stability: parsed ``stability.json``, see :func:`vfm_fusion.selection_stability.assess_stability`.
+        stability: parsed ``stability.json``, see :func:`vfm_fusion.selection.stability.assess_stability`.
     """
     resamples = next(r for r in stability["repetitions"] if r["kind"] == "resamples")
     if resamples["reason"]:

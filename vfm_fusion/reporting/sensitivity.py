@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from vfm_fusion.config.sensitivity import JOINT, scores_of
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.selection_profiles import Pair
-from vfm_fusion.selection_rule import ROUNDING, SCORES, Choices, Score, Task, choose, levels, shared_strides
+from vfm_fusion.selection.candidates import Pair
+from vfm_fusion.selection.rule import ROUNDING, SCORES, Choices, Score, Task, choose, levels, shared_strides
 
 SWEEP_COLUMNS = ("image_id", "setting", "setting_value", "baseline", "stride", "score", "value", "reason")
 
@@ -120,8 +120,8 @@ def sensitivity_of(sweeps: pd.DataFrame, task: Task, stride_by: Score) -> Sensit
 
     Args:
         sweeps: see :func:`read_sweeps`.
-        task: see :func:`~vfm_fusion.selection_rule.choose`.
-        stride_by: see :func:`~vfm_fusion.selection_rule.choose`.
+        task: see :func:`~vfm_fusion.selection.rule.choose`.
+        stride_by: see :func:`~vfm_fusion.selection.rule.choose`.
     """
     encoders = tuple(sorted(sweeps["encoder"].unique()))
     strides = tuple(sorted(int(stride) for stride in sweeps["stride"].unique()))

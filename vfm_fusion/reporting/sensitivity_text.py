@@ -7,8 +7,8 @@ from typing import Any
 
 from vfm_fusion.reporting.labels import EncoderLabels, label
 from vfm_fusion.reporting.sensitivity import Effect, Sensitivity, listed
-from vfm_fusion.selection_profiles import Pair
-from vfm_fusion.selection_rule import SCORES, Score
+from vfm_fusion.selection.candidates import Pair
+from vfm_fusion.selection.rule import SCORES, Score
 
 
 def order_sentence(sensitivity: Sensitivity, score: Score) -> str:

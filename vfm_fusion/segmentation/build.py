@@ -11,10 +11,10 @@ from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.fusion.registry import build_fusion
+from vfm_fusion.fusion.operators import build_fusion
+from vfm_fusion.segmentation.encoder_pyramid import PyramidProjection, derived_channels, projected_channels
 from vfm_fusion.segmentation.head import MaskHead
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.pyramid import PyramidProjection, derived_channels, projected_channels
 
 
 def build_segmenter(

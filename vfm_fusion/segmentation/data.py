@@ -1,23 +1,52 @@
-"""Training data for the mask head: one binary mask per instance and stuff class (or per class)."""
+"""Binary target masks of a training crop, drawn from its label maps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Sampler
 from torch.utils.data import Dataset as TorchDataset
-from torch.utils.data import Sampler
 
 from vfm_fusion.config.augmentation import AugmentationConfig
+from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import VOID, Dataset, Instances, Sample
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.segmentation.augment import LabelledImage, augment
-from vfm_fusion.segmentation.target_masks import draw_masks, visible_objects
 from vfm_fusion.segmentation.task_classes import TaskClasses
+from vfm_fusion.training.augment import LabelledImage, augment
+from vfm_fusion.training.signals import leave_to_parent
+
+
+def visible_objects(layers: Sequence[np.ndarray], instances: Instances) -> np.ndarray:
+    """Numbers of the objects that a crop shows, without crowds, in their order: ``(n,)`` int64."""
+    seen = np.zeros(len(instances) + 1, bool)
+    for layer in layers:
+        seen |= np.bincount(layer.ravel(), minlength=len(seen)) > 0
+    seen[0] = False
+    seen[1:] &= ~instances.crowd
+    return np.flatnonzero(seen)
+
+
+def draw_masks(masks: np.ndarray, layers: Sequence[np.ndarray], numbers: np.ndarray) -> None:
+    """Fills ``(N, H, W)`` bool with the pixels of each number in any of the layers."""
+    if not len(numbers):
+        return
+    front, *covered = (_narrow(layer) for layer in layers)
+    for mask, number in zip(masks, numbers.tolist(), strict=True):  # a Python int keeps the narrow type
+        np.equal(front, number, out=mask)
+        for layer in covered:
+            mask |= layer == number
+
+
+def _narrow(numbers: np.ndarray) -> np.ndarray:
+    """The same numbers, at least 0, in the smallest type that holds them: comparing is then fastest."""
+    return numbers.astype(np.min_scalar_type(int(numbers.max())), copy=False)
+
 
 _DRAWS = 64
 """Images without an object in a row after which a data set is taken to have none."""
@@ -220,3 +249,31 @@ def _check_labels(sample: Sample, task: str) -> None:
             f"image {sample.image_id!r} has no instance labels, which `training.task: {task}` needs; "
             "use `training.task: semantic` for this data set"
         )
+
+
+def training_loader(
+    dataset: Dataset, recipe: TrainingConfig, seed: int, batches: Sampler[list[tuple[int, int]]]
+) -> DataLoader[Batch]:
+    """Loads augmented batches.
+
+    Args:
+        dataset: images and labels.
+        recipe: task, augmentation and number of worker processes, which changes nothing in the batches.
+        seed: seed of the augmentation.
+        batches: the (position, index) of the images of each batch.
+    """
+    return DataLoader(
+        MaskDataset(dataset, recipe.task, recipe.augmentation, seed),
+        batch_sampler=batches,
+        collate_fn=collate,
+        num_workers=recipe.workers,
+        persistent_workers=recipe.workers > 0,
+        worker_init_fn=_serve,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _serve(worker: int) -> None:
+    """Keeps OpenCV from starting threads in a worker, as PyTorch keeps itself, and signals from ending it."""
+    cv2.setNumThreads(0)
+    leave_to_parent()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from vfm_fusion.checksums import file_sha256
+from vfm_fusion.atomic import file_sha256
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.describe import describe_pretraining

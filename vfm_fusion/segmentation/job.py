@@ -13,10 +13,10 @@ from vfm_fusion.config.base import Section
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
-from vfm_fusion.datasets.open import open_indexed
-from vfm_fusion.segmentation.launch import joined, launch
-from vfm_fusion.segmentation.processes import Processes, check_devices, single_process
+from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.segmentation.training import train_run
+from vfm_fusion.training.launch import joined, launch
+from vfm_fusion.training.processes import Processes, check_devices, single_process
 
 JOB_FILE = "job.json"
 

@@ -16,9 +16,9 @@ from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.data import Batch
 from vfm_fusion.segmentation.loss import TERMS, MaskCriterion, StepTotals
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
-from vfm_fusion.segmentation.processes import Processes
-from vfm_fusion.segmentation.stochastic_depth import share_stochastic_depth
+from vfm_fusion.training.optimization import learning_rate_factor, parameter_groups
+from vfm_fusion.training.processes import Processes
+from vfm_fusion.training.stochastic_depth import share_stochastic_depth
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The Mask2Former loss: Hungarian matching, then classification, mask and dice terms at sampled points."""
+"""Random points of a mask, more of them where the prediction is uncertain (PointRend)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,110 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.segmentation.head import MaskPrediction
-from vfm_fusion.segmentation.matching import assign, matching_cost
-from vfm_fusion.segmentation.points import uncertain_points
+
+ensure_torchvision()
+
+from transformers.models.mask2former.modeling_mask2former import sample_point  # noqa: E402
+
+
+@torch.no_grad()
+def uncertain_points(
+    logits: Tensor, counts: Sequence[int], config: HeadConfig, generators: Sequence[Generator | None]
+) -> Tensor:
+    """Draws the points at which the loss of each mask is computed.
+
+    Args:
+        logits: ``(M, 1, h, w)`` float32 mask logits, those of an image one after another.
+        counts: how many of them each image has.
+        config: number of points, oversampling, and the share that is taken for its uncertainty.
+        generators: one an image, which alone draws the points of its masks; None for torch's own.
+
+    Returns:
+        ``(M, P, 2)`` float32 coordinates x, y in [0, 1].
+    """
+    candidates = int(config.points * config.oversample)
+    uncertain = int(config.points * config.importance)
+    drawn = torch.empty(len(logits), candidates, 2, device=logits.device)
+    others = torch.empty(len(logits), config.points - uncertain, 2, device=logits.device)
+    start = 0
+    for count, generator in zip(counts, generators, strict=True):
+        drawn[start : start + count].uniform_(generator=generator)
+        others[start : start + count].uniform_(generator=generator)
+        start += count
+    certainty = sample_point(logits, drawn, align_corners=False).abs().squeeze(1)  # (M, candidates)
+    chosen = certainty.topk(uncertain, dim=1, largest=False).indices
+    return torch.cat([drawn.gather(1, chosen[..., None].expand(-1, -1, 2)), others], dim=1)
+
+
+ensure_torchvision()
+
+from transformers.models.mask2former.modeling_mask2former import (  # noqa: E402  (it imports torchvision)
+    pair_wise_dice_loss,
+    pair_wise_sigmoid_cross_entropy_loss,
+)
+
+
+@torch.no_grad()
+def matching_cost(
+    classes: Tensor,
+    masks: Tensor,
+    target: Tensor,
+    labels: Tensor,
+    config: HeadConfig,
+    generator: Generator | None,
+) -> Tensor:
+    """Returns what it would cost that each query answered for each target of one image, ``(Q, N)``.
+
+    Args:
+        classes: ``(Q, K + 1)`` float32 logits.
+        masks: ``(Q, h, w)`` float32 logits.
+        target: ``(N, H, W)`` float32, 0 or 1.
+        labels: ``(N,)`` int64 classes.
+        config: number of points, weights of the three costs.
+        generator: draws the points, the same for all queries and targets; None for torch's own.
+    """
+    points = torch.rand(1, config.points, 2, device=masks.device, generator=generator)
+    found = sample_point(masks[:, None], points.expand(len(masks), -1, -1), align_corners=False).squeeze(1)
+    wanted = sample_point(target[:, None], points.expand(len(target), -1, -1), align_corners=False).squeeze(1)
+    cost = (
+        config.mask_weight * pair_wise_sigmoid_cross_entropy_loss(found, wanted)
+        - config.class_weight * classes.softmax(-1)[:, labels]
+        + config.dice_weight * pair_wise_dice_loss(found, wanted)
+    )
+    worst = torch.finfo(cost.dtype).max  # a prediction that is no number is the last to be matched
+    return torch.nan_to_num(cost, nan=worst, posinf=worst, neginf=worst)
+
+
+def assign(costs: Sequence[Tensor]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Finds the cheapest assignment of queries to targets for each of several ``(Q, N)`` costs.
+
+    All costs travel from the GPU together, which waits for it once.
+
+    Returns:
+        For each cost the queries and the targets that belong together, ``(min(Q, N),)`` int64 each, in the
+        order of the targets.
+    """
+    flat = torch.cat([cost.flatten() for cost in costs]).cpu().numpy()
+    ends = np.cumsum([cost.numel() for cost in costs])
+    pairs = []
+    for cost, end in zip(costs, ends, strict=True):
+        queries, targets = linear_sum_assignment(flat[end - cost.numel() : end].reshape(cost.shape))
+        order = targets.argsort()
+        pairs.append((queries[order], targets[order]))
+    return pairs
+
 
 ensure_torchvision()
 
 from transformers.models.mask2former.modeling_mask2former import (  # noqa: E402  (it imports torchvision)
     dice_loss,
-    sample_point,
     sigmoid_cross_entropy_loss,
 )
 

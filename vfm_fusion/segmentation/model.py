@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.fusion.base import FusionOperator
+from vfm_fusion.fusion.injection import FusionOperator
+from vfm_fusion.segmentation.encoder_pyramid import PyramidProjection, encode, encode_native
 from vfm_fusion.segmentation.head import MaskHead, MaskPrediction
-from vfm_fusion.segmentation.pyramid import PyramidProjection, encode, encode_native
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
 

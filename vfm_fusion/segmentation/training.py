@@ -16,17 +16,16 @@ from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.build import build_segmenter
-from vfm_fusion.segmentation.checkpoints import Checkpoint, load_checkpoint, newest_valid, save_checkpoint
-from vfm_fusion.segmentation.data import Batch, StepSampler
-from vfm_fusion.segmentation.divergence import DivergenceWatch
+from vfm_fusion.segmentation.data import Batch, StepSampler, training_loader
 from vfm_fusion.segmentation.learner import Learner
-from vfm_fusion.segmentation.loader import training_loader
 from vfm_fusion.segmentation.loss import StepTotals
-from vfm_fusion.segmentation.processes import Processes, single_process
-from vfm_fusion.segmentation.progress import LossLog, step_bar
-from vfm_fusion.segmentation.signals import SIGNALS, StopRequest
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.segmentation.trained import describe_run, save_run
+from vfm_fusion.training.checkpoints import Checkpoint, load_checkpoint, newest_valid, save_checkpoint
+from vfm_fusion.training.divergence import DivergenceWatch
+from vfm_fusion.training.loss_log import LossLog, step_bar
+from vfm_fusion.training.processes import Processes, single_process
+from vfm_fusion.training.signals import SIGNALS, StopRequest
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +61,7 @@ def train_run(
         state_dir: folder of the checkpoints; belongs to this job alone.
         token: identifies the job's settings; checkpoints of another token are not used.
         processes: this process among the ``training.devices`` that train together, see
-            :mod:`~vfm_fusion.segmentation.launch`; alone when left out. The first one writes.
+            :mod:`~vfm_fusion.training.launch`; alone when left out. The first one writes.
 
     Raises:
         TrainingError: missing labels, an unresolved encoder name, a loss or gradient that is no finite

@@ -11,7 +11,7 @@ from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.data import Batch
 from vfm_fusion.segmentation.learner import Learner
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.processes import Processes
+from vfm_fusion.training.processes import Processes
 
 OBJECTS = 12
 """Objects of each image: boxes of a third of its sides."""

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from vfm_fusion.config.resolve import resolve
+from vfm_fusion.study.resolve import resolve
 
 ROOT = Path(__file__).parents[3]
 STUDY = ROOT / "docs" / "study"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from vfm_fusion.config.metrics import MetricConfig
-from vfm_fusion.config.resolve import resolve
 from vfm_fusion.config.sensitivity import FACTOR_SETTINGS, SensitivityConfig, factors_of, scores_of
 from vfm_fusion.errors import ConfigError
+from vfm_fusion.study.resolve import resolve
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
 

@@ -11,8 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_coco import annotation, instances_json, listed, write_json
 
-from vfm_fusion.datasets.readers.coco_json import AnnotationFile, annotation_file
-from vfm_fusion.datasets.readers.json_sections import JsonSections
+from vfm_fusion.datasets.readers.coco_json import AnnotationFile, JsonSections, annotation_file
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 
 TEXT = st.text(max_size=8)

@@ -12,9 +12,8 @@ import pytest
 from vfm_fusion.config.datasets import FolderConfig, Kind, MiniscapesConfig
 from vfm_fusion.datasets.categories import read_categories, write_categories
 from vfm_fusion.datasets.index import read_index, write_index
-from vfm_fusion.datasets.kinds import READERS, reader
+from vfm_fusion.datasets.kinds import READERS, data_root, reader
 from vfm_fusion.datasets.registry import categories, index_split, open_dataset
-from vfm_fusion.datasets.roots import data_root
 from vfm_fusion.errors import DatasetLayoutError
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfm_fusion.datasets.base import Instances
-from vfm_fusion.datasets.overlaps import lay_over
+from vfm_fusion.datasets.readers.coco_instance import lay_over
 
 
 def boxes(*corners: tuple[int, int, int, int]) -> list[np.ndarray]:

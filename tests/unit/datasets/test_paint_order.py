@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vfm_fusion.datasets.miniscapes.order import paint_order
-from vfm_fusion.datasets.miniscapes.solid import Footprint
+from vfm_fusion.miniature.scenes.render import paint_order
+from vfm_fusion.miniature.scenes.solid import Footprint
 
 
 def _entry(place: Footprint, slope: float) -> float:

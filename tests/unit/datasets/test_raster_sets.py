@@ -14,7 +14,7 @@ from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.base import VOID, Sample
 from vfm_fusion.datasets.cityscapes import CATEGORIES as CITYSCAPES
 from vfm_fusion.datasets.readers import ade20k, coco_stuff, kitti360, mapillary, sbd
-from vfm_fusion.datasets.readers.palette import voc_color
+from vfm_fusion.datasets.readers.id_tables import voc_color
 from vfm_fusion.datasets.registry import categories
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 

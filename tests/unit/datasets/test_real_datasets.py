@@ -12,8 +12,8 @@ from PIL import Image
 from vfm_fusion.config.datasets import DatasetConfig, FolderConfig
 from vfm_fusion.datasets.base import VOID, Instances
 from vfm_fusion.datasets.cityscapes import CATEGORIES
+from vfm_fusion.datasets.kinds import data_root
 from vfm_fusion.datasets.registry import index_split, open_dataset
-from vfm_fusion.datasets.roots import data_root
 
 pytestmark = pytest.mark.realdata
 

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from vfm_fusion.errors import LabelError, ShapeError
-from vfm_fusion.evaluation.boundary import boundary_width, map_boundary, mask_boundary
-from vfm_fusion.evaluation.boundary_iou import BoundaryIoU
+from vfm_fusion.evaluation.boundary import BoundaryIoU, boundary_width, map_boundary, mask_boundary
 
 
 def eroded_step_by_step(mask: np.ndarray, width: int) -> np.ndarray:

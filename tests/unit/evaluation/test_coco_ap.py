@@ -11,7 +11,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from vfm_fusion.datasets.base import Category, Instances
-from vfm_fusion.datasets.overlaps import lay_over
+from vfm_fusion.datasets.readers.coco_instance import lay_over
 from vfm_fusion.evaluation.coco_ap import METRICS, CocoAP
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_mask, encode_predictions, encode_truth
 from vfm_fusion.evaluation.truth import Truth

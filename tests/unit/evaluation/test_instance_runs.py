@@ -10,7 +10,7 @@ import pytest
 from evaluation_scenes import CATEGORIES, Scenes
 
 import vfm_fusion.evaluation.predict as predict_module
-from vfm_fusion.datasets.base import Sample
+from vfm_fusion.datasets.base import Sample, subset
 from vfm_fusion.errors import LabelError
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.reporting.figures.qualitative import qualitative_figure
@@ -21,7 +21,6 @@ from vfm_fusion.reporting.scenes import load_scenes
 from vfm_fusion.reporting.tables.main_results import main_results_table
 from vfm_fusion.reporting.tables.per_class import per_class_table
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction
-from vfm_fusion.subset import subset
 
 LABELS = {name: {"label": name, "pretraining": "untrained (seed 1)"} for name in ("vit", "hiera")}
 NOT_PREDICTED = {"mIoU", "boundary_mIoU", "PQ", "SQ", "RQ"}

@@ -16,13 +16,13 @@ from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.kinds import reader
-from vfm_fusion.datasets.miniscapes.generate import generate
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.errors import LabelError
 from vfm_fusion.evaluation.classes import check_classes
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.evaluation.predict import predict_run
 from vfm_fusion.evaluation.protocols import CITYSCAPES_KINDS
+from vfm_fusion.miniature.scenes.generate import generate
 from vfm_fusion.segmentation.training import train_run
 
 CITYSCAPES = reader("cityscapes").categories

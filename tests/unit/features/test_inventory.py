@@ -14,10 +14,9 @@ from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.datasets.index import COLUMNS, write_index
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.errors import DatasetLayoutError, FeatureStoreError
-from vfm_fusion.features.inventory import delete, find_stores, print_stores, prunable
+from vfm_fusion.features.inventory import delete, find_stores, planned_layout, print_stores, prunable
 from vfm_fusion.features.locks import store_lock
 from vfm_fusion.features.manifest import Manifest
-from vfm_fusion.features.planned import planned_layout
 from vfm_fusion.features.space import describe_size, human, used_bytes
 from vfm_fusion.features.store import FeatureStore
 

@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from vfm_fusion.features.pipeline import Background, ahead
+from vfm_fusion.features.encode import Background, ahead
 
 
 @pytest.mark.parametrize("threads", [1, 4])

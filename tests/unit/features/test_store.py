@@ -12,6 +12,7 @@ import torch
 from stores import ENCODER, Photos, run
 
 from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.datasets.base import subset
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.errors import FeatureStoreError
@@ -21,7 +22,6 @@ from vfm_fusion.features.encode import image_tensor
 from vfm_fusion.features.layout import StoreLayout
 from vfm_fusion.features.manifest import Manifest, store_path
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.subset import subset
 
 
 @pytest.fixture(scope="module")

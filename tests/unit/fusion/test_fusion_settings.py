@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from vfm_fusion.config.runs import FusionConfig, RunConfig
 from vfm_fusion.config.selection import SelectionConfig
-from vfm_fusion.roles import resolve_run
-from vfm_fusion.selection import select
+from vfm_fusion.selection.roles import resolve_run
+from vfm_fusion.selection.select import select
 
 STRIDES = (4, 8, 16, 32)
 # Paper, Table 5: SC and EF on Cityscapes.

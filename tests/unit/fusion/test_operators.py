@@ -13,8 +13,8 @@ from torch import Tensor
 
 from vfm_fusion.config.runs import FusionConfig
 from vfm_fusion.errors import ShapeError
-from vfm_fusion.fusion.base import FusionOperator
-from vfm_fusion.fusion.registry import OPERATORS, build_fusion
+from vfm_fusion.fusion.injection import FusionOperator
+from vfm_fusion.fusion.operators import OPERATORS, build_fusion
 
 MASTER = {4: 8, 8: 12, 16: 16, 32: 20}
 AUXILIARY = {4: 6, 8: 12, 16: 24, 32: 48}

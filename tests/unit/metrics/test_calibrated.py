@@ -12,7 +12,6 @@ from PIL import Image
 from torch import Tensor
 
 from vfm_fusion.config.datasets import MiniscapesConfig
-from vfm_fusion.datasets.miniscapes.generate import generate
 from vfm_fusion.metrics import MetricConfig
 from vfm_fusion.metrics.chance import above_chance, displaced_deviation
 from vfm_fusion.metrics.concentration import chance_deviation, concentration
@@ -25,6 +24,7 @@ from vfm_fusion.metrics.inputs import unit_range
 from vfm_fusion.metrics.sobel import interior
 from vfm_fusion.metrics.spectrum import frequency, frequency_content, lowest_frequency
 from vfm_fusion.metrics.structural_coherence import score_contrast
+from vfm_fusion.miniature.scenes.generate import generate
 
 CALIBRATED = MetricConfig.of("calibrated")
 STRIDES = (4, 8, 16, 32)

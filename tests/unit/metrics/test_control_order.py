@@ -7,8 +7,8 @@ import math
 import pandas as pd
 import pytest
 
-from vfm_fusion.control_order import COMPARISONS, TOLERANCE, check_controls, control_means
 from vfm_fusion.metrics.controls import CONTROLS
+from vfm_fusion.profiles.control_order import COMPARISONS, TOLERANCE, check_controls, control_means
 
 RIGHT = {
     "ef": {"edges": 9.0, "blurred": 5.0, "smooth": 1.0, "noise": 0.5, "shuffled": 0.5},

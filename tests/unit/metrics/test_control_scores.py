@@ -8,14 +8,11 @@ import pandas as pd
 import pytest
 import torch
 
+from vfm_fusion.atomic import write_parquet
 from vfm_fusion.config.controls import ControlsConfig, controlled_definitions
 from vfm_fusion.config.datasets import MiniscapesConfig
 from vfm_fusion.config.metrics import PRESETS, MetricConfig, ProfileConfig
-from vfm_fusion.config.resolve import resolve
-from vfm_fusion.control_order import COMPARISONS, check_controls
-from vfm_fusion.control_scores import control_seed, score_controls
 from vfm_fusion.datasets.base import Dataset
-from vfm_fusion.datasets.miniscapes.generate import generate
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.metrics import reasons
@@ -23,7 +20,10 @@ from vfm_fusion.metrics.controls import CONTROLS, control_map
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.inputs import unit_range
 from vfm_fusion.metrics.profile import SCORES, score_map
-from vfm_fusion.tables import write_parquet
+from vfm_fusion.miniature.scenes.generate import generate
+from vfm_fusion.profiles.control_order import COMPARISONS, check_controls
+from vfm_fusion.profiles.control_scores import control_seed, score_controls
+from vfm_fusion.study.resolve import resolve
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
 IMAGES = 5

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from sklearn.cluster import KMeans
 
 from vfm_fusion.metrics.kmeans import kmeans_labels, plus_plus_seeds
-from vfm_fusion.metrics.lloyd import lloyd
-from vfm_fusion.metrics.lloyd_batched import lloyd_batched
+from vfm_fusion.metrics.lloyd import lloyd, lloyd_batched
 
 
 def points_of(seed, n, dims, blobs):

@@ -23,11 +23,10 @@ from vfm_fusion.metrics.edge_fidelity import score_edges
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.image_edges import edge_regions
 from vfm_fusion.metrics.inputs import unit_range
-from vfm_fusion.metrics.map_scores import SWEPT_SCORES, MapScores
-from vfm_fusion.metrics.sensitivity import sweep_image
+from vfm_fusion.metrics.map_scores import SWEPT_SCORES, MapScores, sweep_image
 from vfm_fusion.metrics.structural_coherence import score_structure
-from vfm_fusion.selection_stability import image_scores
-from vfm_fusion.sweeps import sweep_store, tables_of_seeds
+from vfm_fusion.profiles.settings_sweep import sweep_store, tables_of_seeds
+from vfm_fusion.selection.stability import image_scores
 
 SMALL = {"clusters": (3, 5), "n_init": 2}
 """Cheap clustering for small maps."""

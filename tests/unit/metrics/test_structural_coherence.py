@@ -12,11 +12,10 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import silhouette_score
 
 from vfm_fusion.metrics import MetricConfig, structural_coherence
-from vfm_fusion.metrics.clustering import clustering_points, silhouette_sample
+from vfm_fusion.metrics.clustering import clustering_points, mean_silhouette, silhouette_sample
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.kmeans import kmeans_labels
 from vfm_fusion.metrics.principal import principal_scores
-from vfm_fusion.metrics.silhouette import mean_silhouette
 from vfm_fusion.metrics.structural_coherence import cell_moments, feature_contrast, grid_of
 
 CONFIG = MetricConfig.of("paper")

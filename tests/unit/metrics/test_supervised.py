@@ -24,7 +24,7 @@ from vfm_fusion.metrics.supervised import (
     regions_on_grid,
     score_regions,
 )
-from vfm_fusion.supervised_profiles import sample_regions
+from vfm_fusion.profiles.supervised_scores import sample_regions
 
 CONFIG = MetricConfig(grid=4)
 

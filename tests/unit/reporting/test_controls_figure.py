@@ -11,10 +11,10 @@ from matplotlib.figure import Figure
 
 from vfm_fusion.config.datasets import MiniscapesConfig
 from vfm_fusion.datasets.base import Dataset
-from vfm_fusion.datasets.miniscapes.generate import generate
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.metrics.controls import CONTROLS
+from vfm_fusion.miniature.scenes.generate import generate
 from vfm_fusion.reporting.controls import ControlExample, Controls, controls_of, load_example, read_controls
 from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.controls import DRAWN, UNKNOWN_HATCH, controls_figure

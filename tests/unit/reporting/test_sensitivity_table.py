@@ -15,7 +15,7 @@ from vfm_fusion.reporting.render.write import to_csv
 from vfm_fusion.reporting.sensitivity import Effect, Sensitivity, listed, read_sweeps, sensitivity_of
 from vfm_fusion.reporting.table import Cell, Table, lay_out
 from vfm_fusion.reporting.tables.sensitivity import sensitivity_table
-from vfm_fusion.selection_profiles import Pair
+from vfm_fusion.selection.candidates import Pair
 
 
 @pytest.fixture

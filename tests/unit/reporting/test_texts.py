@@ -28,7 +28,7 @@ CAPTIONS = sorted((REPORT / "captions").glob("*.rst"))
 
 
 def resolved_config() -> dict[str, Any]:
-    from vfm_fusion.config.resolve import resolve
+    from vfm_fusion.study.resolve import resolve
 
     raw = {"experiment": "miniature"}
     return yaml.safe_load(yaml.safe_dump(resolve(raw, ROOT / "experiments").model_dump(mode="json")))
@@ -128,7 +128,7 @@ def test_front_page_names_untrained_encoders() -> None:
 
 def test_profiles_are_read_as_the_metric_stage_writes_them(tmp_path: Path) -> None:
     from vfm_fusion.metrics.profile import SCORES, summarise
-    from vfm_fusion.null_excess import with_excess
+    from vfm_fusion.profiles.null_excess import with_excess
 
     rng = np.random.default_rng(0)
     rows = [

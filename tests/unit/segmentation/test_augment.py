@@ -16,8 +16,8 @@ from vfm_fusion.config.augmentation import (
     ShortSideScale,
 )
 from vfm_fusion.datasets.base import VOID
-from vfm_fusion.segmentation.augment import LabelledImage, augment, draw_window, is_mixed
-from vfm_fusion.segmentation.rescale import Resizing
+from vfm_fusion.training.augment import LabelledImage, augment, draw_window, is_mixed
+from vfm_fusion.training.rescale import Resizing
 
 AS_IT_IS = RelativeScale(range=(1, 1))
 SCALES: tuple[ScaleConfig, ...] = (

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vfm_fusion.segmentation.color import distort_color, jitter_color
+from vfm_fusion.training.color import distort_color, jitter_color
 
 
 def noise(seed: int = 0, size: tuple[int, int] = (32, 48)) -> np.ndarray:

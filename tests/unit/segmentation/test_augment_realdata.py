@@ -14,9 +14,8 @@ from vfm_fusion.config.datasets import FolderConfig, Kind
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import VOID, Dataset
 from vfm_fusion.datasets.registry import index_split, open_dataset
-from vfm_fusion.segmentation.augment import LabelledImage, augment
-from vfm_fusion.segmentation.data import MaskDataset, StepSampler
-from vfm_fusion.segmentation.loader import training_loader
+from vfm_fusion.segmentation.data import MaskDataset, StepSampler, training_loader
+from vfm_fusion.training.augment import LabelledImage, augment
 
 pytestmark = pytest.mark.realdata
 

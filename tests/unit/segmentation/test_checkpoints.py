@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.segmentation.checkpoints import (
+from vfm_fusion.training.checkpoints import (
     load_checkpoint,
     newest_valid,
     save_checkpoint,
@@ -110,7 +110,7 @@ def test_killed_while_writing_the_one_before_is_found(tmp_path: Path) -> None:
         import sys
         from pathlib import Path
         import torch
-        from vfm_fusion.segmentation.checkpoints import save_checkpoint
+        from vfm_fusion.training.checkpoints import save_checkpoint
         save_checkpoint(Path(sys.argv[1]), "t", 9, {"weights": torch.arange(9)})
         save_checkpoint(Path(sys.argv[1]), "t", 10, {"weights": torch.ones(100_000_000)})
     """

@@ -14,11 +14,10 @@ from segmentation_toys import ToyDataset
 from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import VOID, Instances, Sample
-from vfm_fusion.datasets.overlaps import lay_over
+from vfm_fusion.datasets.readers.coco_instance import lay_over
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.segmentation.augment import LabelledImage, augment
-from vfm_fusion.segmentation.data import Batch, MaskDataset, StepSampler, collate
-from vfm_fusion.segmentation.loader import training_loader
+from vfm_fusion.segmentation.data import Batch, MaskDataset, StepSampler, collate, training_loader
+from vfm_fusion.training.augment import LabelledImage, augment
 
 PLAIN = AugmentationConfig(crop=(64, 96), scale=RelativeScale(range=(1, 1)), flip=False, color="none")
 

@@ -21,13 +21,13 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.index import write_index
-from vfm_fusion.datasets.miniscapes.generate import generate_with_manifest
 from vfm_fusion.datasets.registry import index_split
 from vfm_fusion.errors import CorruptImageError, TrainingError
-from vfm_fusion.segmentation import launch
-from vfm_fusion.segmentation.checkpoints import stored_checkpoints
+from vfm_fusion.miniature.scenes.generate import generate_with_manifest
 from vfm_fusion.segmentation.job import TrainingJob, _train, run_job
-from vfm_fusion.segmentation.processes import single_process
+from vfm_fusion.training import launch
+from vfm_fusion.training.checkpoints import stored_checkpoints
+from vfm_fusion.training.processes import single_process
 
 pytestmark = pytest.mark.timeout(300)
 

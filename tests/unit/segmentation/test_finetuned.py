@@ -9,7 +9,7 @@ import pytest
 import torch
 from segmentation_toys import ToyDataset
 
-from vfm_fusion.checksums import file_sha256
+from vfm_fusion.atomic import file_sha256
 from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import WeightsError

@@ -14,9 +14,9 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import FusionConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
-from vfm_fusion.segmentation.checkpoints import load_checkpoint, stored_checkpoints
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.trained import load_run
+from vfm_fusion.training.checkpoints import load_checkpoint, stored_checkpoints
 
 
 @pytest.fixture

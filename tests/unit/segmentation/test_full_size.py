@@ -18,7 +18,7 @@ from vfm_fusion.config.runs import FusionConfig, RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.loss import MaskCriterion
-from vfm_fusion.segmentation.optimization import parameter_groups
+from vfm_fusion.training.optimization import parameter_groups
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 

@@ -16,7 +16,7 @@ from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Category, Instances, Sample
-from vfm_fusion.datasets.overlaps import lay_over
+from vfm_fusion.datasets.readers.coco_instance import lay_over
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.build import build_segmenter

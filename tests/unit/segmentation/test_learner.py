@@ -17,13 +17,13 @@ from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.build import build_segmenter
-from vfm_fusion.segmentation.checkpoints import load_checkpoint, newest_valid
 from vfm_fusion.segmentation.data import MaskDataset, collate
-from vfm_fusion.segmentation.divergence import DivergenceWatch
 from vfm_fusion.segmentation.learner import Learner, StepLosses
 from vfm_fusion.segmentation.loss import TERMS
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.processes import single_process
+from vfm_fusion.training.checkpoints import load_checkpoint, newest_valid
+from vfm_fusion.training.divergence import DivergenceWatch
+from vfm_fusion.training.processes import single_process
 
 RUN = RunConfig(master="vit", auxiliary="hiera")
 

@@ -17,11 +17,16 @@ from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.pyramid import derive_pyramid
 from vfm_fusion.errors import ShapeError, TrainingError
 from vfm_fusion.fusion.align import resize_to_grid
-from vfm_fusion.fusion.registry import OPERATORS, build_fusion
+from vfm_fusion.fusion.operators import OPERATORS, build_fusion
 from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.encoder_pyramid import (
+    PyramidProjection,
+    derived_channels,
+    encode,
+    projected_channels,
+)
 from vfm_fusion.segmentation.head import MaskHead
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.pyramid import PyramidProjection, derived_channels, encode, projected_channels
 
 
 def assemble(

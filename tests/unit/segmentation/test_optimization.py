@@ -13,7 +13,7 @@ from vfm_fusion.config.runs import FusionConfig, RunConfig
 from vfm_fusion.config.schedule import MultistepSchedule, PolySchedule
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
-from vfm_fusion.segmentation.optimization import learning_rate_factor, parameter_groups
+from vfm_fusion.training.optimization import learning_rate_factor, parameter_groups
 
 
 def test_groups_hold_every_trainable_parameter_once(

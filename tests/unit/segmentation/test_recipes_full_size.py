@@ -24,7 +24,6 @@ from coco_sample import lay_out_as_coco_2017
 import vfm_fusion.segmentation.build as build
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
-from vfm_fusion.config.resolve import resolve
 from vfm_fusion.config.schema import Config
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances, Sample
@@ -33,8 +32,9 @@ from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.segmentation.data import Batch, MaskDataset, collate
 from vfm_fusion.segmentation.learner import Learner
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.processes import Processes
 from vfm_fusion.segmentation.task_classes import TaskClasses
+from vfm_fusion.study.resolve import resolve
+from vfm_fusion.training.processes import Processes
 
 pytestmark = [
     pytest.mark.slow,

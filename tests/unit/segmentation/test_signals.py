@@ -21,9 +21,9 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.segmentation.checkpoints import newest_valid, stored_checkpoints
-from vfm_fusion.segmentation.processes import Processes
-from vfm_fusion.segmentation.signals import StopRequest
+from vfm_fusion.training.checkpoints import newest_valid, stored_checkpoints
+from vfm_fusion.training.processes import Processes
+from vfm_fusion.training.signals import StopRequest
 
 RESULTS = ("model.safetensors", "metrics.csv", "run.json")
 

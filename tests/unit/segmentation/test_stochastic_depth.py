@@ -7,7 +7,7 @@ import torch
 from timm.layers import DropPath
 from torch import nn
 
-from vfm_fusion.segmentation.stochastic_depth import StepDropPath, StepPart, share_stochastic_depth
+from vfm_fusion.training.stochastic_depth import StepDropPath, StepPart, share_stochastic_depth
 
 CPU = torch.device("cpu")
 

@@ -20,10 +20,10 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.errors import TrainingError, WeightsError
-from vfm_fusion.segmentation.checkpoints import load_checkpoint, newest_valid, stored_checkpoints
 from vfm_fusion.segmentation.loss import TERMS
-from vfm_fusion.segmentation.progress import columns
 from vfm_fusion.segmentation.trained import load_run
+from vfm_fusion.training.checkpoints import load_checkpoint, newest_valid, stored_checkpoints
+from vfm_fusion.training.loss_log import columns
 
 RUN = RunConfig(label="Fused", master="vit", auxiliary="hiera")
 RESULTS = ("model.safetensors", "metrics.csv", "run.json")

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from vfm_fusion.metrics.profile import summarise
-from vfm_fusion.null_excess import with_excess
+from vfm_fusion.profiles.null_excess import with_excess
 
 NAN = float("nan")
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from vfm_fusion.config.runs import FusionConfig, RunConfig
 from vfm_fusion.config.selection import SelectionConfig
 from vfm_fusion.errors import SelectionError
-from vfm_fusion.roles import resolve_run
-from vfm_fusion.selection import select
+from vfm_fusion.selection.roles import resolve_run
+from vfm_fusion.selection.select import select
 
 NAN = float("nan")
 STRIDES = (4, 8, 16, 32)

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from vfm_fusion.config.selection import SelectionConfig
 from vfm_fusion.errors import SelectionError
 from vfm_fusion.metrics.profile import summarise
-from vfm_fusion.selection import select
-from vfm_fusion.selection_stability import (
+from vfm_fusion.selection.select import select
+from vfm_fusion.selection.stability import (
     ONE_IMAGE,
     PARTS,
     assess_stability,

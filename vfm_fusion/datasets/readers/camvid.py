@@ -11,9 +11,8 @@ import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, RasterDataset
 from vfm_fusion.datasets.images import read_labels
-from vfm_fusion.datasets.index import Files
+from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.layout import pair, require_folder
-from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.errors import LabelError
 
 _LAYOUT = "CamVid (SegNet tutorial)"

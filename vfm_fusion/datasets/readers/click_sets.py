@@ -1,18 +1,76 @@
-"""The layouts of the data sets that interactive segmentation is evaluated on; they have one split, ``val``.
-
-Folders and the meaning of mask values are those of the public benchmarks
-(``SamsungLabs/ritm_interactive_segmentation``).
-"""
+"""What the data sets of interactive segmentation share: photos with the mask of one object each."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
-from vfm_fusion.datasets.index import Files
-from vfm_fusion.datasets.listing import list_by_stem, require_split
-from vfm_fusion.datasets.reader import Reader
-from vfm_fusion.datasets.readers.object_masks import CATEGORIES, PaintedMasks, TrimapMasks
+import numpy as np
+
+from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
+from vfm_fusion.datasets.images import read_channels
+from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.layout import list_by_stem, require_split
+from vfm_fusion.errors import LabelError
+
+_BACKGROUND, _OBJECT = 0, 1
+_UNKNOWN = 128  # a mask's grey of a border that was not decided
+
+CATEGORIES = (
+    Category(_BACKGROUND, "background", False, (0, 0, 0)),
+    Category(_OBJECT, "object", True, (255, 255, 255)),
+)
+"""Background and the object that is to be clicked."""
+
+
+class ObjectMasks(Dataset):
+    """Photos, each with one object."""
+
+    @property
+    def categories(self) -> tuple[Category, ...]:
+        """Background and object."""
+        return CATEGORIES
+
+    def labels(self, position: int) -> tuple[np.ndarray | None, Instances | None]:
+        """See :meth:`~vfm_fusion.datasets.base.Dataset.labels`.
+
+        Raises:
+            LabelError: also, a mask without object.
+        """
+        path = self.path("semantic", position)
+        if path is None:
+            return None, None
+        semantic = self._classes(read_channels(path).max(axis=2))  # (H, W, C) -> (H, W)
+        target = semantic == _OBJECT
+        if not target.any():
+            raise LabelError(f"{path}: the mask has no object, so there is nothing to click. Check the file.")
+        return semantic, Instances(
+            ids=target.astype(np.int32), categories=np.array([_OBJECT]), crowd=np.array([False])
+        )
+
+    @staticmethod
+    @abstractmethod
+    def _classes(mask: np.ndarray) -> np.ndarray:
+        """Turns mask values, ``(H, W)``, into ``(H, W)`` uint8: background, object or void."""
+
+
+class TrimapMasks(ObjectMasks):
+    """Masks of grey values: 128 is unknown, lighter is the object, darker is background."""
+
+    @staticmethod
+    def _classes(mask: np.ndarray) -> np.ndarray:
+        classes = np.where(mask > _UNKNOWN, _OBJECT, _BACKGROUND).astype(np.uint8)
+        classes[mask == _UNKNOWN] = VOID
+        return classes
+
+
+class PaintedMasks(ObjectMasks):
+    """Masks in which everything that is not black is the object, whatever its colour."""
+
+    @staticmethod
+    def _classes(mask: np.ndarray) -> np.ndarray:
+        return np.where(mask > 0, _OBJECT, _BACKGROUND).astype(np.uint8)
 
 
 @dataclass(frozen=True)

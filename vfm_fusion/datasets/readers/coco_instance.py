@@ -1,8 +1,4 @@
-"""COCO 2017's instance task: ``{split}2017/`` and ``annotations/instances_{split}2017.json``.
-
-Objects overlap, and COCO does not say which lies in front: here a smaller object lies in front of a larger
-one, and crowds behind all. Only objects are annotated, so every other pixel is void.
-"""
+"""Objects that cover one another, as rasters."""
 
 from __future__ import annotations
 
@@ -14,13 +10,39 @@ import numpy as np
 from faster_coco_eval.core import mask as coco_mask
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
-from vfm_fusion.datasets.index import Files
+from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.layout import pair, require_folder
-from vfm_fusion.datasets.overlaps import lay_over
-from vfm_fusion.datasets.reader import Reader
 from vfm_fusion.datasets.readers.coco_json import ListedImage, annotation_file
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.errors import LabelError
+
+
+def lay_over(
+    masks: Iterable[tuple[int, np.ndarray]], size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Lays masks over one another: what the front ones cover moves to further layers.
+
+    Args:
+        masks: (number, ``(H, W)`` bool), the front-most first; read one by one.
+        size: (H, W).
+
+    Returns:
+        ``ids`` ``(H, W)`` int32 and ``covered`` ``(L, H, W)`` int32 or None, as
+        :class:`vfm_fusion.datasets.base.Instances` holds them.
+    """
+    layers = [np.zeros(size, np.int32)]
+    for number, mask in masks:
+        rest = mask
+        for layer in layers:
+            free = rest & (layer == 0)
+            layer[free] = number
+            rest = rest & ~free
+            if not rest.any():
+                break
+        else:
+            layers.append(np.where(rest, np.int32(number), np.int32(0)))
+    return layers[0], np.stack(layers[1:]) if len(layers) > 1 else None
+
 
 _LAYOUT = "COCO 2017"
 

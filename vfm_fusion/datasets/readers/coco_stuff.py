@@ -13,13 +13,11 @@ import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, RasterDataset
 from vfm_fusion.datasets.images import read_labels
-from vfm_fusion.datasets.index import Files
-from vfm_fusion.datasets.listing import list_by_key
-from vfm_fusion.datasets.reader import Reader
+from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.layout import list_by_key
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.datasets.readers.coco_stuff_labels import FIRST_STUFF_ID, STUFF
-from vfm_fusion.datasets.readers.id_tables import train_ids
-from vfm_fusion.datasets.readers.palette import voc_color
+from vfm_fusion.datasets.readers.id_tables import train_ids, voc_color
 
 _CLASSES = [(official, name, True) for official, name, _, _ in THINGS]
 _CLASSES += [(official, name, False) for official, name in enumerate(STUFF, start=FIRST_STUFF_ID)]

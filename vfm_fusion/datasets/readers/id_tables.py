@@ -1,4 +1,4 @@
-"""Rasters of a data set's own ids, turned into train ids and objects by a table."""
+"""Label images whose values stand for classes by a table, and colours for them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,23 @@ import numpy as np
 from vfm_fusion.datasets.base import VOID, Instances
 from vfm_fusion.datasets.numbering import distinct
 from vfm_fusion.errors import LabelError
+
+
+def voc_color(number: int) -> tuple[int, int, int]:
+    """Spreads the bits of a number over red, green and blue, the lowest bits on the brightest steps.
+
+    Args:
+        number: 0..255; 0 is black, and no two have the same colour.
+
+    Returns:
+        (red, green, blue), 0..255 each.
+    """
+    channels = [0, 0, 0]
+    for step in range(8):
+        for channel in range(3):
+            channels[channel] |= (number >> (3 * step + channel) & 1) << (7 - step)
+    red, green, blue = channels
+    return red, green, blue
 
 
 def train_ids(raster: np.ndarray, table: Mapping[int, int], path: Path, expected: str) -> np.ndarray:

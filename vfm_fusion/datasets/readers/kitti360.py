@@ -19,8 +19,7 @@ from vfm_fusion.datasets.base import VOID, Instances, RasterDataset
 from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.cityscapes_labels import LABEL_IDS
 from vfm_fusion.datasets.images import read_labels
-from vfm_fusion.datasets.index import Files
-from vfm_fusion.datasets.reader import Reader
+from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes
 from vfm_fusion.errors import DatasetLayoutError

@@ -16,7 +16,7 @@ from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.sensitivity import Effect, Sensitivity, shown_setting, shown_value
 from vfm_fusion.reporting.sensitivity_text import order_sentence
 from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, series_styles, styled
-from vfm_fusion.selection_rule import SCORES, Score
+from vfm_fusion.selection.rule import SCORES, Score
 
 COLUMNS = 4
 """Panels side by side."""

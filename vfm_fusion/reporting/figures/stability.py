@@ -27,7 +27,7 @@ def stability_figure(stability: Mapping[str, Any]) -> Figure:
     replacement and, where known, other seeds of the metric on all images.
 
     Args:
-        stability: parsed ``stability.json``, see :func:`vfm_fusion.selection_stability.assess_stability`.
+        stability: parsed ``stability.json``, see :func:`vfm_fusion.selection.stability.assess_stability`.
     """
     figure = Figure(figsize=(COLUMN_WIDTH, 2.7), layout="constrained")
     axes = figure.subplots()

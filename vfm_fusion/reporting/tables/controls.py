@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.control_order import SCORES
 from vfm_fusion.metrics.controls import CONTROLS
+from vfm_fusion.profiles.control_order import SCORES
 from vfm_fusion.reporting.controls import Controls
 from vfm_fusion.reporting.controls_text import (
     DIGITS,

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.null_excess import EXCESS
+from vfm_fusion.profiles.null_excess import EXCESS
 from vfm_fusion.reporting.inputs import definitions_in_order
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
 from vfm_fusion.reporting.table import MISSING, Column, Section, Table, number

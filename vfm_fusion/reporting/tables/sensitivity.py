@@ -18,7 +18,7 @@ from vfm_fusion.reporting.sensitivity_text import (
     subset_sentence,
 )
 from vfm_fusion.reporting.table import Column, Section, Table
-from vfm_fusion.selection_rule import SCORES, Score
+from vfm_fusion.selection.rule import SCORES, Score
 
 BASELINE = "baseline"
 SAME = "same"

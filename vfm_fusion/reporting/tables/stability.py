@@ -9,7 +9,7 @@ import pandas as pd
 
 from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
 from vfm_fusion.reporting.table import Column, Section, Table
-from vfm_fusion.selection_stability import PARTS, shares
+from vfm_fusion.selection.stability import PARTS, shares
 
 TITLES = {
     "master": "Master",
@@ -31,7 +31,7 @@ def stability_table(stability: Mapping[str, Any], labels: EncoderLabels) -> Tabl
     """Builds the table of agreement with the choice on all images, in percent, and of what else was chosen.
 
     Args:
-        stability: parsed ``stability.json``, see :func:`vfm_fusion.selection_stability.assess_stability`.
+        stability: parsed ``stability.json``, see :func:`vfm_fusion.selection.stability.assess_stability`.
         labels: names in print; their order is the order of the rows.
 
     Raises:

@@ -1,0 +1,1 @@
+"""The choice of master, auxiliary and injection stride."""

@@ -1,0 +1,115 @@
+"""Choice of master, auxiliary and injection stride from encoder profiles (paper, Sec. 3.3)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import pandas as pd
+
+from vfm_fusion.config.selection import SelectionConfig
+from vfm_fusion.errors import SelectionError
+from vfm_fusion.selection.candidates import EncoderProfiles, Pair, encoder_profiles
+from vfm_fusion.selection.explanation import null_warnings, reasons
+from vfm_fusion.selection.rule import SCORES, Score, choose, levels, peaks, role_scores
+
+
+def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: SelectionConfig) -> dict[str, Any]:
+    """Chooses the pair and the stride.
+
+    An encoder's level of a score is its mean over the strides at which the score is defined for every
+    encoder, so that all are compared on the same ones. For task ``semantic`` the master is the
+    encoder with the highest SC and the auxiliary the one of the others with the highest EF; for task
+    ``edge`` it is the other way round. The injection stride is s* = argmax_s EF_aux(s) (Eq. 9), or of SC
+    with ``stride_by: sc``. The reverse direction of the same pair is chosen by the same rule with the roles
+    swapped.
+
+    The null floor never changes the choice. A level or peak behind it that does not clear its null gives a
+    warning: the 95 % interval of its excess over the null, image by image, reaches zero. The lower end of a
+    level's excess is taken as the mean of the lower ends at its strides, as if the strides were perfectly
+    correlated.
+
+    Args:
+        summaries: encoder -> columns ``definition, stride, score, mean, ci_low``, one row each (further
+            columns are ignored), with the scores ``sc_excess`` and ``ef_excess`` where there are nulls; see
+            :func:`vfm_fusion.metrics.profile.summarise` and
+            :func:`vfm_fusion.profiles.null_excess.with_excess`.
+        dataset: name of the profiled data set.
+        settings: definition, task and stride criterion.
+
+    Returns:
+        Plain data for ``selection.json``: ``dataset, definition, task, stride_by, master, auxiliary, stride,
+        reverse, peaks, ranks, strides, margins, reasons, warnings``. ``peaks`` are of every profiled encoder,
+        the rest of those that may be chosen. ``strides[encoder][stride]`` holds mean, null, their ratio and
+        the lower end of the excess: ``sc, sc_null, sc_ratio, sc_excess_low, ef, ef_null, ef_ratio,
+        ef_excess_low``. Undefined values are None.
+
+    Raises:
+        SelectionError: fewer than two encoders, one without a profile by this definition, without a single
+            defined SC or EF or with a null but no excess, or no stride at which all have a score.
+    """
+    if len(summaries) < 2:
+        raise SelectionError(f"a pair needs two encoders, found {len(summaries)}: {', '.join(summaries)}")
+    candidates = {name: summaries[name] for name in settings.among or summaries}
+    profiles = encoder_profiles(candidates, settings.definition)
+    ranks = {score: _ranking(profiles, score) for score in SCORES}
+    chosen = choose(profiles.means("sc"), profiles.means("ef"), settings.task, settings.stride_by)
+    master, auxiliary = (profiles.encoders[int(role[0])] for role in (chosen.master, chosen.auxiliary))
+    highest = {encoder: _peak(profiles, encoder, settings.stride_by) for encoder in candidates}
+    for encoder in [name for name in summaries if name not in candidates]:
+        alone = encoder_profiles({encoder: summaries[encoder]}, settings.definition)
+        highest[encoder] = _peak(alone, encoder, settings.stride_by)
+    pair, reverse = Pair(master, auxiliary, highest[auxiliary]), Pair(auxiliary, master, highest[master])
+    warnings = null_warnings(profiles, pair, reverse, settings)
+    lead, brought = role_scores(settings.task)
+    return {
+        "dataset": dataset,
+        "definition": settings.definition,
+        "task": settings.task,
+        "stride_by": settings.stride_by,
+        **asdict(pair),
+        "reverse": asdict(reverse),
+        "peaks": highest,
+        "ranks": {
+            score: [{"encoder": encoder, "value": value} for encoder, value in ranking]
+            for score, ranking in ranks.items()
+        },
+        "strides": {
+            encoder: {str(stride): scores for stride, scores in profiles.scores[encoder].items()}
+            for encoder in candidates
+        },
+        "margins": {
+            "master": _margin(ranks[lead], master),
+            "auxiliary": _margin([item for item in ranks[brought] if item[0] != master], auxiliary),
+            "stride": _stride_margin(profiles, auxiliary, settings.stride_by),
+        },
+        "reasons": [*reasons(profiles, pair, reverse, ranks, settings), *warnings],
+        "warnings": warnings,
+    }
+
+
+def _ranking(profiles: EncoderProfiles, score: Score) -> list[tuple[str, float]]:
+    """Encoders from the highest to the lowest level; equal ones in alphabetical order."""
+    values = levels(profiles.means(score))[0]
+    ranking = [(encoder, float(value)) for encoder, value in zip(profiles.encoders, values, strict=True)]
+    return sorted(ranking, key=lambda item: (-item[1], item[0]))
+
+
+def _peak(profiles: EncoderProfiles, encoder: str, score: Score) -> int:
+    """Stride with the highest score; the finer one of equals."""
+    position = peaks(profiles.means(score))[0, profiles.encoders.index(encoder)]
+    return profiles.strides[int(position)]
+
+
+def _margin(ranking: list[tuple[str, float]], chosen: str) -> float | None:
+    """How far the chosen encoder is ahead of the next one; None where there is no other."""
+    others = [value for encoder, value in ranking if encoder != chosen]
+    return dict(ranking)[chosen] - max(others) if others else None
+
+
+def _stride_margin(profiles: EncoderProfiles, encoder: str, score: Score) -> float | None:
+    row = profiles.means(score)[0, profiles.encoders.index(encoder)]
+    values = sorted((float(value) for value in row if math.isfinite(value)), reverse=True)
+    return values[0] - values[1] if len(values) > 1 else None

@@ -1,4 +1,4 @@
-"""Where an encoder's weight file lies (on disk, on the hub, in a run), whether it is whole, and its digest."""
+"""Where an encoder's weight file lies (on disk, on the hub, in a run), if it is whole, and its digest."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.recipes import overlaid
 from vfm_fusion.config.schema import Config
-from vfm_fusion.encoders.check import check_encoder
+from vfm_fusion.encoders.describe import check_encoder
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.comparisons import check_comparisons
 

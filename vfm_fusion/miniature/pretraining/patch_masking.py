@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+from vfm_fusion.encoders.tokens import TokenState
 
 
 def draw_mask(grid: int, share: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
@@ -33,19 +32,13 @@ def draw_mask(grid: int, share: tuple[float, float], rng: np.random.Generator) -
     return mask
 
 
-@contextmanager
-def hidden_patches(patch_embedding: nn.Module, masks: Tensor, token: Tensor) -> Iterator[None]:
-    """Replaces the embeddings of hidden patches while a ViT runs, before positions are added.
+def hide_patches(patches: TokenState, masks: Tensor, token: Tensor) -> TokenState:
+    """Replaces the embeddings of hidden patches, before positions are added.
 
     Args:
-        patch_embedding: the ViT's; it returns ``(B, h, w, C)``.
+        patches: a ViT's embedded patches, ``h w`` tokens of C channels.
         masks: ``(B, h, w)`` bool, True where hidden.
         token: ``(C,)``, what stands in their place.
     """
-    handle = patch_embedding.register_forward_hook(
-        lambda module, args, embedded: torch.where(masks[..., None], token.to(embedded.dtype), embedded)
-    )
-    try:
-        yield
-    finally:
-        handle.remove()
+    tokens = patches.tokens
+    return patches.with_tokens(torch.where(masks.flatten(1)[..., None], token.to(tokens.dtype), tokens))

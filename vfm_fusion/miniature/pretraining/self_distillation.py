@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from vfm_fusion.config.pretraining import SelfDistillationConfig
 from vfm_fusion.datasets.base import Category, Dataset, Sample
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.timm_models import TimmViT
+from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.miniature.pretraining.objective import Batch, Objective
-from vfm_fusion.miniature.pretraining.patch_masking import draw_mask, hidden_patches
+from vfm_fusion.miniature.pretraining.patch_masking import draw_mask, hide_patches
 from vfm_fusion.miniature.pretraining.probing import probe
 from vfm_fusion.miniature.pretraining.projection_head import ProjectionHead
 from vfm_fusion.miniature.pretraining.views import draw_views
@@ -35,8 +35,6 @@ class SelfDistillation(Objective):
 
     terms = ("image", "patch")
     centers: Tensor
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self, encoder: Encoder, settings: SelfDistillationConfig, categories: Sequence[Category], seed: int
@@ -44,10 +42,10 @@ class SelfDistillation(Objective):
         """Puts a head on the encoder and copies both for the teacher.
 
         Raises:
-            ConfigError: the encoder is not a plain ViT of timm's with a class token.
+            ConfigError: the encoder is no plain ViT with a class token alone before its patches.
         """
         super().__init__()
-        if not isinstance(encoder, TimmViT) or encoder.model.num_prefix_tokens != 1:
+        if not isinstance(encoder, TokenEncoder) or encoder.prefix != 1:
             raise ConfigError(
                 f"self_distillation trains a plain ViT with one class token (mini_vit), found "
                 f"{encoder.spec.architecture!r}; choose another architecture or objective"
@@ -65,8 +63,6 @@ class SelfDistillation(Objective):
         self.teacher = copy.deepcopy(self.encoder).requires_grad_(False)
         self.teacher_heads = copy.deepcopy(self.heads).requires_grad_(False)
         self.register_buffer("centers", torch.zeros(2, settings.prototypes))
-        self.register_buffer("mean", torch.tensor(encoder.spec.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(encoder.spec.std).view(1, 3, 1, 1), persistent=False)
         self._scores_mean: Tensor | None = None
 
     def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
@@ -91,23 +87,24 @@ class SelfDistillation(Objective):
         """See :meth:`Objective.losses`: cross-entropy of the student with the centred, sharpened teacher."""
         masks = batch["masks"].flatten(1)  # (2 B, h w)
         image_targets, patch_targets = self._targets(batch["globals"], masks, progress)
-        with hidden_patches(self.encoder.model.patch_embed, batch["masks"], self.mask_token):
-            tokens = self._tokens(self.encoder, batch["globals"])  # (2 B, 1 + h w, C)
+        patches = hide_patches(_patches(self.encoder, batch["globals"]), batch["masks"], self.mask_token)
+        tokens = self.encoder.encode(patches).tokens  # (2 B, 1 + h w, C)
         classes = [tokens[:, 0]]
         if len(batch["locals"]):
-            classes.append(self._tokens(self.encoder, batch["locals"])[:, 0])
+            local = self.encoder.encode(_patches(self.encoder, batch["locals"]))
+            classes.append(local.tokens[:, 0])
         frozen = progress < self.settings.frozen_share
         images = self.heads[0](torch.cat(classes), frozen=frozen)  # (V B, K)
-        patches = self.heads[1](tokens[:, 1:][masks], frozen=frozen)  # (M, K)
+        hidden = self.heads[1](tokens[:, 1:][masks], frozen=frozen)  # (M, K)
         return {
             "image": self._image_term(images, image_targets),
-            "patch": self.settings.patch_weight * self._patch_term(patches, patch_targets, masks),
+            "patch": self.settings.patch_weight * self._patch_term(hidden, patch_targets, masks),
         }
 
     @torch.no_grad()
     def _targets(self, images: Tensor, masks: Tensor, progress: float) -> tuple[Tensor, Tensor]:
         """Returns what the teacher says of whole global views, ``(2 B, K)``, and of patches, ``(M, K)``."""
-        tokens = self._tokens(self.teacher, images)
+        tokens = self.teacher.encode(_patches(self.teacher, images)).tokens
         scores = self.teacher_heads[0](tokens[:, 0]), self.teacher_heads[1](tokens[:, 1:][masks])
         self._scores_mean = torch.stack([part.mean(dim=0) for part in scores])
         temperature = self.teacher_temperature(progress)
@@ -116,10 +113,6 @@ class SelfDistillation(Objective):
             for part, center in zip(scores, self.centers, strict=True)
         )
         return image, patch
-
-    def _tokens(self, encoder: Encoder, images: Tensor) -> Tensor:
-        """Returns class and patch tokens ``(N, 1 + h w, C)`` of uint8 images ``(N, 3, S, S)``."""
-        return encoder.model.forward_features((images.float() / 255 - self.mean) / self.std)
 
     def _image_term(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Mean over pairs of one of the teacher's two views and another one of the student's."""
@@ -165,3 +158,8 @@ class SelfDistillation(Objective):
     def measures(self, train: Dataset, val: Dataset) -> Mapping[str, float]:
         """See :func:`vfm_fusion.miniature.pretraining.probing.probe`."""
         return probe(self.teacher, train, val, self.classes)
+
+
+def _patches(encoder: TokenEncoder, images: Tensor) -> TokenState:
+    """Returns the embedded patches of uint8 images ``(N, 3, S, S)``."""
+    return encoder.patchify(encoder.normalise(images.float() / 255))

@@ -19,11 +19,10 @@ from vfm_fusion.datasets.registry import categories, index_split, open_dataset
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.miniature.pretraining.objective import Batch
-from vfm_fusion.miniature.pretraining.patch_masking import draw_mask, hide_patches
-from vfm_fusion.miniature.pretraining.self_distillation import SelfDistillation
-from vfm_fusion.miniature.pretraining.views import draw_views
+from vfm_fusion.miniature.pretraining.crops import draw_mask, draw_views
+from vfm_fusion.miniature.pretraining.self_distillation import SelfDistillation, hide_patches
 from vfm_fusion.miniature.scenes.generate import generate
+from vfm_fusion.training.samples import TensorBatch
 
 SCENES = MiniscapesConfig(kind="miniscapes", train=4, val=1, height=128, width=256, seed=7)
 SMALL = {
@@ -55,7 +54,7 @@ def objective(**changes: object) -> SelfDistillation:
     return SelfDistillation(encoder(), settings, categories(SCENES), seed=5)
 
 
-def batch_of(found: SelfDistillation, samples: Sequence[Sample], seed: int = 0) -> Batch:
+def batch_of(found: SelfDistillation, samples: Sequence[Sample], seed: int = 0) -> TensorBatch:
     return found.batch(samples, np.random.default_rng(seed))
 
 
@@ -193,7 +192,7 @@ def normalised(found: SelfDistillation, images: torch.Tensor) -> torch.Tensor:
     return (images / 255 - mean) / std
 
 
-def scores(found: SelfDistillation, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def scores(found: SelfDistillation, batch: TensorBatch) -> tuple[torch.Tensor, torch.Tensor]:
     """What the teacher's heads say of the class tokens, and of the patches that the student does not see."""
     with torch.no_grad():
         tokens = found.teacher.model.forward_features(normalised(found, batch["globals"]))

@@ -16,11 +16,59 @@ from vfm_fusion.datasets.base import Category, Dataset, Sample
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.miniature.pretraining.objective import Batch, Objective
-from vfm_fusion.miniature.pretraining.patch_masking import draw_mask, hide_patches
+from vfm_fusion.miniature.pretraining.crops import draw_mask, draw_views
+from vfm_fusion.miniature.pretraining.objective import Objective
 from vfm_fusion.miniature.pretraining.probing import probe
-from vfm_fusion.miniature.pretraining.projection_head import ProjectionHead
-from vfm_fusion.miniature.pretraining.views import draw_views
+from vfm_fusion.training.samples import TensorBatch
+
+
+def hide_patches(patches: TokenState, masks: Tensor, token: Tensor) -> TokenState:
+    """Replaces the embeddings of hidden patches, before positions are added.
+
+    Args:
+        patches: a ViT's embedded patches, ``h w`` tokens of C channels.
+        masks: ``(B, h, w)`` bool, True where hidden.
+        token: ``(C,)``, what stands in their place.
+    """
+    tokens = patches.tokens
+    return patches.with_tokens(torch.where(masks.flatten(1)[..., None], token.to(tokens.dtype), tokens))
+
+
+class ProjectionHead(nn.Module):
+    """An MLP, a normalised bottleneck, and the cosine to each of a number of learned prototypes.
+
+    Before the bottleneck's tokens are brought to length 1, every channel is standardised over the batch: what
+    all tokens share would otherwise hide, for the length of a short training, how they differ.
+    """
+
+    def __init__(self, channels: int, hidden: int, bottleneck: int, prototypes: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, bottleneck),
+        )
+        self.spread = nn.BatchNorm1d(bottleneck, affine=False, track_running_stats=False)
+        self.prototypes = nn.Parameter(torch.randn(prototypes, bottleneck))
+        for layer in self.mlp:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=layer.in_features**-0.5)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, tokens: Tensor, *, frozen: bool = False) -> Tensor:
+        """Scores tokens.
+
+        Args:
+            tokens: ``(N, channels)``, N > 1.
+            frozen: True if the prototypes shall not learn.
+
+        Returns:
+            ``(N, prototypes)`` cosines in [-1, 1].
+        """
+        prototypes = self.prototypes.detach() if frozen else self.prototypes
+        return F.linear(F.normalize(self.spread(self.mlp(tokens)), dim=-1), F.normalize(prototypes, dim=-1))
 
 
 class SelfDistillation(Objective):
@@ -65,7 +113,7 @@ class SelfDistillation(Objective):
         self.register_buffer("centers", torch.zeros(2, settings.prototypes))
         self._scores_mean: Tensor | None = None
 
-    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
+    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> TensorBatch:
         """See :meth:`Objective.batch`: two global views an image with hidden patches, and local views.
 
         Returns:
@@ -77,13 +125,13 @@ class SelfDistillation(Objective):
         large, small = (np.stack(part, axis=1) for part in zip(*views, strict=True))  # (V, B, 3, S, S)
         grid = settings.global_side // self.patch
         masks = [draw_mask(grid, settings.masked_share, rng) for _ in range(2 * len(samples))]
-        return {
-            "globals": torch.from_numpy(large.reshape(-1, *large.shape[2:])),
-            "locals": torch.from_numpy(small.reshape(-1, *small.shape[2:])),
-            "masks": torch.from_numpy(np.stack(masks)),
-        }
+        return TensorBatch(
+            globals=torch.from_numpy(large.reshape(-1, *large.shape[2:])),
+            locals=torch.from_numpy(small.reshape(-1, *small.shape[2:])),
+            masks=torch.from_numpy(np.stack(masks)),
+        )
 
-    def losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def losses(self, batch: TensorBatch, progress: float) -> dict[str, Tensor]:
         """See :meth:`Objective.losses`: cross-entropy of the student with the centred, sharpened teacher."""
         masks = batch["masks"].flatten(1)  # (2 B, h w)
         image_targets, patch_targets = self._targets(batch["globals"], masks, progress)

@@ -1,103 +1,70 @@
-"""Training a run: one loop, seeded step by step, resumable bit for bit on a CPU."""
+"""The training loop: one for all tasks, seeded step by step, resumable bit for bit on a CPU."""
 
 from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
-from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.runs import RunConfig
-from vfm_fusion.config.training import TrainingConfig
-from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.segmentation.build import build_segmenter
-from vfm_fusion.segmentation.data import Batch, StepSampler, training_loader
-from vfm_fusion.segmentation.learner import Learner
-from vfm_fusion.segmentation.loss import StepTotals
-from vfm_fusion.segmentation.task_classes import TaskClasses
-from vfm_fusion.segmentation.trained import describe_run, save_run
 from vfm_fusion.training.checkpoints import Checkpoint, load_checkpoint, newest_valid, save_checkpoint
-from vfm_fusion.training.divergence import DivergenceWatch
+from vfm_fusion.training.learner import DivergenceWatch, Execution, Learner
 from vfm_fusion.training.loss_log import LossLog, step_bar
-from vfm_fusion.training.processes import Processes, single_process
-from vfm_fusion.training.signals import SIGNALS, StopRequest
+from vfm_fusion.training.processes import SIGNALS, Processes, StopRequest, single_process
+from vfm_fusion.training.samples import Batch, load_steps
+from vfm_fusion.training.task import Task
 
 log = logging.getLogger(__name__)
 
 METRICS_FILE = "metrics.csv"
 
 
-def train_run(
+def train(
+    make: Callable[[], Task],
     *,
-    run: RunConfig,
-    encoders: Mapping[str, EncoderConfig],
-    strides: Sequence[int],
-    training: TrainingConfig,
-    seed: int,
-    dataset: Dataset,
     out_dir: Path,
     state_dir: Path,
     token: str,
+    execution: Execution | None = None,
     processes: Processes | None = None,
-) -> None:
-    """Trains one run and writes ``model.safetensors``, ``metrics.csv``, ``run.json`` and TensorBoard logs.
+) -> Task:
+    """Trains a task to its last step and writes ``metrics.csv``, TensorBoard logs and what the task writes.
 
     Resumes from the newest valid checkpoint in ``state_dir`` whose token matches. On SIGTERM or SIGUSR1 it
     finishes the step, saves a checkpoint and raises.
 
     Args:
-        run: the run, with encoder names in place of roles.
-        encoders: encoders by name.
-        strides: injection strides; none without an auxiliary.
-        training: the recipe.
-        seed: seed of initial weights, sampling and augmentation.
-        dataset: training images and labels.
-        out_dir: folder of the results, ``.../{run}/seed{seed}``; its parent names the run.
+        make: builds the task; called once signals are listened to.
+        out_dir: folder of the results.
         state_dir: folder of the checkpoints; belongs to this job alone.
         token: identifies the job's settings; checkpoints of another token are not used.
-        processes: this process among the ``training.devices`` that train together, see
-            :mod:`~vfm_fusion.training.launch`; alone when left out. The first one writes.
+        execution: how steps are computed; in float32, whole, when left out.
+        processes: this process among those that train together, see :mod:`~vfm_fusion.training.launch`;
+            alone when left out. The first one writes.
+
+    Returns:
+        The task, trained, in training mode, on its device.
 
     Raises:
-        TrainingError: missing labels, an unresolved encoder name, a loss or gradient that is no finite
-            number, a checkpoint that cannot be written, a signal.
-        WeightsError: an encoder's weights are missing or do not fit.
+        TrainingError: a loss or gradient that is no finite number, a checkpoint that cannot be written, a
+            signal, a step that cannot be shared so.
     """
-    out_dir, state_dir = Path(out_dir), Path(state_dir)
-    processes = processes or single_process()
-    if processes.count != training.devices:
-        raise TrainingError(
-            f"training.devices is {training.devices}, but {processes.count} came to train; "
-            "start the processes with vfm_fusion.segmentation.job, or set training.devices to 1"
-        )
+    execution, processes = execution or Execution(), processes or single_process()
     for folder in (out_dir, state_dir):
         folder.mkdir(parents=True, exist_ok=True)
-    categories = len(TaskClasses.of(training.task, dataset.categories))
-    with StopRequest() as stop, _kernels(training.deterministic):
-        model = build_segmenter(run, encoders, strides, training.head, categories, seed)
-        learner = Learner(model, categories, training, seed, processes)
-        loop = TrainingLoop(learner, dataset, state_dir, token, stop)
+    with StopRequest() as stop, _kernels(execution.deterministic):
+        task = make()
+        loop = TrainingLoop(Learner(task, execution, processes), state_dir, token, stop)
         loop.resume()
         loop.run(out_dir)
-    if not processes.first:
-        return
-    loop.losses.write(out_dir / METRICS_FILE)
-    description = describe_run(
-        name=out_dir.resolve().parent.name,
-        run=run,
-        encoders=encoders,
-        strides=strides,
-        training=training,
-        seed=seed,
-        categories=dataset.categories,
-        model=model,
-    )
-    save_run(out_dir, model, description)
+    if processes.first:
+        loop.losses.write(out_dir / METRICS_FILE)
+        task.write(out_dir)
+    return task
 
 
 class TrainingLoop:
@@ -109,17 +76,15 @@ class TrainingLoop:
         losses: the training log.
     """
 
-    def __init__(
-        self, learner: Learner, dataset: Dataset, state_dir: Path, token: str, stop: StopRequest
-    ) -> None:
+    def __init__(self, learner: Learner, state_dir: Path, token: str, stop: StopRequest) -> None:
         self.learner = learner
+        self.task = learner.task
         self.recipe = learner.recipe
         self.processes = learner.processes
-        self.dataset = dataset
         self.state_dir = state_dir
         self.token = token
         self.stop = stop
-        self.losses = LossLog(self.recipe)
+        self.losses = LossLog(self.recipe, self.task.terms)
         self.step = self.saved = 0
 
     def resume(self) -> None:
@@ -146,7 +111,7 @@ class TrainingLoop:
             out_dir: gets the folder ``tensorboard``.
 
         Raises:
-            TrainingError: see :func:`train_run`.
+            TrainingError: see :func:`train`.
         """
         if self.step == self.recipe.steps:
             log.info("%s: all %d steps are done", out_dir, self.step)
@@ -167,36 +132,31 @@ class TrainingLoop:
             self.losses.close()
 
     def _take_steps(self) -> None:
-        recipe, seed = self.recipe, self.learner.seed
-        stream = StepSampler(
-            len(self.dataset), recipe.batch_size, seed, self.step, self.processes.rank, self.processes.count
-        )
-        whole = StepSampler(len(self.dataset), recipe.batch_size, seed)
-        watch = DivergenceWatch(recipe)
-        with step_bar(self.step, recipe.steps) as bar:
-            for batch in training_loader(self.dataset, recipe, seed, stream):
+        steps, execution, sampler = self.recipe.steps, self.learner.execution, self.task.sampler()
+        ahead = range(self.step, steps)
+        batches = load_steps(self.task.batch, sampler, ahead, self.processes, execution.workers)
+        watch = DivergenceWatch(steps, execution.precision)
+        with step_bar(self.step, steps) as bar:
+            for batch in batches:
                 losses = self.learner.differentiate(self.step, batch, self._totals_or_stop(batch))
-                ids = [self.dataset.ids[index] for _, index in whole.of_step(self.step)]
-                watch.check(self.step + 1, losses, ids)
+                watch.check(self.step + 1, losses, self.task.names(sampler.of_step(self.step)))
                 self.learner.update(self.step)
                 self.step += 1
                 self.losses.add(self.step, losses)
                 if bar is not None:
                     bar.show(self.step, losses.loss)
-                if self.step % recipe.checkpoint_every == 0 or self.step == recipe.steps:
+                if self.step % self.recipe.checkpoint_every == 0 or self.step == steps:
                     self._save()
-                if self.step == recipe.steps:
-                    return
 
-    def _totals_or_stop(self, batch: Batch) -> StepTotals:
+    def _totals_or_stop(self, batch: Batch) -> tuple[int, ...]:
         """Adds up over all processes what a step holds and whether one of them has to stop.
 
         Raises:
             TrainingError: one has; a checkpoint is saved before.
         """
-        own = self.learner.criterion.totals(batch.labels)
-        counts = [own.images, own.masks, own.matched, int(self.processes.orphaned), *self.stop.flags]
-        images, masks, matched, orphans, *flags = self.processes.total(counts)
+        counts = [int(self.processes.orphaned), *self.stop.flags, *self.task.totals(batch)]
+        orphans, *others = self.processes.total(counts)
+        flags, totals = others[: len(SIGNALS)], others[len(SIGNALS) :]
         if orphans:
             raise TrainingError(
                 f"the process that started this one ended after step {self.step} of {self.recipe.steps}; "
@@ -210,7 +170,7 @@ class TrainingLoop:
                 f"stopped by {name} after step {self.step} of {self.recipe.steps}; {kept}; the same command "
                 "resumes"
             )
-        return StepTotals(images, masks, matched)
+        return tuple(totals)
 
     def _save(self) -> None:
         """Saves a checkpoint unless there is one of this step; no process goes on before it is written."""

@@ -20,7 +20,7 @@ from vfm_fusion.workflow.fingerprint import Sources, fingerprint
 
 ROOT = Path(__file__).parents[3]
 
-ACCURACY = '''
+ACCURACY = """
 import numpy as np
 
 from vfm_fusion.evaluation.evaluator import Evaluator, Scores
@@ -50,7 +50,7 @@ class PixelAccuracy(Evaluator):
     def evaluate(self):
         recall = 100 * self._right / np.maximum(self._all, 1)
         return Scores({"accuracy": 100 * self._right.sum() / self._all.sum()}, {"recall": recall})
-'''
+"""
 
 
 @pytest.fixture
@@ -83,9 +83,7 @@ def test_where_the_task_predicts_something_else_it_says_so(untrained, scored, ac
 @pytest.mark.parametrize("protocol", ["coco", "cityscapes"])
 def test_a_reset_forgets_every_image(protocol: str) -> None:
     semantic, instances = Scenes().labels(0)
-    masks = EncodedInstances(
-        [], np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0)
-    )
+    masks = EncodedInstances([], np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, bool), np.zeros(0))
     nothing = StoredPrediction(
         np.zeros_like(semantic),
         np.zeros(semantic.shape, np.int32),
@@ -109,7 +107,6 @@ def test_a_reset_forgets_every_image(protocol: str) -> None:
 
 
 def test_each_names_the_scores_that_it_gives() -> None:
-    semantic, instances = Scenes().labels(0)
     for entry in EVALUATORS.values():
         evaluator = entry.load().of(CATEGORIES, 0.02)
         scores = evaluator.evaluate()

@@ -29,10 +29,10 @@ from vfm_fusion.datasets.base import Category, Instances
 from vfm_fusion.evaluation.boundary import BoundaryIoU, boundary_width
 from vfm_fusion.evaluation.cityscapes_ap import CityscapesAP
 from vfm_fusion.evaluation.coco_ap import CocoAP
+from vfm_fusion.evaluation.evaluator import Truth
 from vfm_fusion.evaluation.mean_iou import MeanIoU
-from vfm_fusion.evaluation.panoptic_quality import PanopticMap, PanopticQuality
+from vfm_fusion.evaluation.panoptic_quality import PanopticMap, PanopticQuality, true_panoptic
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_mask, encode_predictions, encode_truth
-from vfm_fusion.evaluation.truth import Truth, true_panoptic
 from vfm_fusion.segmentation.prediction import PredictedInstances
 
 ensure_torchvision()
@@ -99,7 +99,7 @@ def our_mean_iou(made: list[Frame]) -> Scores:
     measure = MeanIoU(CLASSES)
     for truth, semantic, _, _ in made:
         measure.add(truth.semantic, semantic)
-    return measure.compute().overall
+    return measure.evaluate().overall
 
 
 def their_mean_iou(made: list[Frame]) -> Scores:
@@ -113,7 +113,7 @@ def our_boundary_iou(made: list[Frame]) -> Scores:
     measure = BoundaryIoU(CLASSES, 0.005)
     for truth, semantic, _, _ in made:
         measure.add(truth.semantic, semantic)
-    return measure.compute().overall
+    return measure.evaluate().overall
 
 
 def written_out_boundary_iou(made: list[Frame]) -> Scores:
@@ -135,10 +135,10 @@ def written_out_boundary_iou(made: list[Frame]) -> Scores:
 
 
 def our_panoptic(made: list[Frame]) -> Scores:
-    measure = PanopticQuality(CLASSES)
+    measure = PanopticQuality(CLASSES, THINGS)
     for truth, _, panoptic, _ in made:
         measure.add(true_panoptic(truth, THINGS), panoptic)
-    return measure.compute().overall
+    return measure.evaluate().overall
 
 
 def their_panoptic(made: list[Frame]) -> Scores:
@@ -157,14 +157,14 @@ def our_coco(made: list[Frame]) -> Scores:
     measure = CocoAP(CATEGORIES, 0.02)
     for truth, _, _, objects in made:
         measure.add(truth, objects)
-    return measure.compute().overall
+    return measure.evaluate().overall
 
 
 def our_cityscapes(made: list[Frame]) -> Scores:
     measure = CityscapesAP(CATEGORIES, 0.005)
     for truth, _, _, objects in made:
         measure.add(truth, objects)
-    return measure.compute().overall
+    return measure.evaluate().overall
 
 
 def pycocotools(made: list[Frame], *, boundary: bool = False) -> Scores:

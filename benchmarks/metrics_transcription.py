@@ -32,11 +32,11 @@ def transcribed_profile(maps: dict[int, Tensor], image: Tensor, preset: str = "p
     for stride, features in maps.items():
         array = features[0].numpy()
         if preset == "paper":
-            sfc = structured_feature_contrast(array, 8)
+            sfc = structured_feature_contrast(array, 8, smallest_cell=4)
             ec, nc = concentration(array, image)
             fc, sp = frequency_content(array), spatial_precision(array, image.shape[-2:])
         else:
-            sfc = structured_feature_contrast(array, 16)
+            sfc = structured_feature_contrast(array, 16, smallest_cell=1)
             ec, nc = gated_concentration(array, image)
             fc, sp = component_frequency(array), highpass_precision(array)
         scs = structural_clustering(array)
@@ -56,10 +56,10 @@ def normalised_pixels(features: Array) -> Array:
     return (pixels - pixels.mean(axis=0)) / (pixels.std(axis=0) + 1e-6)
 
 
-def structured_feature_contrast(features: Array, side: int) -> float:
+def structured_feature_contrast(features: Array, side: int, smallest_cell: int) -> float:
     plane = norm_map(features)
     height, width = plane.shape[0] // side, plane.shape[1] // side
-    if height * width < 4:
+    if height * width < smallest_cell:
         return math.nan
     cells = [
         plane[row * height : (row + 1) * height, column * width : (column + 1) * width]

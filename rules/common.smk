@@ -29,7 +29,7 @@ from vfm_fusion.encoders.files import weight_file, weights_digest
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.workflow.environment import prepare_environment
 from vfm_fusion.errors import DatasetLayoutError, VfmFusionError, WeightsError
-from vfm_fusion.evaluation.protocols import protocol_of
+from vfm_fusion.evaluation.registry import EVALUATORS
 
 prepare_environment(ROOT)
 PRETRAINING = {
@@ -109,7 +109,10 @@ SOURCES = fingerprints.Sources(Path(".snakemake", "fingerprints.json"))
 LOADED = {
     "vfm_fusion.datasets.kinds": [
         reader_module(dataset.kind) for dataset in CONFIG.datasets.values()
-    ]
+    ],
+    "vfm_fusion.evaluation.registry": [
+        evaluator.module for evaluator in EVALUATORS.values()
+    ],
 }
 
 
@@ -152,7 +155,7 @@ def dataset_settings(wildcards):
 
 
 def is_generated(dataset):
-    return DATASETS[dataset].kind == "miniscapes"
+    return DATASETS[dataset].generated
 
 
 def data_manifest(wildcards):

@@ -143,9 +143,6 @@ def evaluation_config(wildcards):
             "name": name,
             "trained_on": CONFIG.dataset_of(wildcards.run),
             "dataset": dataset_section(name),
-            "protocol": protocol_of(
-                CONFIG.evaluation_of(wildcards.run).instance_protocol,
-                CONFIG.datasets[name].kind,
-            ),
+            "protocol": CONFIG.evaluation_of(wildcards.run).instance_protocol,
         }
     )

@@ -7,8 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
-
-Protocol = Literal["coco", "cityscapes"]
+from vfm_fusion.config.datasets import Protocol
 
 
 class ResizeConfig(Section):

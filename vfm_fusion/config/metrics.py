@@ -11,6 +11,7 @@ from vfm_fusion.config.base import Section
 PresetName = Literal["paper", "reference_table5", "reference_training", "calibrated"]
 
 _REFERENCE: dict[str, Any] = {
+    "smallest_cell": 1,
     "ec_region": "core_and_near",
     "nc_norm": "total",
     "fc_radius": "linspace",
@@ -61,11 +62,15 @@ class MetricConfig(Section):
     sfc_cells: Literal["grid", "pixels"] = Field(
         "grid", description="SFC (Eq. 1): cells from a grid x grid division, or of a fixed size in pixels."
     )
-    grid: int = Field(
-        8, ge=2, description="SFC with `grid` cells: cells along each side, of at least 4 pixels each."
-    )
+    grid: int = Field(8, ge=2, description="SFC with `grid` cells: cells along each side.")
     cell_pixels: int = Field(
         8, ge=2, description="SFC with `pixels` cells: side of a cell in feature pixels."
+    )
+    smallest_cell: int = Field(
+        4,
+        ge=1,
+        description="SFC: with cells of fewer pixels it is undefined (with one pixel a cell it is 1 for any "
+        "map); the released code has no such limit.",
     )
     l2_clip: float | None = Field(
         None,

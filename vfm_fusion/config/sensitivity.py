@@ -21,7 +21,7 @@ GRADIENT_SETTINGS = ("gradient", "feature_quantile")
 """Settings that decide what the gradient of a feature map is."""
 
 FACTOR_SETTINGS: dict[Factor, tuple[str, ...]] = {
-    "sfc": ("sfc_cells", "grid", "cell_pixels", "l2_clip", "chance_deviations"),
+    "sfc": ("sfc_cells", "grid", "cell_pixels", "smallest_cell", "l2_clip", "chance_deviations"),
     "scs": ("pca_dims", "clusters", "max_points", "silhouette_points", "n_init", "seed"),
     "concentration": (*GRADIENT_SETTINGS, "ec_region", "nc_norm", "chance_deviations", *REGION_SETTINGS),
     "fc": (

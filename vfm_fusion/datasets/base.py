@@ -5,10 +5,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 
+from vfm_fusion.config.datasets import Protocol
 from vfm_fusion.datasets.images import read_image
 from vfm_fusion.errors import CorruptImageError, LabelError
 
@@ -87,7 +89,13 @@ class Dataset(ABC):
     Args:
         root: folder that the paths of the index are relative to.
         index: see :mod:`vfm_fusion.datasets.index`.
+
+    Attributes:
+        protocol: whose rules objects are evaluated by, unless the configuration asks for others': those of
+            the data set's own benchmark, or of the field.
     """
+
+    protocol: ClassVar[Protocol] = "coco"
 
     def __init__(self, root: Path, index: pd.DataFrame) -> None:
         self._root = root
@@ -108,6 +116,18 @@ class Dataset(ABC):
             LabelError: a file holds an id that the data set does not define.
             DatasetLayoutError: a file is missing.
         """
+
+    def ignored(self, position: int, semantic: np.ndarray) -> np.ndarray:
+        """Marks where the Cityscapes protocol ignores predicted objects: the void pixels.
+
+        Args:
+            position: the image.
+            semantic: its ``(H, W)`` uint8 train ids.
+
+        Returns:
+            ``(H, W)`` bool.
+        """
+        return semantic == VOID
 
     def __len__(self) -> int:
         return len(self.ids)

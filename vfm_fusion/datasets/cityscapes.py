@@ -37,10 +37,19 @@ _TRAIN_ID[list(LABEL_IDS.values())] = np.arange(len(CATEGORIES))
 class Cityscapes(RasterDataset):
     """A split of Cityscapes, or of a data set that is written in its layout."""
 
+    protocol = "cityscapes"
+
     @property
     def categories(self) -> tuple[Category, ...]:
         """The 19 evaluated classes."""
         return CATEGORIES
+
+    def ignored(self, position: int, semantic: np.ndarray) -> np.ndarray:
+        """See :meth:`~vfm_fusion.datasets.base.Dataset.ignored`; here by :func:`official_void`."""
+        raster = self.path("instance", position)
+        if raster is None:
+            return super().ignored(position, semantic)
+        return official_void(semantic, read_labels(raster, np.int32))
 
     def _read_semantic(self, path: Path) -> np.ndarray:
         return semantic_from_label_ids(read_labels(path, np.uint8), path)
@@ -124,6 +133,19 @@ def instances_from_instance_ids(raster: np.ndarray, path: Path) -> Instances:
         categories=train_ids[is_thing].astype(np.int64),
         crowd=found[is_thing] < INSTANCE_FACTOR,
     )
+
+
+def official_void(semantic: np.ndarray, raster: np.ndarray) -> np.ndarray:
+    """Marks what cityscapesScripts takes for void when it evaluates instances.
+
+    Objects of classes that are not evaluated (caravans, trailers) are void for mIoU, but where they are
+    annotated one by one they are *not* void for AP: a prediction on them is wrong.
+
+    Args:
+        semantic: ``(H, W)`` uint8 train ids.
+        raster: ``(H, W)`` int32, the official ``instanceIds``: ``class * 1000 + k`` for an object.
+    """
+    return (semantic == VOID) & ((raster < INSTANCE_FACTOR) | (raster == _UNSIGNED_MINUS_ONE[16]))
 
 
 def _check_ids(label_ids: np.ndarray, minus_one: int, path: Path) -> None:

@@ -8,12 +8,16 @@ d times by 3 x 3.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 import cv2
 import numpy as np
 
-from vfm_fusion.datasets.base import VOID
+from vfm_fusion.datasets.base import VOID, Category
+from vfm_fusion.evaluation.evaluator import Evaluator, Scores, Truth
 from vfm_fusion.evaluation.mean_iou import check_maps
-from vfm_fusion.evaluation.scores import Scores
+from vfm_fusion.evaluation.predictions import StoredPrediction
 
 
 def boundary_width(size: tuple[int, int], ratio: float) -> int:
@@ -56,11 +60,7 @@ def map_boundary(labels: np.ndarray, width: int) -> np.ndarray:
     return boundary
 
 
-METRICS = ("boundary_mIoU",)
-PER_CLASS = ("boundary_IoU",)
-
-
-class BoundaryIoU:
+class BoundaryIoU(Evaluator):
     """Adds up boundary regions over images.
 
     With G_c and P_c the boundary regions of class c in truth and prediction
@@ -73,12 +73,28 @@ class BoundaryIoU:
         ratio: width of the regions over the image's diagonal.
     """
 
+    metrics = ("boundary_mIoU",)
+    per_class = ("boundary_IoU",)
+
     def __init__(self, classes: int, ratio: float) -> None:
-        self._ratio = ratio
-        self._shared, self._true, self._predicted = np.zeros((3, classes), np.int64)
+        self._classes, self._ratio = classes, ratio
+        self.reset()
+
+    @classmethod
+    def of(cls, categories: Sequence[Category], ratio: float) -> Self:
+        """See :meth:`Evaluator.of`."""
+        return cls(len(categories), ratio)
+
+    def reset(self) -> None:
+        """See :meth:`Evaluator.reset`."""
+        self._shared, self._true, self._predicted = np.zeros((3, self._classes), np.int64)
+
+    def process(self, truth: Truth, predicted: StoredPrediction) -> None:
+        """See :meth:`Evaluator.process`."""
+        self.add(truth.semantic, predicted.semantic)
 
     def add(self, truth: np.ndarray, predicted: np.ndarray) -> None:
-        """Adds an image.
+        """Adds an image's maps.
 
         Args:
             truth: ``(H, W)`` uint8 train ids; ids of no class are void.
@@ -88,8 +104,8 @@ class BoundaryIoU:
             ShapeError: the maps differ in size.
             LabelError: a prediction is no class.
         """
-        check_maps(truth, predicted, len(self._shared))
-        void = truth >= len(self._shared)
+        check_maps(truth, predicted, self._classes)
+        void = truth >= self._classes
         truth, predicted = (np.where(void, np.uint8(VOID), labels) for labels in (truth, predicted))
         width = boundary_width(truth.shape, self._ratio)
         of_truth, of_predicted = (map_boundary(labels, width) for labels in (truth, predicted))
@@ -97,7 +113,7 @@ class BoundaryIoU:
         self._predicted += self._count(predicted[of_predicted])
         self._shared += self._count(truth[of_truth & of_predicted & (truth == predicted)])
 
-    def compute(self) -> Scores:
+    def evaluate(self) -> Scores:
         """Returns the mean and the Boundary IoU per class."""
         union = self._true + self._predicted - self._shared
         iou = 100 * np.divide(self._shared, union, out=np.full(len(union), np.nan), where=union > 0)
@@ -107,4 +123,4 @@ class BoundaryIoU:
         return Scores({"boundary_mIoU": float(np.nanmean(iou))}, {"boundary_IoU": iou})
 
     def _count(self, labels: np.ndarray) -> np.ndarray:
-        return np.bincount(labels, minlength=VOID + 1)[: len(self._shared)]
+        return np.bincount(labels, minlength=VOID + 1)[: self._classes]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from faster_coco_eval.core import mask as coco_mask
@@ -11,9 +12,9 @@ from faster_coco_eval.core import mask as coco_mask
 from vfm_fusion.datasets.base import Category
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.evaluation.boundary import boundary_width, map_boundary, mask_boundary
+from vfm_fusion.evaluation.evaluator import Evaluator, Scores, Truth
+from vfm_fusion.evaluation.predictions import StoredPrediction
 from vfm_fusion.evaluation.rle import EncodedInstances
-from vfm_fusion.evaluation.scores import Scores
-from vfm_fusion.evaluation.truth import Truth
 
 
 @dataclass(frozen=True)
@@ -164,13 +165,10 @@ def _judge_at(
     )
 
 
-METRICS = ("AP", "AP50", "boundary_AP")
-PER_CLASS = ("AP", "AP50", "boundary_AP")
-
 _MASKS, _BOUNDARIES = range(2)
 
 
-class CityscapesAP:
+class CityscapesAP(Evaluator):
     """Judges the predictions of each image (:mod:`vfm_fusion.evaluation.cityscapes_ap`), keeps scores.
 
     AP is the mean of the areas under the precision-recall curves over the IoU thresholds .5, .55, .., .95 and
@@ -183,10 +181,22 @@ class CityscapesAP:
         ratio: width of boundary regions over the image's diagonal.
     """
 
+    metrics = ("AP", "AP50", "boundary_AP")
+    per_class = ("AP", "AP50", "boundary_AP")
+
     def __init__(self, categories: Sequence[Category], ratio: float) -> None:
         self._classes = len(categories)
         self._things = [category.id for category in categories if category.isthing]
         self._ratio = ratio
+        self.reset()
+
+    @classmethod
+    def of(cls, categories: Sequence[Category], ratio: float) -> Self:
+        """See :meth:`Evaluator.of`."""
+        return cls(categories, ratio)
+
+    def reset(self) -> None:
+        """See :meth:`Evaluator.reset`."""
         self._outcomes: dict[tuple[int, int, int], list[Outcome]] = {
             (kind, thing, step): []
             for kind in (_MASKS, _BOUNDARIES)
@@ -194,12 +204,16 @@ class CityscapesAP:
             for step in range(len(THRESHOLDS))
         }
 
-    def add(self, truth: Truth, predicted: EncodedInstances) -> None:
-        """Adds an image.
+    def process(self, truth: Truth, predicted: StoredPrediction) -> None:
+        """See :meth:`Evaluator.process`.
 
         Raises:
             ShapeError: a predicted mask is not of the image's size.
         """
+        self.add(truth, predicted.instances)
+
+    def add(self, truth: Truth, predicted: EncodedInstances) -> None:
+        """Adds an image's objects."""
         masks, rims = count_overlaps(truth, predicted, self._ratio)
         related = masks.shared > 0
         meeting = related & (rims.shared > 0)
@@ -215,7 +229,7 @@ class CityscapesAP:
                 for step, outcome in enumerate(judge(own, iou[grid], connected[grid], groups, scores)):
                     self._outcomes[kind, thing, step].append(outcome)
 
-    def compute(self) -> Scores:
+    def evaluate(self) -> Scores:
         """Returns AP, AP50 and Boundary AP, overall and per class; classes without an object are NaN."""
         areas = np.full((2, self._classes, len(THRESHOLDS)), np.nan)
         for key, outcomes in self._outcomes.items():
@@ -224,7 +238,9 @@ class CityscapesAP:
         per_class = {name: table.mean(axis=1) for name, table in tables.items()}
         if np.isnan(areas).all():
             reason = f"no ground-truth object of {SMALLEST} pixels or more"
-            return Scores(dict.fromkeys(METRICS, float("nan")), per_class, dict.fromkeys(METRICS, reason))
+            return Scores(
+                dict.fromkeys(self.metrics, float("nan")), per_class, dict.fromkeys(self.metrics, reason)
+            )
         return Scores({name: float(np.nanmean(table)) for name, table in tables.items()}, per_class)
 
 

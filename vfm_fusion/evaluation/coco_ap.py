@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
 
 from vfm_fusion.datasets.base import Category
+from vfm_fusion.evaluation.evaluator import Evaluator, Scores, Truth
+from vfm_fusion.evaluation.predictions import StoredPrediction
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_truth
-from vfm_fusion.evaluation.scores import Scores
-from vfm_fusion.evaluation.truth import Truth
-
-METRICS = ("AP", "AP50", "AP75", "APs", "APm", "APl", "boundary_AP")
-PER_CLASS = ("AP", "AP50", "boundary_AP")
 
 _LOG = logging.getLogger(__name__)
 _AREAS = {"APs": "small", "APm": "medium", "APl": "large"}
@@ -28,7 +25,7 @@ _ABSENT_SIZE = {
 _MAX_DETECTIONS = 100
 
 
-class CocoAP:
+class CocoAP(Evaluator):
     """Collects run-length codes over images and matches them once at the end, as pycocotools does.
 
     AP is the mean of the precision at the recalls 0, .01, .., 1 over IoU thresholds .5 to .95 and over the
@@ -42,23 +39,39 @@ class CocoAP:
         ratio: width of boundary regions over the image's diagonal.
     """
 
+    metrics = ("AP", "AP50", "AP75", "APs", "APm", "APl", "boundary_AP")
+    per_class = ("AP", "AP50", "boundary_AP")
+
     def __init__(self, categories: Sequence[Category], ratio: float) -> None:
         self._categories = categories
         self._things = [category.id for category in categories if category.isthing]
         self._ratio = ratio
+        self.reset()
+
+    @classmethod
+    def of(cls, categories: Sequence[Category], ratio: float) -> Self:
+        """See :meth:`Evaluator.of`."""
+        return cls(categories, ratio)
+
+    def reset(self) -> None:
+        """See :meth:`Evaluator.reset`."""
         self._images: list[dict[str, int]] = []
         self._truth: list[dict[str, Any]] = []
         self._predicted: list[dict[str, Any]] = []
 
+    def process(self, truth: Truth, predicted: StoredPrediction) -> None:
+        """See :meth:`Evaluator.process`."""
+        self.add(truth, predicted.instances)
+
     def add(self, truth: Truth, predicted: EncodedInstances) -> None:
-        """Adds an image; its objects may overlap."""
+        """Adds an image's objects, which may overlap."""
         image = len(self._images) + 1
         height, width = truth.void.shape
         self._images.append({"id": image, "height": height, "width": width})
         self._truth += _annotations(encode_truth(truth.instances), image, len(self._truth) + 1)
         self._predicted += _annotations(predicted, image, len(self._predicted) + 1)
 
-    def compute(self) -> Scores:
+    def evaluate(self) -> Scores:
         """Returns the AP family and, per class, AP, AP50 and Boundary AP (NaN without an object)."""
         whole, params = self._precision("segm")
         boundary, _ = self._precision("boundary")
@@ -87,9 +100,9 @@ class CocoAP:
         parts |= {name: precision[..., params.areaRngLbl.index(label)] for name, label in _AREAS.items()}
         parts["boundary_AP"] = boundary
         overall = {name: _mean(values) for name, values in parts.items()}
-        per_class = {name: np.full(len(self._categories), np.nan) for name in PER_CLASS}
+        per_class = {name: np.full(len(self._categories), np.nan) for name in self.per_class}
         for position, category in enumerate(self._things):
-            for name in PER_CLASS:
+            for name in self.per_class:
                 per_class[name][category] = _mean(parts[name][..., position])
         reasons = {
             name: _ABSENT_SIZE.get(name, _ABSENT) for name, value in overall.items() if np.isnan(value)

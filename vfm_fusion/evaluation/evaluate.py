@@ -4,24 +4,87 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from vfm_fusion.atomic import write_json
-from vfm_fusion.config.evaluation import Protocol
+from vfm_fusion.config.datasets import Protocol
 from vfm_fusion.datasets.base import Category, Dataset
-from vfm_fusion.evaluation.classes import check_classes
-from vfm_fusion.evaluation.measures import Measures
-from vfm_fusion.evaluation.predictions import reading_predictions
-from vfm_fusion.evaluation.protocols import BOUNDARY_RATIO
-from vfm_fusion.evaluation.scores import Scores
-from vfm_fusion.evaluation.truth import read_truth
+from vfm_fusion.errors import LabelError
+from vfm_fusion.evaluation.evaluator import Scores, Truth, read_truth
+from vfm_fusion.evaluation.predictions import StoredPrediction, reading_predictions
+from vfm_fusion.evaluation.registry import BOUNDARY_RATIO, EVALUATORS
+from vfm_fusion.segmentation.task_classes import check_classes
 from vfm_fusion.workflow.progress import progress
 
 EVALUATION_FILE = "evaluation.json"
 
-_PER_CLASS = ("AP", "AP50", "boundary_AP", "IoU", "boundary_IoU", "PQ")
+
+class Evaluators:
+    """Every evaluator of a protocol, as one.
+
+    Those that read what the run's task does not predict are undefined, with a reason; so are those that need
+    objects where an image has no instance labels.
+
+    Args:
+        categories: the evaluated classes.
+        task: what the run was trained for: ``panoptic``, ``instance`` or ``semantic``.
+        protocol: whose rules AP and the width of boundaries follow.
+
+    Attributes:
+        per_class: names of the scores per class that results show.
+    """
+
+    def __init__(self, categories: Sequence[Category], task: str, protocol: Protocol) -> None:
+        self._task, self._classes = task, len(categories)
+        self._entries = {
+            name: entry for name, entry in EVALUATORS.items() if entry.protocol in (None, protocol)
+        }
+        self._evaluators = {
+            name: entry.load().of(categories, BOUNDARY_RATIO[protocol])
+            for name, entry in self._entries.items()
+        }
+        self.per_class = tuple(name for single in self._evaluators.values() for name in single.per_class)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forgets every image."""
+        for evaluator in self._evaluators.values():
+            evaluator.reset()
+        reason = f"trained for {self._task} segmentation only"
+        self._undefined = {
+            name: reason for name, entry in self._entries.items() if self._task not in entry.tasks
+        }
+
+    def process(self, truth: Truth, predicted: StoredPrediction) -> None:
+        """Adds an image.
+
+        Raises:
+            LabelError: the image has no class labels, and the task is scored by them.
+        """
+        for name, evaluator in self._evaluators.items():
+            if name in self._undefined:
+                continue
+            needs = self._entries[name].needs
+            if "semantic" in needs and truth.semantic is None:
+                raise LabelError(
+                    f"image {truth.image_id!r} has no class labels, by which a {self._task} run is scored; "
+                    "evaluate on a data set with class labels"
+                )
+            if "instances" in needs and truth.instances is None:
+                self._undefined[name] = f"image {truth.image_id!r} has no instance labels"
+                continue
+            evaluator.process(truth, predicted)
+
+    def evaluate(self) -> list[Scores]:
+        """Returns the scores of each evaluator, in the order of the registry."""
+        return [
+            evaluator.undefined(self._classes, self._undefined[name])
+            if name in self._undefined
+            else evaluator.evaluate()
+            for name, evaluator in self._evaluators.items()
+        ]
 
 
 def evaluate_run(
@@ -29,7 +92,7 @@ def evaluate_run(
     predictions: Path,
     dataset: Dataset,
     dataset_name: str,
-    protocol: Protocol,
+    protocol: Literal["auto"] | Protocol = "auto",
     trained_on: str | None = None,
 ) -> dict[str, Any]:
     """Scores a run's predictions and writes ``evaluation.json`` beside them.
@@ -40,7 +103,7 @@ def evaluate_run(
         predictions: the run's ``predictions.h5``.
         dataset: the split that was predicted, with labels.
         dataset_name: the data set's name in the results.
-        protocol: whose rules AP follows.
+        protocol: whose rules AP follows; ``auto``: those that the data set names.
         trained_on: name of the data set that the run was trained on, where that is another one.
 
     Returns:
@@ -50,14 +113,15 @@ def evaluate_run(
         PredictionError: the file is missing or damaged.
         LabelError: the classes are not those of the training data, or an image has no labels.
     """
+    protocol = dataset.protocol if protocol == "auto" else protocol
     with reading_predictions(predictions) as reader:
         check_classes(reader.run, dataset)
-        measures = Measures(dataset.categories, reader.run["training"]["task"], protocol)
+        evaluators = Evaluators(dataset.categories, reader.run["training"]["task"], protocol)
         for image_id in progress(reader.ids, f"evaluate: {predictions}", len(reader.ids)):
-            measures.add(read_truth(dataset, image_id), reader.read(image_id))
+            evaluators.process(read_truth(dataset, image_id), reader.read(image_id))
         run, images = reader.run, len(reader.ids)
     result = _description(run, dataset_name, trained_on or dataset_name, images, protocol)
-    result |= _scores(dataset.categories, measures.compute())
+    result |= _scores(dataset.categories, evaluators)
     write_json(predictions.with_name(EVALUATION_FILE), result)
     return result
 
@@ -94,7 +158,8 @@ def _description(
     }
 
 
-def _scores(categories: Sequence[Category], scores: list[Scores]) -> dict[str, Any]:
+def _scores(categories: Sequence[Category], evaluators: Evaluators) -> dict[str, Any]:
+    scores = evaluators.evaluate()
     per_class = {name: values for score in scores for name, values in score.per_class.items()}
     return {
         "metrics": {name: _number(value) for score in scores for name, value in score.overall.items()},
@@ -103,7 +168,7 @@ def _scores(categories: Sequence[Category], scores: list[Scores]) -> dict[str, A
             {
                 "category": category.name,
                 "isthing": category.isthing,
-                **{name: _number(per_class[name][category.id]) for name in _PER_CLASS},
+                **{name: _number(per_class[name][category.id]) for name in evaluators.per_class},
             }
             for category in categories
         ],

@@ -2,28 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Self
+
 import numpy as np
 
+from vfm_fusion.datasets.base import Category
 from vfm_fusion.errors import LabelError, ShapeError
-from vfm_fusion.evaluation.scores import Scores
-
-METRICS = ("mIoU",)
-PER_CLASS = ("IoU",)
+from vfm_fusion.evaluation.evaluator import Evaluator, Scores, Truth
+from vfm_fusion.evaluation.predictions import StoredPrediction
 
 
-class MeanIoU:
+class MeanIoU(Evaluator):
     """Adds up a confusion matrix over images.
 
     The IoU of a class is TP / (TP + FP + FN) over all labelled pixels of all images; pixels whose truth is
     void count nowhere. The mean is over the classes that occur in truth or prediction. These are the rules of
     cityscapesScripts' ``evalPixelLevelSemanticLabeling`` and of ADE20K's.
+
+    Args:
+        classes: number of classes.
     """
 
+    metrics = ("mIoU",)
+    per_class = ("IoU",)
+
     def __init__(self, classes: int) -> None:
-        self._confusion = np.zeros((classes, classes), np.int64)  # truth x prediction
+        self._classes = classes
+        self.reset()
+
+    @classmethod
+    def of(cls, categories: Sequence[Category], ratio: float) -> Self:
+        """See :meth:`Evaluator.of`."""
+        return cls(len(categories))
+
+    def reset(self) -> None:
+        """See :meth:`Evaluator.reset`."""
+        self._confusion = np.zeros((self._classes, self._classes), np.int64)  # truth x prediction
+
+    def process(self, truth: Truth, predicted: StoredPrediction) -> None:
+        """See :meth:`Evaluator.process`."""
+        self.add(truth.semantic, predicted.semantic)
 
     def add(self, truth: np.ndarray, predicted: np.ndarray) -> None:
-        """Adds an image.
+        """Adds an image's maps.
 
         Args:
             truth: ``(H, W)`` uint8 train ids; ids of no class are void.
@@ -33,13 +55,13 @@ class MeanIoU:
             ShapeError: the maps differ in size.
             LabelError: a prediction is no class.
         """
-        classes = len(self._confusion)
+        classes = self._classes
         check_maps(truth, predicted, classes)
         labelled = truth < classes
         pairs = truth[labelled].astype(np.int64) * classes + predicted[labelled]
         self._confusion += np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
 
-    def compute(self) -> Scores:
+    def evaluate(self) -> Scores:
         """Returns mIoU and the IoU per class."""
         hits = np.diag(self._confusion)
         union = self._confusion.sum(axis=0) + self._confusion.sum(axis=1) - hits

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 
+from vfm_fusion.datasets.base import VOID, Category
 from vfm_fusion.errors import ShapeError
-from vfm_fusion.evaluation.scores import Scores
-
-METRICS = ("PQ", "SQ", "RQ")
-PER_CLASS = ("PQ", "SQ", "RQ")
+from vfm_fusion.evaluation.evaluator import Evaluator, Scores, Truth
+from vfm_fusion.evaluation.predictions import StoredPrediction
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,23 @@ class PanopticMap:
     crowd: np.ndarray
 
 
-class PanopticQuality:
+def true_panoptic(truth: Truth, things: Collection[int]) -> PanopticMap:
+    """Merges instances and stuff regions of the truth into one map.
+
+    Pixels of a thing class that belong to no instance are void.
+    """
+    ids = truth.instances.ids.astype(np.int64)
+    categories = truth.instances.categories.tolist()
+    for category in np.unique(truth.semantic).tolist():
+        if category != VOID and category not in things:
+            categories.append(category)
+            ids[(truth.semantic == category) & (ids == 0)] = len(categories)
+    crowd = np.zeros(len(categories), bool)
+    crowd[: len(truth.instances)] = truth.instances.crowd
+    return PanopticMap(ids, np.array(categories, np.int64), crowd)
+
+
+class PanopticQuality(Evaluator):
     """Adds up matches over images.
 
     A predicted and a true segment of one class match when their IoU exceeds .5, void pixels of the truth left
@@ -36,14 +53,37 @@ class PanopticQuality:
     every other one without a match is a false positive. Per class, over all images,
     PQ = sum of the matches' IoU / (TP + FP / 2 + FN / 2) = SQ x RQ, SQ the mean IoU of the matches and
     RQ = TP / (TP + FP / 2 + FN / 2).
+
+    Args:
+        classes: number of classes.
+        things: train ids of the countable ones.
     """
 
-    def __init__(self, classes: int) -> None:
-        self._iou = np.zeros(classes)
-        self._tp, self._fp, self._fn = (np.zeros(classes, np.int64) for _ in range(3))
+    metrics = ("PQ", "SQ", "RQ")
+    per_class = ("PQ",)
+
+    def __init__(self, classes: int, things: Collection[int]) -> None:
+        self._classes, self._things = classes, frozenset(things)
+        self.reset()
+
+    @classmethod
+    def of(cls, categories: Sequence[Category], ratio: float) -> Self:
+        """See :meth:`Evaluator.of`."""
+        return cls(len(categories), [category.id for category in categories if category.isthing])
+
+    def reset(self) -> None:
+        """See :meth:`Evaluator.reset`."""
+        self._iou = np.zeros(self._classes)
+        self._tp, self._fp, self._fn = (np.zeros(self._classes, np.int64) for _ in range(3))
+
+    def process(self, truth: Truth, predicted: StoredPrediction) -> None:
+        """See :meth:`Evaluator.process`."""
+        categories = predicted.segments["category"].astype(np.int64)
+        segments = PanopticMap(predicted.panoptic, categories, np.zeros(len(categories), bool))
+        self.add(true_panoptic(truth, self._things), segments)
 
     def add(self, truth: PanopticMap, predicted: PanopticMap) -> None:
-        """Adds an image.
+        """Adds an image's maps.
 
         Raises:
             ShapeError: the maps differ in size.
@@ -70,7 +110,7 @@ class PanopticQuality:
         wrong = ~matches.any(axis=0) & ~ignored & (areas > 0)
         self._count(self._fp, predicted.categories[wrong])
 
-    def compute(self) -> Scores:
+    def evaluate(self) -> Scores:
         """Returns PQ, SQ and RQ per class and their means over the classes that occur."""
         weight = self._tp + self._fp / 2 + self._fn / 2
         occurs = weight > 0
@@ -86,8 +126,10 @@ class PanopticQuality:
         }
         if not occurs.any():
             reason = "no segment in truth or prediction"
-            return Scores(dict.fromkeys(METRICS, float("nan")), per_class, dict.fromkeys(METRICS, reason))
-        return Scores({metric: float(np.nanmean(per_class[metric])) for metric in METRICS}, per_class)
+            return Scores(
+                dict.fromkeys(self.metrics, float("nan")), per_class, dict.fromkeys(self.metrics, reason)
+            )
+        return Scores({metric: float(np.nanmean(per_class[metric])) for metric in self.metrics}, per_class)
 
     def _count(self, counter: np.ndarray, categories: np.ndarray) -> None:
         counter += np.bincount(categories, minlength=len(counter))

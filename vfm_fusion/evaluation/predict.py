@@ -11,11 +11,10 @@ import torch
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.datasets.base import Dataset, subset
-from vfm_fusion.evaluation.classes import check_classes
 from vfm_fusion.evaluation.predictions import PREDICTIONS_FILE, PredictionWriter, writing_predictions
 from vfm_fusion.segmentation.inference import predict
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.task_classes import TaskClasses
+from vfm_fusion.segmentation.task_classes import TaskClasses, check_classes
 from vfm_fusion.segmentation.trained import load_run
 from vfm_fusion.workflow.progress import progress
 

@@ -20,9 +20,6 @@ from vfm_fusion.metrics.threads import one_thread
 SC_SCORES = ("sfc", "scs", "sc")
 """The sub-scores of SC, then SC."""
 
-MIN_CELL_PIXELS = 4
-"""A smaller cell has no meaningful variance (with 1-pixel cells SFC would be 1 for any map)."""
-
 
 @dataclass(frozen=True)
 class StructuralCoherence:
@@ -93,14 +90,15 @@ def feature_contrast(plane: Tensor, config: MetricConfig, independent: float = 1
 
     Args:
         plane: ``(H, W)`` z-scored L2 map.
-        config: ``sfc_cells``, ``grid``, ``cell_pixels``, ``l2_clip`` and ``chance_deviations`` are read.
+        config: ``sfc_cells``, ``grid``, ``cell_pixels``, ``smallest_cell``, ``l2_clip`` and
+            ``chance_deviations`` are read.
         independent: share of the pixels that are not repetitions of others.
 
     Returns:
         SFC in [0, 1]: 1 when cells are uniform and differ, near 0 when the map varies only within cells.
     """
     grid = grid_of(*plane.shape, config)
-    if grid.cell_height * grid.cell_width < MIN_CELL_PIXELS:
+    if grid.cell_height * grid.cell_width < config.smallest_cell:
         return undefined(reasons.GRID_TOO_FINE)
     if grid.rows * grid.columns < 2:
         return undefined(reasons.ONE_CELL)

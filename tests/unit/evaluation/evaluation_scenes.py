@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from vfm_fusion.config.head import HeadConfig
-from vfm_fusion.datasets.base import Category, Instances
+from vfm_fusion.datasets.base import VOID, Category, Instances
 
 HEAD = HeadConfig(
     pyramid_channels=(8, 8, 8, 8),
@@ -30,6 +30,7 @@ class Scenes:
     """Three images of two sizes: a road, a sky and two cars, which touch no border."""
 
     categories = CATEGORIES
+    protocol = "coco"
     ids = ("a", "b/ü", "c")
 
     def __init__(self, annotated: bool = True) -> None:
@@ -50,8 +51,8 @@ class Scenes:
         semantic[-3:] = 255
         return semantic, Instances(ids, np.array([2, 2]), np.zeros(2, bool)) if self.annotated else None
 
-    def path(self, column: str, index: int) -> None:
-        return None
+    def ignored(self, index: int, semantic: np.ndarray) -> np.ndarray:
+        return semantic == VOID
 
     @staticmethod
     def size(index: int) -> tuple[int, int]:

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 
 from vfm_fusion.config.datasets import MiniscapesConfig
-from vfm_fusion.datasets.cityscapes import instances_from_instance_ids, semantic_from_label_ids
+from vfm_fusion.datasets.cityscapes import instances_from_instance_ids, official_void, semantic_from_label_ids
 from vfm_fusion.datasets.cityscapes_labels import EVALUATED, INSTANCE_FACTOR, INSTANCE_SUFFIX, LABEL_SUFFIX
 from vfm_fusion.datasets.images import read_labels
+from vfm_fusion.evaluation.evaluator import Truth
 from vfm_fusion.evaluation.predictions import StoredPrediction
 from vfm_fusion.evaluation.rle import encode_predictions
-from vfm_fusion.evaluation.truth import Truth, official_void
 from vfm_fusion.miniature.scenes.render import render
 from vfm_fusion.segmentation.prediction import PredictedInstances
 

@@ -55,7 +55,7 @@ def test_a_mask_cut_out_by_its_box_has_the_same_boundary() -> None:
 def measured(truth: np.ndarray, predicted: np.ndarray, classes: int, ratio: float = 0.02):
     measure = BoundaryIoU(classes, ratio)
     measure.add(truth, predicted)
-    return measure.compute()
+    return measure.evaluate()
 
 
 def test_perturbed_maps_score_as_class_by_class_erosion_does() -> None:
@@ -72,7 +72,7 @@ def test_perturbed_maps_score_as_class_by_class_erosion_does() -> None:
             regions = [mask & ~eroded_step_by_step(mask, boundary_width((60, 90), 0.02)) for mask in masks]
             shared[category] += (regions[0] & regions[1]).sum()
             union[category] += (regions[0] | regions[1]).sum()
-    found = measure.compute()
+    found = measure.evaluate()
     np.testing.assert_allclose(found.per_class["boundary_IoU"], 100 * shared / union, rtol=1e-12)
     assert found.overall["boundary_mIoU"] == pytest.approx((100 * shared / union).mean())
     assert 20 < found.overall["boundary_mIoU"] < 90

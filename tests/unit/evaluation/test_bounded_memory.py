@@ -40,8 +40,8 @@ class Many:
         semantic = np.where(ids > 0, 2, 0).astype(np.uint8)
         return self._counted(semantic), Instances(ids, np.array([2, 2]), np.zeros(2, bool))
 
-    def path(self, column: str, index: int) -> None:
-        return None
+    def ignored(self, index: int, semantic: np.ndarray) -> np.ndarray:
+        return semantic == 255
 
     def _counted(self, array: np.ndarray) -> np.ndarray:
         self.alive += 1

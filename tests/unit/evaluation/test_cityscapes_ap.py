@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from vfm_fusion.datasets.base import Category, Instances
+from vfm_fusion.datasets.cityscapes import official_void
 from vfm_fusion.errors import ShapeError
-from vfm_fusion.evaluation.cityscapes_ap import METRICS, CityscapesAP
+from vfm_fusion.evaluation.cityscapes_ap import CityscapesAP
+from vfm_fusion.evaluation.evaluator import Scores, Truth
 from vfm_fusion.evaluation.rle import encode_predictions
-from vfm_fusion.evaluation.scores import Scores
-from vfm_fusion.evaluation.truth import Truth, official_void
 from vfm_fusion.segmentation.prediction import PredictedInstances
 
 CATEGORIES = (Category(0, "road", False, (0, 0, 0)), *(Category(k, f"c{k}", True, (0, 0, 0)) for k in (1, 2)))
@@ -44,7 +44,7 @@ def score(labels: Truth, predicted: list[tuple[int, Box, float]]) -> Scores:
     )
     measure = CityscapesAP(CATEGORIES, 0.005)
     measure.add(labels, encode_predictions(objects))
-    return measure.compute()
+    return measure.evaluate()
 
 
 A, B, ELSEWHERE = (0, 0, 20, 20), (40, 40, 30, 30), (60, 150, 30, 30)
@@ -53,7 +53,7 @@ A, B, ELSEWHERE = (0, 0, 20, 20), (40, 40, 30, 30), (60, 150, 30, 30)
 
 def test_the_truth_scores_100() -> None:
     found = score(truth([(1, A), (2, B)]), [(1, A, 0.3), (2, B, 0.9)])
-    assert found.overall == pytest.approx(dict.fromkeys(METRICS, 100.0))
+    assert found.overall == pytest.approx(dict.fromkeys(CityscapesAP.metrics, 100.0))
     assert np.isnan(found.per_class["AP"][0])
     assert found.per_class["boundary_AP"][1:] == pytest.approx([100, 100])
 
@@ -127,11 +127,11 @@ def test_boundary_ap_holds_the_contour_against_the_mask() -> None:
 
 
 def test_where_nothing_is_annotated_or_predicted() -> None:
-    assert score(truth([(1, A)]), []).overall == dict.fromkeys(METRICS, 0.0)
+    assert score(truth([(1, A)]), []).overall == dict.fromkeys(CityscapesAP.metrics, 0.0)
     for labels in (truth([]), truth([(1, ELSEWHERE)], crowd=[0]), truth([(1, (0, 0, 9, 9))])):
         found = score(labels, [(1, A, 0.9)])
         assert all(np.isnan(value) for value in found.overall.values())
-        assert set(found.reasons) == set(METRICS)
+        assert set(found.reasons) == set(CityscapesAP.metrics)
         assert "100 pixels" in found.reasons["AP"]
 
 

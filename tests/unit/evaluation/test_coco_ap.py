@@ -12,9 +12,9 @@ from pycocotools.cocoeval import COCOeval
 
 from vfm_fusion.datasets.base import Category, Instances
 from vfm_fusion.datasets.readers.coco_instance import lay_over
-from vfm_fusion.evaluation.coco_ap import METRICS, CocoAP
+from vfm_fusion.evaluation.coco_ap import CocoAP
+from vfm_fusion.evaluation.evaluator import Truth
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_mask, encode_predictions, encode_truth
-from vfm_fusion.evaluation.truth import Truth
 from vfm_fusion.segmentation.prediction import PredictedInstances
 
 CATEGORIES = tuple(Category(k, f"c{k}", k > 0, (0, 0, 0)) for k in range(4))
@@ -113,8 +113,8 @@ def pycocotools(scenes: list[tuple[Instances, PredictedInstances]]) -> COCOeval:
 def test_ground_truth_as_prediction_scores_100() -> None:
     rng = np.random.default_rng(0)
     truths = [scene(rng) for _ in range(4)]
-    found = measured([(truth, exact(truth)) for truth in truths]).compute()
-    assert {name: found.overall[name] for name in METRICS} == pytest.approx(dict.fromkeys(METRICS, 100.0))
+    found = measured([(truth, exact(truth)) for truth in truths]).evaluate()
+    assert found.overall == pytest.approx(dict.fromkeys(CocoAP.metrics, 100.0))
     assert found.per_class["AP"][1:3] == pytest.approx([100, 100])
     assert np.isnan(found.per_class["AP"][[0, 3]]).all()
     assert found.reasons == {}
@@ -124,11 +124,11 @@ def test_ground_truth_as_prediction_scores_100() -> None:
 def test_perturbed_predictions_score_as_in_pycocotools(seed: int) -> None:
     rng = np.random.default_rng(seed)
     scenes = [(truth, perturbed(truth, rng)) for truth in (scene(rng) for _ in range(6))]
-    found = measured(scenes).compute()
+    found = measured(scenes).evaluate()
     reference = pycocotools(scenes)
     assert 1 < found.overall["AP"] < 99
     np.testing.assert_allclose(
-        [found.overall[name] for name in METRICS[:6]], 100 * reference.stats[:6], rtol=0, atol=1e-9
+        [found.overall[name] for name in CocoAP.metrics[:6]], 100 * reference.stats[:6], rtol=0, atol=1e-9
     )
     assert 0 < found.overall["boundary_AP"] < found.overall["AP"]
     precision = reference.eval["precision"][:, :, :2, 0, -1]  # classes 1 and 2 have ground truth
@@ -147,15 +147,16 @@ def test_more_than_100_predictions_of_a_class_score_as_in_pycocotools() -> None:
         np.concatenate([part.scores for part in many]),
     )
     assert np.bincount(predicted.categories)[1:3].max() > 130
-    found = measured([(truth, predicted)]).compute()
+    found = measured([(truth, predicted)]).evaluate()
     expected = 100 * pycocotools([(truth, predicted)]).stats[:6]
     expected[expected < 0] = np.nan
-    np.testing.assert_allclose([found.overall[name] for name in METRICS[:6]], expected, rtol=0, atol=1e-9)
+    first = [found.overall[name] for name in CocoAP.metrics[:6]]
+    np.testing.assert_allclose(first, expected, rtol=0, atol=1e-9)
 
 
 def test_no_prediction_scores_0() -> None:
     rng = np.random.default_rng(0)
-    found = measured([(scene(rng), none())]).compute()
+    found = measured([(scene(rng), none())]).evaluate()
     assert found.overall["AP"] == 0
     assert np.nanmax(found.per_class["AP"]) == 0
 
@@ -164,9 +165,9 @@ def test_no_ground_truth_is_undefined_with_a_reason() -> None:
     nothing = Instances(np.zeros(SIZE, np.int32), np.zeros(0, np.int64), np.zeros(0, bool))
     rng = np.random.default_rng(0)
     for predicted in (none(), perturbed(scene(rng), rng)):
-        found = measured([(nothing, predicted)]).compute()
+        found = measured([(nothing, predicted)]).evaluate()
         assert all(np.isnan(value) for value in found.overall.values())
-        assert set(found.reasons) == set(METRICS)
+        assert set(found.reasons) == set(CocoAP.metrics)
         assert found.reasons["AP"] == "no ground-truth object"
         assert np.isnan(found.per_class["AP"]).all()
 
@@ -175,14 +176,14 @@ def test_only_crowds_are_no_ground_truth() -> None:
     ids = np.zeros(SIZE, np.int32)
     ids[:50, :50] = 1
     crowd = Instances(ids, np.array([1]), np.array([True]))
-    assert np.isnan(measured([(crowd, none())]).compute().overall["AP"])
+    assert np.isnan(measured([(crowd, none())]).evaluate().overall["AP"])
 
 
 def test_a_missing_size_says_which() -> None:
     ids = np.zeros(SIZE, np.int32)
     ids[:20, :20] = 1
     small = Instances(ids, np.array([1]), np.array([False]))
-    found = measured([(small, exact(small))]).compute()
+    found = measured([(small, exact(small))]).evaluate()
     assert found.overall["APs"] == pytest.approx(100)
     assert set(found.reasons) == {"APm", "APl"}
     assert "96 x 96 pixels or more" in found.reasons["APl"]
@@ -207,4 +208,4 @@ def test_the_truth_of_a_covered_object_is_its_whole_mask() -> None:
     assert encoded.rles == [encode_mask(mask) for mask in masks]
     assert encoded.areas.tolist() == masks.sum(axis=(1, 2)).tolist()
     whole = PredictedInstances(masks, truth.categories, np.full(3, 0.5, np.float32))
-    assert measured([(truth, whole)]).compute().overall["AP"] == pytest.approx(100)
+    assert measured([(truth, whole)]).evaluate().overall["AP"] == pytest.approx(100)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from typing import get_args
 
 import numpy as np
 import pytest
 from evaluation_scenes import CATEGORIES, Scenes
 
 import vfm_fusion.evaluation.predict as predict
-from vfm_fusion.config.datasets import Kind
+from vfm_fusion.config.datasets import READERS
 from vfm_fusion.datasets.base import Category
+from vfm_fusion.datasets.kinds import reader
 from vfm_fusion.errors import LabelError
-from vfm_fusion.evaluation.coco_ap import METRICS as AP_METRICS
+from vfm_fusion.evaluation.coco_ap import CocoAP
 from vfm_fusion.evaluation.evaluate import evaluate_run
-from vfm_fusion.evaluation.protocols import CITYSCAPES_KINDS, protocol_of
-from vfm_fusion.evaluation.truth import read_truth, true_panoptic
+from vfm_fusion.evaluation.evaluator import read_truth
+from vfm_fusion.evaluation.panoptic_quality import true_panoptic
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
 
 OTHERS = ("mIoU", "boundary_mIoU", "PQ", "SQ", "RQ")
@@ -92,7 +92,7 @@ def test_the_truth_as_prediction_scores_100_throughout(
 def test_without_instances_ap_and_pq_are_null_with_a_reason(untrained, scored, case: str) -> None:
     semantic = case == "semantic task"
     found = scored(untrained("semantic" if semantic else "panoptic"), Scenes(annotated=semantic))
-    undefined = {*AP_METRICS, "PQ", "SQ", "RQ"}
+    undefined = {*CocoAP.metrics, "PQ", "SQ", "RQ"}
     assert {name for name, value in found["metrics"].items() if value is None} == undefined
     expected = "trained for semantic segmentation only" if semantic else "has no instance labels"
     assert all(expected in found["reasons"][name] for name in undefined)
@@ -164,20 +164,20 @@ def test_predictions_of_images_that_the_data_set_lacks_are_refused(untrained, sc
         )
 
 
-@pytest.mark.parametrize(
-    ("setting", "kind", "protocol"),
-    [
-        ("auto", "cityscapes", "cityscapes"),
-        ("auto", "miniscapes", "cityscapes"),
-        ("auto", "ade20k", "coco"),
-        ("auto", "coco_panoptic", "coco"),
-        ("coco", "cityscapes", "coco"),
-        ("cityscapes", "ade20k", "cityscapes"),
-    ],
-)
-def test_the_protocol_is_that_of_the_data_set_unless_one_is_asked_for(setting, kind, protocol) -> None:
-    assert protocol_of(setting, kind) == protocol
+@pytest.mark.parametrize("setting", ["auto", "coco", "cityscapes"])
+@pytest.mark.parametrize("own", ["coco", "cityscapes"])
+def test_the_protocol_is_that_of_the_data_set_unless_one_is_asked_for(
+    untrained, scored, setting: str, own: str
+) -> None:
+    dataset = Scenes()
+    dataset.protocol = own
+    found = scored(untrained(), dataset, protocol=setting, max_images=1)
+    assert found["instance_protocol"] == (own if setting == "auto" else setting)
 
 
-def test_every_kind_with_the_protocol_of_cityscapes_exists() -> None:
-    assert CITYSCAPES_KINDS.issubset({"miniscapes", *get_args(Kind)})
+def test_the_data_sets_with_the_protocol_of_cityscapes() -> None:
+    found = {kind for kind in READERS if reader(kind).dataset.protocol == "cityscapes"}
+    assert found == {
+        *("acdc", "cityscapes", "gta5", "kitti360", "miniscapes"),
+        *("synscapes", "synthia", "urbansyn"),
+    }

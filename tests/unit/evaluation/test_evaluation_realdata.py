@@ -12,10 +12,11 @@ from PIL import Image
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.base import Category, Dataset, Instances
 from vfm_fusion.datasets.registry import index_split, open_dataset
-from vfm_fusion.evaluation.measures import Measures
+from vfm_fusion.evaluation.evaluate import Evaluators
+from vfm_fusion.evaluation.evaluator import Truth, read_truth
+from vfm_fusion.evaluation.panoptic_quality import true_panoptic
 from vfm_fusion.evaluation.predictions import StoredPrediction
 from vfm_fusion.evaluation.rle import encode_predictions
-from vfm_fusion.evaluation.truth import Truth, read_truth, true_panoptic
 from vfm_fusion.segmentation.prediction import PredictedInstances
 
 pytestmark = pytest.mark.realdata
@@ -52,10 +53,10 @@ def exact(truth: Truth, categories: tuple[Category, ...]) -> StoredPrediction:
 
 
 def scores(pairs: list[tuple[Truth, StoredPrediction]], categories, protocol: str) -> dict[str, float]:
-    measures = Measures(categories, "panoptic", protocol)
+    evaluators = Evaluators(categories, "panoptic", protocol)
     for truth, predicted in pairs:
-        measures.add(truth, predicted)
-    return {name: value for part in measures.compute() for name, value in part.overall.items()}
+        evaluators.process(truth, predicted)
+    return {name: value for part in evaluators.evaluate() for name, value in part.overall.items()}
 
 
 def cityscapes(realdata: Path) -> Dataset:

@@ -17,7 +17,7 @@ from vfm_fusion.datasets.base import Dataset, Instances
 from vfm_fusion.datasets.cityscapes import CATEGORIES as STREET
 from vfm_fusion.datasets.readers.coco_instance import CATEGORIES
 from vfm_fusion.datasets.registry import index_split, open_dataset
-from vfm_fusion.evaluation.measures import Measures
+from vfm_fusion.evaluation.evaluate import Evaluators
 from vfm_fusion.evaluation.predictions import StoredPrediction
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction
 
@@ -158,12 +158,12 @@ def test_a_panoptic_and_an_instance_run_are_scored_alike(protocol: str) -> None:
     scores = {}
     frames = generated_frames(3, 7)
     for task in ("panoptic", "instance"):
-        measures = Measures(STREET, task, protocol)
+        evaluators = Evaluators(STREET, task, protocol)
         for frame in frames:
             stored = frame.predicted()
             alone = StoredPrediction(None, None, None, stored.instances)
-            measures.add(frame.truth(), stored if task == "panoptic" else alone)
-        found = {name: value for part in measures.compute() for name, value in part.overall.items()}
+            evaluators.process(frame.truth(), stored if task == "panoptic" else alone)
+        found = {name: value for part in evaluators.evaluate() for name, value in part.overall.items()}
         scores[task] = {name: found[name] for name in found if "AP" in name}
     assert scores["instance"] == pytest.approx(scores["panoptic"], nan_ok=True)
     assert 1 < scores["instance"]["AP"] < 90

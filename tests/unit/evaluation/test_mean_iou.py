@@ -18,7 +18,7 @@ from torchmetrics.classification import MulticlassJaccardIndex  # noqa: E402
 def score(truth: list, predicted: list, classes: int = 3):
     measure = MeanIoU(classes)
     measure.add(np.array([truth], np.uint8), np.array([predicted], np.uint8))
-    return measure.compute()
+    return measure.evaluate()
 
 
 def test_closed_form() -> None:
@@ -50,7 +50,7 @@ def test_images_add_up_as_one_big_image_and_torchmetrics_agrees() -> None:
         measure.add(one, other)
     reference = MulticlassJaccardIndex(5, average="none", ignore_index=255)
     expected = 100 * reference(torch.from_numpy(predicted).long(), torch.from_numpy(truth).long()).numpy()
-    np.testing.assert_allclose(measure.compute().per_class["IoU"], expected, rtol=1e-6)
+    np.testing.assert_allclose(measure.evaluate().per_class["IoU"], expected, rtol=1e-6)
 
 
 def test_only_void_is_undefined_with_a_reason() -> None:

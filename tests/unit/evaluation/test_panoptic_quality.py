@@ -8,7 +8,7 @@ import torch
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.errors import ShapeError
-from vfm_fusion.evaluation.panoptic_quality import METRICS, PanopticMap, PanopticQuality
+from vfm_fusion.evaluation.panoptic_quality import PanopticMap, PanopticQuality
 
 ensure_torchvision()
 
@@ -30,9 +30,9 @@ def row(*lengths: int) -> np.ndarray:
 
 
 def score(truth: PanopticMap, predicted: PanopticMap):
-    measure = PanopticQuality(CLASSES)
+    measure = PanopticQuality(CLASSES, ())
     measure.add(truth, predicted)
-    return measure.compute()
+    return measure.evaluate()
 
 
 def random_map(rng: np.random.Generator, base: PanopticMap | None = None) -> PanopticMap:
@@ -63,7 +63,7 @@ def as_torchmetrics(segmentation: PanopticMap) -> torch.Tensor:
 @pytest.mark.parametrize("seed", range(4))
 def test_random_segmentations_score_as_in_torchmetrics(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    measure = PanopticQuality(CLASSES)
+    measure = PanopticQuality(CLASSES, ())
     reference = Reference(
         THINGS, STUFF, allow_unknown_preds_category=True, return_sq_and_rq=True, return_per_class=True
     )
@@ -73,10 +73,10 @@ def test_random_segmentations_score_as_in_torchmetrics(seed: int) -> None:
         truth.ids[rng.random(truth.ids.shape) < 0.05] = 0
         measure.add(truth, predicted)
         reference.update(as_torchmetrics(predicted), as_torchmetrics(truth))
-    found = measure.compute()
+    found = measure.evaluate()
     expected = 100 * reference.compute().numpy()  # (K, 3), things before stuff
     order = [*sorted(THINGS), *sorted(STUFF)]
-    for position, metric in enumerate(METRICS):
+    for position, metric in enumerate(PanopticQuality.metrics):
         np.testing.assert_allclose(found.per_class[metric][order], expected[:, position], rtol=1e-5)
         assert found.overall[metric] == pytest.approx(expected[:, position].mean(), rel=1e-5)
     assert 1 < found.overall["PQ"] < 99
@@ -85,7 +85,7 @@ def test_random_segmentations_score_as_in_torchmetrics(seed: int) -> None:
 def test_the_truth_scores_100() -> None:
     truth = random_map(np.random.default_rng(0))
     found = score(truth, truth)
-    assert found.overall == pytest.approx(dict.fromkeys(METRICS, 100.0))
+    assert found.overall == pytest.approx(dict.fromkeys(PanopticQuality.metrics, 100.0))
 
 
 def test_closed_form() -> None:
@@ -133,7 +133,7 @@ def test_no_prediction_scores_0() -> None:
 def test_nothing_at_all_is_undefined_with_a_reason() -> None:
     found = score(panoptic(row(10), []), panoptic(row(10), []))
     assert np.isnan(found.overall["PQ"])
-    assert set(found.reasons) == set(METRICS)
+    assert set(found.reasons) == set(PanopticQuality.metrics)
 
 
 def test_maps_of_different_sizes_are_refused() -> None:

@@ -11,7 +11,7 @@ import perturbed_scenes
 import pytest
 
 from vfm_fusion.datasets.cityscapes import CATEGORIES
-from vfm_fusion.evaluation.measures import Measures
+from vfm_fusion.evaluation.evaluate import Evaluators
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "evaluation" / "scores.json"
 TOLERANCE = 1e-6  # of scores in percent
@@ -32,10 +32,10 @@ def generated() -> dict[str, list[perturbed_scenes.Frame]]:
 def scores(
     frames: list[perturbed_scenes.Frame], protocol: str
 ) -> tuple[dict[str, float], dict[str, np.ndarray]]:
-    measures = Measures(CATEGORIES, "panoptic", protocol)
+    evaluators = Evaluators(CATEGORIES, "panoptic", protocol)
     for frame in frames:
-        measures.add(frame.truth(), frame.predicted())
-    parts = measures.compute()
+        evaluators.process(frame.truth(), frame.predicted())
+    parts = evaluators.evaluate()
     overall = {name: value for part in parts for name, value in part.overall.items()}
     return overall, {name: values for part in parts for name, values in part.per_class.items()}
 

@@ -68,6 +68,29 @@ def test_cells_of_fewer_than_four_pixels_are_refused(size):
     assert scores.scs.isfinite().all()
 
 
+def test_the_reference_presets_have_no_smallest_cell():
+    """A 24 x 32 map on the released code's 16 x 16 grid: cells of 1 x 2, eight rows left out."""
+    ramp = np.hypot(*np.meshgrid(np.arange(32), np.arange(24)))
+    wobble = np.where((np.arange(24)[:, None] + np.arange(32)) % 2, 6.0, -6.0)
+    norm = 40 + ramp + wobble
+    plane = (norm - norm.mean()) / norm.std()
+    cells = [plane[i, 2 * j : 2 * j + 2] for i in range(16) for j in range(16)]
+    between = np.var([cell.mean() for cell in cells])
+    contrast = between / (between + np.mean([cell.var() for cell in cells]))
+    assert contrast == pytest.approx(0.646, abs=1e-3)
+
+    features = torch.from_numpy(norm).float()[None, None]
+    released = structural_coherence(features, MetricConfig.of("reference_training"))
+    assert released.sfc.item() == pytest.approx(contrast, rel=1e-6)
+    assert released.cropped == (8, 0)
+    for preset in ("paper", "calibrated"):
+        refused = structural_coherence(features, MetricConfig.of(preset, grid=16))
+        assert refused.sfc.isnan().all()
+        assert refused.reasons["sfc"] == ("grid_too_fine",)
+    fewer_rows_than_cells = structural_coherence(features[..., :15, :], MetricConfig.of("reference_training"))
+    assert fewer_rows_than_cells.reasons["sfc"] == ("grid_too_fine",)
+
+
 def test_constant_norm_leaves_scs_defined():
     """Features on the unit sphere, as after a normalisation over channels."""
     features = torch.nn.functional.normalize(torch.randn(1, 8, 32, 32), dim=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+from hashlib import sha256
 from pathlib import Path
 from unittest.mock import Mock
 
@@ -23,7 +24,7 @@ from vfm_fusion.miniature.scenes import generate as generate_module
 from vfm_fusion.miniature.scenes.annotate import annotate, owners
 from vfm_fusion.miniature.scenes.camera import Camera
 from vfm_fusion.miniature.scenes.canvas import Canvas, Entity
-from vfm_fusion.miniature.scenes.generate import generate, generate_with_manifest, verify_generated
+from vfm_fusion.miniature.scenes.generate import generate, generate_with_manifest
 from vfm_fusion.miniature.scenes.look import Look, sample_look
 from vfm_fusion.miniature.scenes.people import Clothes, Crowd, Person
 from vfm_fusion.miniature.scenes.render import SMALLEST, Rendered, paint_scene, render, stream
@@ -233,30 +234,10 @@ def test_edges_are_smooth_and_labels_crisp() -> None:
 def test_manifest(tmp_path: Path) -> None:
     target, manifest = tmp_path / "mini", tmp_path / "manifest.json"
     generate_with_manifest(_config(train=1, val=1), target, manifest, workers=1)
-    verify_generated(target, manifest)
-    content = manifest.read_text()
-    assert str(tmp_path) not in content
-    assert json.loads(content)["config"]["train"] == 1
-    moved = tmp_path / "moved"
-    target.rename(moved)
-    verify_generated(moved, manifest)
-
-    image = next(moved.rglob("*leftImg8bit.png"))
-    before = image.read_bytes()
-    image.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
-    with pytest.raises(DatasetLayoutError, match=f"{image.name}: differs"):
-        verify_generated(moved, manifest)
-    image.write_bytes(before)
-    (moved / "extra.png").touch()
-    with pytest.raises(DatasetLayoutError, match=r"extra\.png: not in"):
-        verify_generated(moved, manifest)
-    (moved / "extra.png").unlink()
-    image.unlink()
-    with pytest.raises(DatasetLayoutError, match=f"{image.name}: missing"):
-        verify_generated(moved, manifest)
-    manifest.write_text("not json")
-    with pytest.raises(DatasetLayoutError, match=r"manifest\.json: not a manifest"):
-        verify_generated(moved, manifest)
+    assert str(tmp_path) not in manifest.read_text()
+    content = json.loads(manifest.read_text())
+    assert content["config"]["train"] == 1
+    assert content["files"] == {name: sha256(data).hexdigest() for name, data in _files(target).items()}
 
 
 def test_other_settings_replace_the_data_set(tmp_path: Path) -> None:
@@ -264,7 +245,7 @@ def test_other_settings_replace_the_data_set(tmp_path: Path) -> None:
     generate_with_manifest(_config(train=2, val=1), target, manifest, workers=1)
     (tmp_path / ".mini.1.tmp").mkdir()  # left by a killed run
     generate_with_manifest(_config(train=1, val=1, seed=5), target, manifest, workers=1)
-    verify_generated(target, manifest)
+    assert json.loads(manifest.read_text())["files"].keys() == _files(target).keys()
     assert len(_files(target)) == 6
     assert sorted(path.name for path in tmp_path.iterdir()) == ["manifest.json", "mini"]
 

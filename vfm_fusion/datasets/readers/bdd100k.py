@@ -23,6 +23,8 @@ _LAYOUT = "BDD100K"
 class Bdd100k(StreetScenes, RasterDataset):
     """BDD100K, of which only the classes are read."""
 
+    protocol = "coco"
+
     def _read_semantic(self, path: Path) -> np.ndarray:
         return semantic_from_train_ids(read_labels(path, np.uint8), path)
 

@@ -56,6 +56,8 @@ _EXPECTED = f"Mapillary Vistas 1.2's 0..{_CLASSES - 1}. Use the labels of v1.2, 
 class Mapillary(StreetScenes, RasterDataset):
     """A split of Mapillary Vistas."""
 
+    protocol = "coco"
+
     def _read_semantic(self, path: Path) -> np.ndarray:
         return train_ids(read_labels(path, np.uint8), _TRAIN_IDS, path, _EXPECTED)
 

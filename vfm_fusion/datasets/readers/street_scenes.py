@@ -18,7 +18,9 @@ _THINGS = [category.id for category in CATEGORIES if category.isthing]
 
 
 class StreetScenes(Dataset):
-    """A split with the classes of Cityscapes."""
+    """A split with the classes of Cityscapes, which the field evaluates by its official scripts."""
+
+    protocol = "cityscapes"
 
     @property
     def categories(self) -> tuple[Category, ...]:

@@ -65,7 +65,7 @@ def probe(encoder: Encoder, train: Dataset, val: Dataset, classes: int) -> dict[
         regions = MeanIoU(classes)
         regions.add(unseen.classes.numpy(), predicted.numpy())
         scores[f"{name} accuracy"] = 100 * float((predicted == unseen.classes).double().mean())
-        scores[f"{name} mIoU"] = regions.compute().overall["mIoU"]
+        scores[f"{name} mIoU"] = regions.evaluate().overall["mIoU"]
     return scores
 
 

@@ -156,27 +156,6 @@ def generate_with_manifest(config: MiniscapesConfig, target: Path, manifest_path
     write_json(manifest_path, {"config": config.model_dump(), "files": _digests(target)})
 
 
-def verify_generated(target: Path, manifest_path: Path) -> None:
-    """Checks every file of a generated data set against its manifest.
-
-    Raises:
-        DatasetLayoutError: the manifest is missing or damaged, or a file is missing, changed or not listed.
-    """
-    remedy = "Delete the manifest and run the workflow again; the data set is generated anew."
-    try:
-        expected = json.loads(manifest_path.read_text(encoding="utf-8"))["files"]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DatasetLayoutError(f"{manifest_path}: not a manifest ({error!r}). {remedy}") from error
-    found = _digests(target)
-    for relative in sorted(expected.keys() | found.keys()):
-        if relative not in found:
-            raise DatasetLayoutError(f"{target / relative}: missing. {remedy}")
-        if relative not in expected:
-            raise DatasetLayoutError(f"{target / relative}: not in {manifest_path}. {remedy}")
-        if found[relative] != expected[relative]:
-            raise DatasetLayoutError(f"{target / relative}: differs from {manifest_path}. {remedy}")
-
-
 def _digests(target: Path) -> dict[str, str]:
     files = sorted(path for path in target.rglob("*") if path.is_file())
     return {path.relative_to(target).as_posix(): file_sha256(path) for path in files}

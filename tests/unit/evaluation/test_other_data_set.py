@@ -65,8 +65,13 @@ def test_a_run_of_one_style_is_scored_on_the_other(tmp_path: Path, encoders, tas
     found = {}
     for style in ("synthetic", "real"):
         target = streets(tmp_path / style, style, "val")
-        predictions = predict_run(
-            run_dir=folder, dataset=target, encoders=encoders, inference=EvaluationConfig()
+        predictions = folder / style / "predictions.h5"
+        predict_run(
+            run_dir=folder,
+            predictions=predictions,
+            dataset=target,
+            encoders=encoders,
+            inference=EvaluationConfig(),
         )
         found[style] = evaluate_run(
             predictions=predictions, dataset=target, dataset_name=style, protocol="cityscapes"
@@ -75,6 +80,7 @@ def test_a_run_of_one_style_is_scored_on_the_other(tmp_path: Path, encoders, tas
         assert [row["category"] for row in found[style]["per_class"]] == [c.name for c in CITYSCAPES]
     metric = "mIoU" if task == "semantic" else "AP"
     assert all(scores["metrics"][metric] is not None for scores in found.values())
+    assert all((folder / style / "evaluation.json").is_file() for style in found)
 
 
 @pytest.mark.parametrize("task", ["instance", "panoptic", "semantic"])

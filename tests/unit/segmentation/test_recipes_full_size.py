@@ -190,7 +190,7 @@ def test_synscapes_is_trained_on_as_urbansyn_is(paper: Config, photos: dict[str,
     """Same recipe and model, so that only the data differ."""
     runs = ["d3s2-l-urbansyn", "d3s2-l-synscapes"]
     assert paper.training_of(runs[0]) == paper.training_of(runs[1]) == paper.training_of("d3s2")
-    assert {paper.evaluated_on(run) for run in runs} == {"cityscapes"}
+    assert {paper.targets_of(run) for run in runs} == {("cityscapes",)}
     batch = first_batch(photos["synscapes"], paper.training_of(runs[1]))
     assert batch.images.shape == (1, 3, 512, 1024)
     assert batch.masks[0].flatten(1).any(dim=1).all()

@@ -60,8 +60,13 @@ def test_a_fused_run_trains_and_evaluates_on_camvid(
         token="t",
     )
     val = split(camvid, "val", 2)
-    predictions = predict_run(
-        run_dir=out, dataset=val, encoders=encoders, inference=EvaluationConfig(batch_size=2)
+    predictions = out / "camvid" / "predictions.h5"
+    predict_run(
+        run_dir=out,
+        predictions=predictions,
+        dataset=val,
+        encoders=encoders,
+        inference=EvaluationConfig(batch_size=2),
     )
     found = evaluate_run(predictions=predictions, dataset=val, dataset_name="camvid", protocol="coco")
     assert 0 <= found["metrics"]["mIoU"] < 100

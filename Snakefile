@@ -11,7 +11,6 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/runs.smk"
 include: "rules/compute.smk"
 include: "rules/presentation.smk"
 include: "rules/comparisons.smk"
@@ -31,6 +30,11 @@ include: "rules/figures.smk"
 include: "rules/pretraining.smk"
 
 
+for system in CONFIG.systems:  # each has a target rule of its own name
+
+    include: f"rules/{system}.smk"
+
+
 SOURCES.save()
 
 
@@ -38,8 +42,10 @@ rule all:
     default_target: True
     input:
         rules.resolved_config.output,
+        rules.profiles.input,
         rules.tables.input,
         rules.figures.input,
+        [getattr(rules, system).input for system in CONFIG.systems],
     message:
         "Everything is up to date: tables, figures and the report's parts"
 

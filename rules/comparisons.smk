@@ -3,15 +3,15 @@
 
 def compared(wildcards):
     """The comparison that a table or figure shows, with its runs: the main one where its name says none."""
-    return COMPARISONS[getattr(wildcards, "comparison", MAIN)]
+    return STUDY.comparisons[getattr(wildcards, "comparison", STUDY.main)]
 
 
 def fused_elsewhere():
     """Comparisons besides the main one in which an auxiliary is injected."""
     return [
         name
-        for name in ELSEWHERE
-        if any(CONFIG.runs[run].auxiliary for run in COMPARISONS[name][1])
+        for name in STUDY.elsewhere
+        if any(CONFIG.runs[run].auxiliary for run in STUDY.comparisons[name][1])
     ]
 
 
@@ -19,17 +19,22 @@ def swept_elsewhere():
     """Those of them in which an auxiliary is injected at several single strides."""
     found = []
     for name in fused_elsewhere():
-        fused = [CONFIG.runs[run] for run in COMPARISONS[name][1]]
+        fused = [CONFIG.runs[run] for run in STUDY.comparisons[name][1]]
         strides = {run.fusion.strides for run in fused if run.auxiliary}
         if sum(len(injected) == 1 for injected in strides) > 1:
             found.append(name)
     return found
 
 
+def first_target(wildcards):
+    """The data set whose results a table or figure shows: the first that the compared runs are evaluated on."""
+    return compared(wildcards)[0].targets[0]
+
+
 def evaluations(wildcards):
     """Evaluations of the runs that a table compares."""
     runs = compared(wildcards)[1]
-    return collect(rules.evaluate.output.evaluation, run=runs, seed=SEEDS)
+    return STUDY.evaluations(runs, target=first_target(wildcards))
 
 
 def profiles_behind(wildcards):
@@ -58,12 +63,12 @@ def selection_behind(wildcards):
 
 def compared_index(wildcards):
     """The index of the images that the compared runs are evaluated on."""
-    return f"{RESULTS}/datasets/{compared(wildcards)[0].evaluated_on}/val.parquet"
+    return FILES.pattern("index", dataset=first_target(wildcards), split="val")
 
 
 def compared_data(wildcards):
     """Folder of the generated images that the compared runs are evaluated on."""
-    return f"{RESULTS}/data/{compared(wildcards)[0].evaluated_on}"
+    return FILES.pattern("data", dataset=first_target(wildcards))
 
 
 def shown_runs(wildcards):
@@ -75,9 +80,7 @@ def shown_runs(wildcards):
 
 def shown_evaluations(wildcards):
     """Evaluations of the runs that figures show."""
-    return collect(
-        rules.evaluate.output.evaluation, run=shown_runs(wildcards), seed=SEEDS
-    )
+    return STUDY.evaluations(shown_runs(wildcards), target=first_target(wildcards))
 
 
 def shown_losses(wildcards):
@@ -87,16 +90,12 @@ def shown_losses(wildcards):
 
 def first_evaluations(wildcards):
     """Evaluations of the shown runs with the first seed."""
-    return collect(
-        rules.evaluate.output.evaluation, run=shown_runs(wildcards), seed=SEEDS[:1]
-    )
+    return STUDY.evaluations(shown_runs(wildcards), SEEDS[:1], first_target(wildcards))
 
 
 def first_predictions(wildcards):
     """Predictions of the shown runs with the first seed."""
-    return collect(
-        rules.predict.output.predictions, run=shown_runs(wildcards), seed=SEEDS[:1]
-    )
+    return STUDY.predictions(shown_runs(wildcards), SEEDS[:1], first_target(wildcards))
 
 
 def fusions(runs):
@@ -120,11 +119,11 @@ def published_results(wildcards):
     """
     group = compared(wildcards)[0]
     trained, evaluated = (
-        CONFIG.datasets[name].kind for name in (group.dataset, group.evaluated_on)
+        CONFIG.datasets[name].kind for name in (group.dataset, group.targets[0])
     )
     return {
         "of": {"trained_on": trained, "evaluated_on": evaluated, "task": group.task},
-        "otherwise": "2" if group.name == MAIN else None,
+        "otherwise": "2" if group.name == STUDY.main else None,
     }
 
 
@@ -144,7 +143,7 @@ def per_class_config(wildcards):
         {
             **names(runs),
             "seeds": SEEDS,
-            "dataset": dataset_section(group.evaluated_on),
+            "dataset": STUDY.dataset_section(group.targets[0]),
         }
     )
 
@@ -166,7 +165,7 @@ def qualitative_config(wildcards):
     return canonical(
         {
             **names(shown_runs(wildcards)),
-            "dataset": dataset_section(compared(wildcards)[0].evaluated_on),
+            "dataset": STUDY.dataset_section(first_target(wildcards)),
             "reporting": CONFIG.reporting.model_dump(
                 mode="json", include={"images", "dpi"}
             ),

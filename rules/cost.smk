@@ -3,10 +3,10 @@
 
 rule measure_cost:
     input:
-        selection=run_selection,
-        categories=training_categories,
+        selection=of(STUDY.selection_of, "run"),
+        categories=of(STUDY.training_categories, "run"),
     output:
-        cost=f"{RESULTS}/runs/{{run}}/cost.json",
+        cost=FILES.pattern("cost"),
     log:
         f"{RESULTS}/logs/measure_cost/{{run}}.log",
     benchmark:
@@ -20,7 +20,7 @@ rule measure_cost:
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
-        config=cost_config,
+        config=of(SETTINGS.cost, "run"),
         code=fingerprint("measure_cost.py"),
     message:
         "Measure what {wildcards.run} costs: parameters, FLOPs, speed, memory"

@@ -80,7 +80,7 @@ rule figure_controls:
         generated=f"{RESULTS}/data/{DATASET}",
         config=canonical(
             {
-                "dataset": dataset_section(DATASET),
+                "dataset": STUDY.dataset_section(DATASET),
                 "dpi": CONFIG.reporting.dpi,
             }
         ),
@@ -217,7 +217,7 @@ rule figure_feature_maps:
         config=canonical(
             {
                 **encoder_names(),
-                "dataset": dataset_section(DATASET),
+                "dataset": STUDY.dataset_section(DATASET),
                 "metrics": CONFIG.metrics.model_dump(mode="json"),
                 "definition": CONFIG.selection.definition,
                 "reporting": CONFIG.reporting.model_dump(
@@ -328,18 +328,30 @@ use rule figure_training_curves as figure_training_curves_elsewhere with:
         "Figure: training losses of {wildcards.comparison}"
 
 
-rule figures:
-    input:
+FIGURES = []
+if STUDY.has_profiles:
+    FIGURES += [rules.figure_controls.output, rules.figure_feature_maps.output]
+if STUDY.has_pair:
+    FIGURES += [
         rules.figure_profiles.output,
         collect(rules.figure_profiles_elsewhere.output, dataset=CONFIG.also_profiled),
-        rules.figure_controls.output,
         rules.figure_sensitivity.output,
         rules.figure_sc_ef_plane.output,
         rules.figure_stability.output,
-        rules.figure_feature_maps.output,
+    ]
+if STUDY.has_runs:
+    FIGURES += [
         rules.figure_qualitative.output,
-        collect(rules.figure_qualitative_elsewhere.output, comparison=ELSEWHERE),
+        collect(rules.figure_qualitative_elsewhere.output, comparison=STUDY.elsewhere),
         rules.figure_training_curves.output,
-        collect(rules.figure_training_curves_elsewhere.output, comparison=ELSEWHERE),
+        collect(
+            rules.figure_training_curves_elsewhere.output, comparison=STUDY.elsewhere
+        ),
+    ]
+
+
+rule figures:
+    input:
+        FIGURES,
     message:
         "All figures are made"

@@ -1,7 +1,11 @@
 # How results are shown: names, files and captions of tables and figures, and the report.
 import subprocess
 
-from snakemake.logging import logger
+from vfm_fusion.encoders.describe import (
+    describe_pretraining,
+    encoder_facts,
+    provenance_sentences,
+)
 
 
 def encoder_names():

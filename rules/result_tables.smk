@@ -135,7 +135,7 @@ rule table_finetuned:
     input:
         before=PROFILES,
         after=collect(
-            rules.profile_finetuned.output.scores, run=finetuned_runs(), seed=SEEDS
+            rules.profile_finetuned.output.scores, run=STUDY.finetuned_runs, seed=SEEDS
         ),
         published=PUBLISHED,
     output:
@@ -158,11 +158,11 @@ rule table_finetuned:
     params:
         config=canonical(
             {
-                **names(finetuned_runs()),
+                **names(STUDY.finetuned_runs),
                 **interval(),
                 "dataset": DATASET,
                 "finetuned": [
-                    (run, seed) for run in finetuned_runs() for seed in SEEDS
+                    (run, seed) for run in STUDY.finetuned_runs for seed in SEEDS
                 ],
             }
         ),
@@ -211,11 +211,13 @@ rule table_runtime:
     input:
         generate_dataset=collect(
             rules.generate_dataset.benchmark,
-            dataset={name: None for name, _ in SPLITS if is_generated(name)},
+            dataset={
+                name: None for name, _ in STUDY.splits if STUDY.is_generated(name)
+            },
         ),
         index_dataset=[
             benchmark
-            for dataset, split in SPLITS
+            for dataset, split in STUDY.splits
             for benchmark in collect(
                 rules.index_dataset.benchmark, dataset=dataset, split=split
             )
@@ -236,14 +238,14 @@ rule table_runtime:
         select_pair=collect(rules.select_pair.benchmark, dataset=DATASET),
         assess_stability=collect(rules.assess_stability.benchmark, dataset=DATASET),
         train=collect(rules.train.benchmark, run=CONFIG.runs, seed=SEEDS),
-        predict=collect(rules.predict.benchmark, run=CONFIG.runs, seed=SEEDS),
-        evaluate=collect(rules.evaluate.benchmark, run=CONFIG.runs, seed=SEEDS),
+        predict=STUDY.per_target(rules.predict.benchmark, CONFIG.runs),
+        evaluate=STUDY.per_target(rules.evaluate.benchmark, CONFIG.runs),
         measure_cost=collect(rules.measure_cost.benchmark, run=CONFIG.runs),
         extract_finetuned=collect(
-            rules.extract_finetuned.benchmark, run=finetuned_runs(), seed=SEEDS
+            rules.extract_finetuned.benchmark, run=STUDY.finetuned_runs, seed=SEEDS
         ),
         profile_finetuned=collect(
-            rules.profile_finetuned.benchmark, run=finetuned_runs(), seed=SEEDS
+            rules.profile_finetuned.benchmark, run=STUDY.finetuned_runs, seed=SEEDS
         ),
     output:
         **table("runtime"),
@@ -270,21 +272,25 @@ rule table_runtime:
         "../workflow_scripts/table_runtime.py"
 
 
-rule tables:
-    input:
-        rules.table_datasets.output,
-        rules.table_encoders.output,
+# What there is to show: of data, of encoders, of a choice between two, of runs.
+TABLES = [rules.table_datasets.output] if STUDY.splits else []
+if STUDY.has_profiles:
+    TABLES += [rules.table_encoders.output, rules.table_controls.output]
+if STUDY.has_pair:
+    TABLES += [
         rules.table_profiles.output,
         collect(rules.table_profiles_elsewhere.output, dataset=CONFIG.also_profiled),
-        rules.table_controls.output,
         rules.table_sensitivity.output,
         rules.text_selection.output,
         rules.table_stability.output,
-        rules.table_main_results.output,
-        collect(rules.table_main_results_elsewhere.output, comparison=ELSEWHERE),
-        rules.table_per_class.output,
-        collect(rules.table_per_class_elsewhere.output, comparison=ELSEWHERE),
         rules.table_supervised.output,
+    ]
+if STUDY.has_runs:
+    TABLES += [
+        rules.table_main_results.output,
+        collect(rules.table_main_results_elsewhere.output, comparison=STUDY.elsewhere),
+        rules.table_per_class.output,
+        collect(rules.table_per_class_elsewhere.output, comparison=STUDY.elsewhere),
         rules.table_stride_gain.output,
         collect(rules.table_stride_gain_elsewhere.output, comparison=fused_elsewhere()),
         rules.table_injection_stride.output,
@@ -295,5 +301,11 @@ rule tables:
         rules.text_questions.output,
         rules.table_cost.output,
         rules.table_runtime.output,
+    ]
+
+
+rule tables:
+    input:
+        TABLES,
     message:
         "All tables are made"

@@ -4,7 +4,8 @@
 rule table_datasets:
     input:
         summaries=[
-            f"{RESULTS}/datasets/{dataset}/{split}.json" for dataset, split in SPLITS
+            f"{RESULTS}/datasets/{dataset}/{split}.json"
+            for dataset, split in STUDY.splits
         ],
     output:
         **table("datasets"),
@@ -24,7 +25,7 @@ rule table_datasets:
         mem_mb=growing(1000),
         runtime=lasting(10),
     params:
-        config=canonical({"splits": SPLITS}),
+        config=canonical({"splits": STUDY.splits}),
         code=fingerprint("table_datasets.py"),
     message:
         "Table: images and labels of every data set"

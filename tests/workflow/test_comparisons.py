@@ -26,31 +26,39 @@ RUNS = (
     " objects-os8: {label: OS 8, recipe: objects, master: master, auxiliary: auxiliary, fusion: {stride: 8}},"
     " objects-os16: {label: OS 16, recipe: objects, master: master, auxiliary: auxiliary,"
     " fusion: {stride: 16}},"
-    " classes: {label: Classes, master: mini-swin, train_master: false, recipe: classes, dataset: elsewhere},"
+    " classes: {label: Classes, master: mini-swin, train_master: false, recipe: classes, dataset: elsewhere,"
+    " evaluated_on: [elsewhere, miniscapes]},"
     " moved: {label: Moved, master: master, dataset: elsewhere, evaluated_on: miniscapes}}"
 )
-COMPARISONS = ("miniscapes-instance", "elsewhere-semantic", "elsewhere-to-miniscapes-panoptic")
+COMPARISONS = (
+    "miniscapes-instance",
+    "elsewhere-to-miniscapes-and-elsewhere-semantic",
+    "elsewhere-to-miniscapes-panoptic",
+)
 
 
 @pytest.mark.slow
 def test_every_run_is_trained_evaluated_and_shown_among_its_equals(fresh: Workflow) -> None:
     fresh.config |= {"datasets": DATASETS, "recipes": RECIPES, "runs": RUNS}
+    first = fresh.planned()
+    assert (first["train"], first["predict"], first["evaluate"]) == (7, 8, 8)
     done = fresh.snakemake("all")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
     found = {}
-    for run in ("master", "fused", "objects", "objects-os8", "objects-os16", "classes", "moved"):
-        path = fresh.results / f"runs/{run}/seed0/evaluation.json"
+    for path in fresh.results.glob("runs/*/seed0/*/evaluation.json"):
         evaluation = json.loads(path.read_text(encoding="utf-8"))
-        found[run] = (evaluation["dataset"], evaluation["task"], evaluation["images"])
+        assert evaluation["dataset"] == path.parent.name
+        found[path.parts[-4], path.parent.name] = (evaluation["task"], evaluation["images"])
     assert found == {
-        "master": ("miniscapes", "panoptic", 5),
-        "fused": ("miniscapes", "panoptic", 5),
-        "objects": ("miniscapes", "instance", 5),
-        "objects-os8": ("miniscapes", "instance", 5),
-        "objects-os16": ("miniscapes", "instance", 5),
-        "classes": ("elsewhere", "semantic", 4),
-        "moved": ("miniscapes", "panoptic", 5),
+        ("master", "miniscapes"): ("panoptic", 5),
+        ("fused", "miniscapes"): ("panoptic", 5),
+        ("objects", "miniscapes"): ("instance", 5),
+        ("objects-os8", "miniscapes"): ("instance", 5),
+        ("objects-os16", "miniscapes"): ("instance", 5),
+        ("classes", "elsewhere"): ("semantic", 4),
+        ("classes", "miniscapes"): ("semantic", 5),
+        ("moved", "miniscapes"): ("panoptic", 5),
     }
     described = json.loads((fresh.results / "runs/classes/seed0/run.json").read_text(encoding="utf-8"))
     assert described["training"]["steps"] == 5
@@ -69,8 +77,14 @@ def test_every_run_is_trained_evaluated_and_shown_among_its_equals(fresh: Workfl
     assert sorted(swept) == ["injection_stride-miniscapes-instance.csv", "injection_stride.csv"]
     levels = pd.read_csv(tables / "injection_stride-miniscapes-instance.csv")
     assert {"objects-os8", "objects-os16"} <= set(levels["run"])
-    assert set(pd.read_csv(tables / "cost.csv")["run"]) == set(found)
+    assert set(pd.read_csv(tables / "cost.csv")["run"]) == {run for run, _ in found}
     assert fresh.planned() == {}
+
+    fresh.config["runs"] = RUNS.replace("evaluated_on: miniscapes", "evaluated_on: [miniscapes, elsewhere]")
+    wider = fresh.planned()
+    assert wider["predict"] == wider["evaluate"] == 1
+    assert "train" not in wider
+    fresh.config["runs"] = RUNS
 
     fresh.config["recipes"] = RECIPES.replace("queries: 20", "queries: 21")
     again = fresh.planned()

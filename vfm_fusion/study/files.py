@@ -32,8 +32,8 @@ PATTERNS: dict[str, str] = {
     "model": "runs/{run}/seed{seed}/model.safetensors",
     "training_log": "runs/{run}/seed{seed}/metrics.csv",
     "run": "runs/{run}/seed{seed}/run.json",
-    "predictions": "runs/{run}/seed{seed}/predictions.h5",
-    "evaluation": "runs/{run}/seed{seed}/evaluation.json",
+    "predictions": "runs/{run}/seed{seed}/{target}/predictions.h5",
+    "evaluation": "runs/{run}/seed{seed}/{target}/evaluation.json",
     "cost": "runs/{run}/cost.json",
     # encoders that runs have fine-tuned
     "finetuned_features": "features/{dataset}/finetuned/{run}.seed{seed}.zarr.manifest.json",
@@ -45,6 +45,8 @@ PATTERNS: dict[str, str] = {
     "pretrained": "pretraining/{model}/model.safetensors",
     "pretraining_log": "pretraining/{model}/metrics.csv",
     "pretraining_card": "pretraining/{model}/card.json",
+    "pretrained_figure": "pretraining/pca_maps.{suffix}",
+    "shipped": "pretraining/shipped.json",
 }
 """Kind of file to its path below the folder of results, with Snakemake's wildcards in braces."""
 

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 import torch
 from coco_sample import lay_out_as_coco_2017
+from vfm_fusion.segmentation.learner import Learner
 
 import vfm_fusion.segmentation.build as build
 from vfm_fusion.config.datasets import FolderConfig
@@ -30,7 +31,6 @@ from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances, Sample
 from vfm_fusion.datasets.kinds import reader
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.segmentation.data import Batch, MaskDataset, collate
-from vfm_fusion.segmentation.learner import Learner
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.study.resolve import resolve
@@ -190,7 +190,7 @@ def test_synscapes_is_trained_on_as_urbansyn_is(paper: Config, photos: dict[str,
     """Same recipe and model, so that only the data differ."""
     runs = ["d3s2-l-urbansyn", "d3s2-l-synscapes"]
     assert paper.training_of(runs[0]) == paper.training_of(runs[1]) == paper.training_of("d3s2")
-    assert {paper.evaluated_on(run) for run in runs} == {"cityscapes"}
+    assert {paper.targets_of(run) for run in runs} == {("cityscapes",)}
     batch = first_batch(photos["synscapes"], paper.training_of(runs[1]))
     assert batch.images.shape == (1, 3, 512, 1024)
     assert batch.masks[0].flatten(1).any(dim=1).all()

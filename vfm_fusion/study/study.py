@@ -42,6 +42,16 @@ class Study:
         """Names of the comparisons besides the main one."""
         return [name for name in self.comparisons if name != self.main]
 
+    @property
+    def has_runs(self) -> bool:
+        """Whether anything is trained."""
+        return bool(self.config.runs)
+
+    @property
+    def has_pair(self) -> bool:
+        """Whether there are two encoders to choose a pair from."""
+        return len(self.config.encoders) > 1
+
     def dataset_section(self, name: str) -> dict:
         """The settings of a data set as plain data."""
         return self.datasets[name].model_dump(mode="json")

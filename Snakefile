@@ -21,6 +21,7 @@ include: "rules/training.smk"
 include: "rules/finetuned.smk"
 include: "rules/evaluation.smk"
 include: "rules/cost.smk"
+include: "rules/presentation.smk"
 include: "rules/reporting.smk"
 include: "rules/pretraining.smk"
 

@@ -49,7 +49,8 @@ def lasting(minutes, number=None):
             heavy_partition(number)(wildcards) if number else stated("slurm_partition")
         )
         groups = workflow.group_settings
-        together = groups.group_components.get(groups.overwrite_groups.get(rulename), 1)
+        group = workflow.get_rule(rulename).expand_group(wildcards)
+        together = groups.group_components.get(group, 1)
         longest = cluster.longest_job(partitions(), name) // together
         return cluster.minutes_of_attempt(minutes, attempt, longest)
 

@@ -7,6 +7,8 @@ import os
 import pytest
 from working_copy import Workflow
 
+from vfm_fusion.reporting.registry import REPORTS
+
 pytestmark = [pytest.mark.timeout(1200)]
 
 ENCODERS, RUNS, TUNED = 3, 4, 1
@@ -57,6 +59,7 @@ AFTER_METRICS = {
     "figure_feature_maps": 1,
     **AFTER_PROFILES,
 }
+EVERY_REPORT = {report.name: 1 for report in REPORTS}
 
 
 def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
@@ -160,16 +163,44 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             id="size of inference",
         ),
         pytest.param(
-            "workflow_scripts/figure_sc_ef_plane.py",
-            "config = json.loads",
-            "changed = 1\n    config = json.loads",
+            "vfm_fusion/reporting/figures/sc_ef_plane.py",
+            "    profiles = read_profiles(",
+            "    changed = 1\n    profiles = read_profiles(",
             {"figure_sc_ef_plane": 1},
-            id="figure script",
+            id="module of a figure",
         ),
         pytest.param(
-            "workflow_scripts/figure_sc_ef_plane.py",
-            '"""Figure of',
-            '"""A figure of',
+            "vfm_fusion/reporting/tables/runtime.py",
+            "def build(",
+            "CHANGED = 1\n\n\ndef build(",
+            {"table_runtime": 1},
+            id="module of a table",
+        ),
+        pytest.param(
+            "vfm_fusion/reporting/render/latex.py",
+            "def to_latex(",
+            "CHANGED = 1\n\n\ndef to_latex(",
+            {name: 1 for name in EVERY_REPORT if name.startswith("table_")},
+            id="how tables are written",
+        ),
+        pytest.param(
+            "vfm_fusion/reporting/registry.py",
+            "REPORTS = (",
+            "CHANGED = 1\nREPORTS = (",
+            {},
+            id="declarations of reports that stay the same",
+        ),
+        pytest.param(
+            "workflow_scripts/report.py",
+            "    make(\n",
+            "    changed = 1\n    make(\n",
+            EVERY_REPORT,
+            id="script of all reports",
+        ),
+        pytest.param(
+            "workflow_scripts/report.py",
+            '"""A table',
+            '"""One table',
             {},
             id="docstring of a script",
         ),

@@ -35,6 +35,9 @@ PATTERNS: dict[str, str] = {
     "predictions": "runs/{run}/seed{seed}/{target}/predictions.h5",
     "evaluation": "runs/{run}/seed{seed}/{target}/evaluation.json",
     "cost": "runs/{run}/cost.json",
+    # reports
+    "table": "tables/{name}.{format}",
+    "figure": "figures/{name}.{format}",
     # encoders that runs have fine-tuned
     "finetuned_features": "features/{dataset}/finetuned/{run}.seed{seed}.zarr.manifest.json",
     "finetuned_state": "state/features/{dataset}/finetuned/{run}.seed{seed}",

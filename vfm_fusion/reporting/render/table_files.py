@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from vfm_fusion.atomic import write_text
 from vfm_fusion.reporting.render.html import to_html
@@ -26,3 +29,8 @@ def write_table(table: Table, *, csv: Path, tex: Path, md: Path, html: Path) -> 
     rendered = {csv: to_csv(table), tex: to_latex(table), md: to_markdown(table), html: to_html(table)}
     for path, content in rendered.items():
         write_text(path, content)
+
+
+def write(table: Table, files: Mapping[str, Path], settings: Mapping[str, Any]) -> None:
+    """Writes a report's table, called as its files are; a table has no settings of its own."""
+    write_table(replace(table, name=files["csv"].stem), **files)

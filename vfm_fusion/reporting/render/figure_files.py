@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -25,3 +27,14 @@ def save_figure(figure: Figure, *, pdf: Path, png: Path, dpi: int) -> None:
             figure.savefig(path, format="pdf", dpi=dpi, metadata=dateless)
         with atomic_path(png) as path:
             figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})
+
+
+def write(
+    built: Figure | Mapping[str, Figure], files: Mapping[str, Path], settings: Mapping[str, Any]
+) -> None:
+    """Writes a report's figure, or every part of a figure of several parts."""
+    if isinstance(built, Figure):
+        save_figure(built, pdf=files["pdf"], png=files["png"], dpi=settings["dpi"])
+        return
+    for part, figure in built.items():
+        save_figure(figure, pdf=files[f"{part}_pdf"], png=files[f"{part}_png"], dpi=settings["dpi"])

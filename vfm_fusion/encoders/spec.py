@@ -87,7 +87,7 @@ class EncoderSpec:
 
     Attributes:
         architecture: key in the registry.
-        family: which module of ``vfm_fusion.encoders`` builds it.
+        family: which class builds it (``vfm_fusion.encoders.build``).
         channels: output stride -> channels, strides ascending. Strides count pixels of the image that the
             encoder is given. A plain ViT of 14-pixel patches has OS 16 here: it sees the image at 14/16 of
             its size, so that its tokens lie on the grid of OS 16.

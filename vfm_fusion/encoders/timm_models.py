@@ -112,10 +112,6 @@ class TimmSam(_TimmTokens):
         """See :meth:`TokenEncoder.finish`."""
         return state
 
-    def maps(self, state: TokenState) -> Tensor:
-        """See :meth:`TokenEncoder.maps`; laid out with the channels last, as timm gives them."""
-        return state.tokens.unflatten(1, state.grid).permute(0, 3, 1, 2)
-
 
 class TimmHierarchical(Encoder):
     """A hierarchical transformer (Hiera, Swin): the output of every stage, before a final norm or head."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from encoder_zoo import HEAVY, TINY, seeded
+from encoder_zoo import HEAVY, TINY, seeded, tiny
 from torch import Tensor, nn
 
 from vfm_fusion.encoders.build import build_encoder, build_token_encoder
@@ -17,7 +17,11 @@ from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
 from vfm_fusion.errors import ConfigError, ShapeError
 
 VITS = [name for name, spec in ARCHITECTURES.items() if spec.shows_tokens]
-LIGHT = ["mini_vit", *(spec.architecture for spec in TINY if spec.shows_tokens)]
+BIASED = replace(tiny("dinov3_vitb16", qkv_bias=True), architecture="tiny_dinov3_biased")
+"""As timm's `qkvb` variants: one projection for queries, keys and values, its biases apart."""
+
+TINY_VITS = [*(spec for spec in TINY if spec.shows_tokens), BIASED]
+LIGHT = ["mini_vit", *(spec.architecture for spec in TINY_VITS)]
 ALL = [
     *LIGHT,
     *(pytest.param(n, marks=pytest.mark.slow if n in HEAVY else ()) for n in VITS if n not in LIGHT),
@@ -29,7 +33,7 @@ SIZE = (32, 48)
 def zoo() -> Iterator[None]:
     """The tiny variants stand in the registry as long as this module is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        for spec in TINY:
+        for spec in TINY_VITS:
             patch.setitem(ARCHITECTURES, spec.architecture, spec)
         yield
 
@@ -122,6 +126,7 @@ def test_depth_prefix_and_rotary_positions_of_the_families(light: dict[str, Toke
         "tiny_siglip2_vitb16": (2, 0, False),
         "tiny_eva02_clip_b16": (2, 1, True),
         "tiny_eva02_clip_l14": (2, 1, True),
+        "tiny_dinov3_biased": (2, 5, True),
     }
 
 

@@ -23,7 +23,7 @@ from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.evaluation.predict import predict_run
 from vfm_fusion.evaluation.protocols import CITYSCAPES_KINDS
 from vfm_fusion.miniature.scenes.generate import generate
-from vfm_fusion.segmentation.training import train_run
+from vfm_fusion.segmentation.job import train_run
 
 CITYSCAPES = reader("cityscapes").categories
 

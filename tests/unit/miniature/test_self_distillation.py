@@ -19,11 +19,10 @@ from vfm_fusion.datasets.registry import categories, index_split, open_dataset
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.miniature.pretraining.objective import Batch
-from vfm_fusion.miniature.pretraining.patch_masking import draw_mask, hidden_patches
-from vfm_fusion.miniature.pretraining.self_distillation import SelfDistillation
-from vfm_fusion.miniature.pretraining.views import draw_views
+from vfm_fusion.miniature.pretraining.crops import draw_mask, draw_views
+from vfm_fusion.miniature.pretraining.self_distillation import SelfDistillation, hidden_patches
 from vfm_fusion.miniature.scenes.generate import generate
+from vfm_fusion.training.samples import TensorBatch
 
 SCENES = MiniscapesConfig(kind="miniscapes", train=4, val=1, height=128, width=256, seed=7)
 SMALL = {
@@ -55,7 +54,7 @@ def objective(**changes: object) -> SelfDistillation:
     return SelfDistillation(encoder(), settings, categories(SCENES), seed=5)
 
 
-def batch_of(found: SelfDistillation, samples: Sequence[Sample], seed: int = 0) -> Batch:
+def batch_of(found: SelfDistillation, samples: Sequence[Sample], seed: int = 0) -> TensorBatch:
     return found.batch(samples, np.random.default_rng(seed))
 
 
@@ -183,7 +182,7 @@ def test_the_centres_are_moving_means_of_the_teachers_scores(samples: Sequence[S
     torch.testing.assert_close(found.centers, 0.8 * before + 0.2 * means)
 
 
-def scores(found: SelfDistillation, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+def scores(found: SelfDistillation, batch: TensorBatch) -> tuple[torch.Tensor, torch.Tensor]:
     """What the teacher's heads say of the class tokens, and of the patches that the student does not see."""
     mean, std = (
         torch.tensor(part).view(3, 1, 1) for part in (found.encoder.spec.mean, found.encoder.spec.std)

@@ -91,8 +91,6 @@ def test_every_run_is_trained_evaluated_and_shown_among_its_equals(
 
     more = "evaluated_on: [miniscapes, elsewhere]"
     extended.config["runs"] = RUNS.replace("evaluated_on: miniscapes", more)
-        "evaluated_on: miniscapes", "evaluated_on: [miniscapes, elsewhere]"
-    )
     wider = extended.planned()
     assert wider["predict"] == wider["evaluate"] == 1
     assert "train" not in wider

@@ -22,6 +22,7 @@ from vfm_fusion.errors import LabelError
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.evaluation.predict import predict_run
 from vfm_fusion.miniature.scenes.generate import generate
+from vfm_fusion.segmentation.job import train_run
 from vfm_fusion.segmentation.task_classes import check_classes
 
 CITYSCAPES = reader("cityscapes").categories

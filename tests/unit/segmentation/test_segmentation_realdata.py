@@ -17,6 +17,7 @@ from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.evaluation.predict import predict_run
+from vfm_fusion.segmentation.job import train_run
 
 pytestmark = pytest.mark.realdata
 

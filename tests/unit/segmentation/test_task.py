@@ -1,28 +1,27 @@
-"""A step: precision, the loss scaler, divergence."""
+"""A step of the segmentation task: parameter groups, precision, the loss scaler, divergence."""
 
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 from segmentation_toys import ToyDataset
+from torch import nn
 
-import vfm_fusion.segmentation.training as training
+import vfm_fusion.segmentation.job as job
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.runs import FusionConfig, RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.build import build_segmenter
-from vfm_fusion.segmentation.data import MaskDataset, collate
-from vfm_fusion.segmentation.learner import Learner, StepLosses
-from vfm_fusion.segmentation.loss import TERMS
+from vfm_fusion.segmentation.data import MaskDataset
 from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.task import SegmentationTask
 from vfm_fusion.training.checkpoints import load_checkpoint, newest_valid
-from vfm_fusion.training.divergence import DivergenceWatch
+from vfm_fusion.training.learner import Execution, Learner, StepLosses
 from vfm_fusion.training.processes import single_process
 
 RUN = RunConfig(master="vit", auxiliary="hiera")
@@ -33,7 +32,8 @@ def learner(encoders: dict[str, EncoderConfig], recipe: TrainingConfig):
     def build(**changes) -> Learner:
         settings = recipe.model_copy(update=changes)
         model = build_segmenter(RUN, encoders, (8,), settings.head, 4, 0)
-        return Learner(model, 4, settings, 0, single_process())
+        task = SegmentationTask(model, 4, settings, 0)
+        return Learner(task, Execution(settings.precision), single_process())
 
     return build
 
@@ -48,8 +48,8 @@ def train(tmp_path: Path, encoders: dict[str, EncoderConfig], recipe: TrainingCo
             spoil(model)
             return model
 
-        monkeypatch.setattr(training, "build_segmenter", spoiled)
-        training.train_run(
+        monkeypatch.setattr(job, "build_segmenter", spoiled)
+        job.train_run(
             run=RUN,
             encoders=encoders,
             strides=(8,),
@@ -67,8 +67,8 @@ def train(tmp_path: Path, encoders: dict[str, EncoderConfig], recipe: TrainingCo
 
 def first_step(learner: Learner) -> StepLosses:
     data = MaskDataset(ToyDataset(), "panoptic", learner.recipe.augmentation, 0)
-    batch = collate([data[0, 0], data[1, 1]])
-    return learner.differentiate(0, batch, learner.criterion.totals(batch.labels))
+    batch = data.batch([(0, 0), (1, 1)])
+    return learner.differentiate(0, batch, learner.task.totals(batch))
 
 
 def scaled(learner: Learner, scale: float) -> Learner:
@@ -79,13 +79,13 @@ def scaled(learner: Learner, scale: float) -> Learner:
 
 
 def weights(learner: Learner) -> list[torch.Tensor]:
-    return [parameter.detach().clone() for parameter in learner.model.parameters()]
+    return [parameter.detach().clone() for parameter in learner.task.parameters()]
 
 
 def test_the_gradient_is_clipped_and_its_norm_before_is_told(learner) -> None:
     found = learner(clip_norm=0.01)
     told = first_step(found).grad_norm
-    norms = [p.grad.norm() for p in found.model.parameters() if p.grad is not None]
+    norms = [p.grad.norm() for p in found.task.parameters() if p.grad is not None]
     assert told > 1
     assert torch.stack(norms).norm().item() == pytest.approx(0.01, rel=1e-4)
 
@@ -121,24 +121,6 @@ def test_the_scaler_is_part_of_the_checkpoint_and_a_resumed_run_goes_on_with_it(
     assert (train(precision="16-mixed") / "model.safetensors").read_bytes() == whole
 
 
-def test_deterministic_kernels_are_chosen_for_the_time_of_training_alone(
-    train, monkeypatch, tmp_path: Path
-) -> None:
-    seen = []
-    step = Learner.differentiate
-
-    def watched(self, *arguments):
-        seen.append(torch.are_deterministic_algorithms_enabled())
-        return step(self, *arguments)
-
-    monkeypatch.setattr(Learner, "differentiate", watched)
-    plain = (train() / "model.safetensors").read_bytes()
-    shutil.rmtree(tmp_path / "state")
-    assert (train(deterministic=True) / "model.safetensors").read_bytes() == plain
-    assert seen == [False] * 4 + [True] * 4
-    assert not torch.are_deterministic_algorithms_enabled()
-
-
 def test_a_non_finite_loss_names_step_terms_and_images(train) -> None:
     def spoil(model: FusedSegmenter) -> None:
         model.head.class_predictor.bias.data.fill_(math.nan)
@@ -164,16 +146,64 @@ def test_a_non_finite_gradient_stops_before_it_spoils_the_weights(train, tmp_pat
     assert newest_valid(tmp_path / "state", "t").step == 2
 
 
-def test_float16_may_leave_out_steps_but_not_for_ever(recipe: TrainingConfig) -> None:
-    good = StepLosses(dict.fromkeys(TERMS, 1.0), 1.0)
-    bad = StepLosses(dict.fromkeys(TERMS, 1.0), math.inf)
-    watch = DivergenceWatch(recipe.model_copy(update={"precision": "16-mixed"}))
-    for step, losses in enumerate([*[bad] * 20, good, *[bad] * 20], start=1):
-        watch.check(step, losses, ["a"])
-    with pytest.raises(TrainingError, match=r"gradient at step 42 of 4 for 21 steps in a row"):
-        watch.check(42, bad, ["a"])
-    for precision in ("32-true", "bf16-mixed"):
-        with pytest.raises(TrainingError, match="non-finite gradient at step 1"):
-            DivergenceWatch(recipe.model_copy(update={"precision": precision})).check(1, bad, ["a"])
-    with pytest.raises(TrainingError, match="another precision than 16-mixed"):
-        watch.check(1, StepLosses(dict.fromkeys(TERMS, math.nan), 1.0), ["a"])
+def test_groups_hold_every_trainable_parameter_once(
+    encoders: dict[str, EncoderConfig], recipe: TrainingConfig
+) -> None:
+    model = build_segmenter(RunConfig(master="vit", auxiliary="hiera"), encoders, (8,), recipe.head, 4, 0)
+    grouped = [id(p) for group in SegmentationTask(model, 4, recipe, 0).groups() for p in group["params"]]
+    assert sorted(grouped) == sorted(id(p) for p in model.parameters() if p.requires_grad)
+
+
+def test_encoders_learn_slower_and_norms_biases_embeddings_do_not_decay(
+    encoders: dict[str, EncoderConfig], recipe: TrainingConfig
+) -> None:
+    model = build_segmenter(RunConfig(master="vit"), encoders, (), recipe.head, 4, 0)
+    settings = {
+        id(p): (group["lr"], group["weight_decay"])
+        for group in SegmentationTask(model, 4, recipe, 0).groups()
+        for p in group["params"]
+    }
+    found = {name: settings[id(p)] for name, p in model.named_parameters()}
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    assert found["master.model.blocks.0.attn.qkv.weight"] == (0.1 * rate, decay)
+    assert found["master.model.patch_embed.proj.weight"] == (0.1 * rate, decay)
+    assert found["master.model.blocks.0.attn.qkv.bias"] == (0.1 * rate, 0)
+    assert found["master.model.blocks.0.norm1.weight"] == (0.1 * rate, 0)
+    assert found["master.model.pos_embed"] == (0.1 * rate, 0)
+    assert found["projection.projections.4.weight"] == (rate, decay)
+    assert found["head.class_predictor.weight"] == (rate, decay)
+    assert found["head.decoder.decoder.layers.0.cross_attn.in_proj_weight"] == (rate, decay)
+    assert found["head.decoder.queries_embedder.weight"] == (rate, 0)
+    assert found["head.decoder.level_embed.weight"] == (rate, 0)
+    assert found["head.pixel_decoder.level_embed"] == (rate, 0)
+    norms = [n for n, m in model.named_modules() if isinstance(m, nn.LayerNorm | nn.GroupNorm)]
+    assert norms
+    assert all(found[f"{name}.weight"][1] == 0 for name in norms)
+
+
+def test_a_trained_auxiliary_learns_as_slowly_as_a_master_and_gates_do_not_decay(
+    encoders: dict[str, EncoderConfig], recipe: TrainingConfig
+) -> None:
+    run = RunConfig(
+        master="vit",
+        auxiliary="hiera",
+        train_auxiliary=True,
+        fusion=FusionConfig(operator="gated", align="project"),
+    )
+    model = build_segmenter(run, encoders, (8,), recipe.head, 4, 0)
+    settings = {
+        id(p): (group["lr"], group["weight_decay"])
+        for group in SegmentationTask(model, 4, recipe, 0).groups()
+        for p in group["params"]
+    }
+    found = {name: settings[id(p)] for name, p in model.named_parameters()}
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    assert found["auxiliary.model.blocks.0.attn.qkv.weight"] == (0.1 * rate, decay)
+    assert found["auxiliary.model.blocks.0.norm1.weight"] == (0.1 * rate, 0)
+    assert found["fusion.align.8.weight"] == (rate, decay)
+    assert found["fusion.gate.8"] == (rate, 0)
+
+
+def test_a_frozen_master_has_no_group(encoders: dict[str, EncoderConfig], recipe: TrainingConfig) -> None:
+    model = build_segmenter(RunConfig(master="vit", train_master=False), encoders, (), recipe.head, 4, 0)
+    assert {group["lr"] for group in SegmentationTask(model, 4, recipe, 0).groups()} == {recipe.learning_rate}

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfm_fusion.config.augmentation import AugmentationConfig, JitterScale, RelativeScale, ShortSideScale
-from vfm_fusion.training.rescale import Resizing, draw_size, nearest, short_side_size
+from vfm_fusion.training.augment import Resizing, draw_size, nearest, short_side_size
 
 CITYSCAPES, ADE20K = ShortSideScale(), ShortSideScale(pixels=640, max_side=2560)
 WHOLE = (slice(None), slice(None))

@@ -16,8 +16,14 @@ from vfm_fusion.config.augmentation import (
     ShortSideScale,
 )
 from vfm_fusion.datasets.base import VOID
-from vfm_fusion.training.augment import LabelledImage, augment, draw_window, is_mixed
-from vfm_fusion.training.rescale import Resizing
+from vfm_fusion.training.augment import (
+    LabelledImage,
+    Labels,
+    Resizing,
+    augment,
+    draw_window,
+    is_mixed,
+)
 
 AS_IT_IS = RelativeScale(range=(1, 1))
 SCALES: tuple[ScaleConfig, ...] = (
@@ -49,9 +55,14 @@ def square(height: int, width: int) -> LabelledImage:
     return LabelledImage(image, np.where(inside, 3, 0).astype(np.uint8), (ids, covered))
 
 
+def bare(semantic: np.ndarray) -> LabelledImage:
+    """A black image with a label map and no objects."""
+    return LabelledImage(np.zeros((*semantic.shape, 3), np.uint8), semantic, ())
+
+
 def place(size: tuple[int, int], config: AugmentationConfig, seed: int) -> tuple[slice, slice]:
     resizing = Resizing(size, size)
-    return draw_window(np.zeros(size, np.uint8), resizing, config, np.random.default_rng(seed))
+    return draw_window(bare(np.zeros(size, np.uint8)), resizing, config, np.random.default_rng(seed))
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(0, 99))
@@ -209,7 +220,7 @@ def test_windows_are_drawn_until_no_class_covers_too_much() -> None:
     passed = {0.9: 0, 1.0: 0}
     for seed in range(200):
         for settings in (config, first):
-            window = draw_window(semantic, resizing, settings, np.random.default_rng(seed))
+            window = draw_window(bare(semantic), resizing, settings, np.random.default_rng(seed))
             passed[settings.single_category_max_area] += is_mixed(semantic[window], 0.9)
     # 25 of 289 columns will do: one draw in 11.6; of ten draws, one does with probability .6.
     assert passed[1.0] == pytest.approx(200 * 25 / 289, abs=14)
@@ -220,7 +231,7 @@ def test_the_tenth_window_is_taken_where_none_will_do() -> None:
     semantic = np.zeros((64, 640), np.uint8)
     config = AugmentationConfig(crop=(32, 32), scale=AS_IT_IS, single_category_max_area=0.75)
     rng = np.random.default_rng(5)
-    window = draw_window(semantic, Resizing(semantic.shape, semantic.shape), config, rng)
+    window = draw_window(bare(semantic), Resizing(semantic.shape, semantic.shape), config, rng)
     same = np.random.default_rng(5)
     drawn = [(int(same.integers(0, 33)), int(same.integers(0, 609))) for _ in range(10)]
     assert (window[0].start, window[1].start) == drawn[9]
@@ -232,7 +243,44 @@ def test_the_rule_judges_the_resized_labels() -> None:
     semantic[:, 8:] = 1
     config = AugmentationConfig(crop=(32, 32), scale=JitterScale(range=(4, 4)), single_category_max_area=0.9)
     resizing = Resizing((16, 16), (128, 128))
-    windows = [draw_window(semantic, resizing, config, np.random.default_rng(seed)) for seed in range(20)]
+    windows = [
+        draw_window(bare(semantic), resizing, config, np.random.default_rng(seed)) for seed in range(20)
+    ]
     judged = [is_mixed(resizing.labels(semantic, window), 0.9) for window in windows]
     assert sum(judged) >= 15
     assert all(36 <= window[1].start <= 60 for window, mixed in zip(windows, judged, strict=True) if mixed)
+
+
+def test_a_window_is_drawn_again_until_it_is_accepted() -> None:
+    """An object in a corner, which one window in nine shows whole."""
+    ids = np.zeros((64, 64), np.int32)
+    ids[:8, :8] = 4
+    sample = LabelledImage(np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.uint8), (ids,))
+    config = AugmentationConfig(crop=(32, 32), scale=AS_IT_IS, flip=False, color="none")
+    asked: list[Labels] = []
+
+    def shown(labels: Labels) -> bool:
+        asked.append(labels)
+        return bool((labels.instances[0] == 4).any())
+
+    def crops(accept) -> list[LabelledImage]:
+        return [augment(sample, config, np.random.default_rng(seed), accept) for seed in range(40)]
+
+    def showing(found: list[LabelledImage]) -> int:
+        return sum(bool((crop.instances[0] == 4).any()) for crop in found)
+
+    free, chosen = crops(None), crops(shown)
+    assert showing(free) < 10
+    assert 15 < showing(chosen) < 40
+    assert len(asked) <= 400
+    for one, other in zip(free, crops(lambda labels: True), strict=True):
+        np.testing.assert_array_equal(one.instances[0], other.instances[0])
+
+
+def test_a_refused_window_costs_a_draw_of_the_same_stream_and_the_tenth_is_taken() -> None:
+    sample, config = bare(np.zeros((64, 640), np.uint8)), AugmentationConfig(crop=(32, 32), scale=AS_IT_IS)
+    rng, same = np.random.default_rng(5), np.random.default_rng(5)
+    window = draw_window(sample, Resizing((64, 640), (64, 640)), config, rng, lambda labels: False)
+    drawn = [(int(same.integers(0, 33)), int(same.integers(0, 609))) for _ in range(10)]
+    assert (window[0].start, window[1].start) == drawn[9]
+    assert rng.random() == same.random()

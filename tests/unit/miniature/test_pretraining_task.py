@@ -1,4 +1,4 @@
-"""The loop that trains mini encoders: it learns, resumes bit for bit, and refuses what is not finite."""
+"""Mini encoders are trained by the engine: they learn, resume bit for bit, and refuse what is not finite."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from vfm_fusion.config.datasets import MiniscapesConfig
 from vfm_fusion.config.pretraining import (
@@ -23,11 +24,14 @@ from vfm_fusion.config.pretraining import (
 from vfm_fusion.datasets.base import Dataset, Sample
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.miniature.pretraining.loop import PretrainingLoop
 from vfm_fusion.miniature.pretraining.multilabel import Multilabel
-from vfm_fusion.miniature.pretraining.objective import Batch
-from vfm_fusion.miniature.pretraining.registry import untrained
+from vfm_fusion.miniature.pretraining.task import Pretraining, untrained
 from vfm_fusion.miniature.scenes.generate import generate
+from vfm_fusion.training.checkpoints import stored_checkpoints
+from vfm_fusion.training.learner import Execution
+from vfm_fusion.training.loop import train
+from vfm_fusion.training.processes import Processes
+from vfm_fusion.training.task import Part
 
 SCENES = MiniscapesConfig(kind="miniscapes", train=6, val=2, height=128, width=256, seed=7)
 SMALL = {
@@ -66,9 +70,11 @@ def recipe(architecture: str, steps: int = 4) -> PretrainedConfig:
     )
 
 
-def loop_of(scenes: Dataset, settings: PretrainedConfig, state: Path, workers: int = 0) -> PretrainingLoop:
-    objective = untrained(settings, scenes.categories)
-    return PretrainingLoop(objective, scenes, settings, state, "token", workers)
+def trained(
+    task: type[Pretraining], scenes: Dataset, settings: PretrainedConfig, folder: Path
+) -> Pretraining:
+    places = {"out_dir": folder, "state_dir": folder.with_suffix(".state"), "token": "t"}
+    return train(lambda: task(settings, scenes), **places)
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -78,59 +84,58 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("architecture", SMALL)
 def test_an_interrupted_training_ends_with_the_same_bits(
-    scenes: Dataset, architecture: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scenes: Dataset, architecture: str, tmp_path: Path
 ) -> None:
     settings = recipe(architecture)
-    whole = loop_of(scenes, settings, tmp_path / "whole-state")
-    whole.run(tmp_path / "whole")
+    whole = trained(Pretraining, scenes, settings, tmp_path / "whole")
 
-    broken = loop_of(scenes, settings, tmp_path / "state")
-    take = broken._take
+    class Stopped(Pretraining):
+        def losses(self, part: Part) -> dict[str, torch.Tensor]:
+            if part.step == 2:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return super().losses(part)
 
-    def killed_after_the_second(batch: Batch) -> object:
-        if broken.step == 2:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return take(batch)
-
-    monkeypatch.setattr(broken, "_take", killed_after_the_second)
     with pytest.raises(TrainingError, match="stopped by SIGTERM after step 3 of 4; saved"):
-        broken.run(tmp_path / "resumed")
+        trained(Stopped, scenes, settings, tmp_path / "resumed")
     assert not (tmp_path / "resumed" / "metrics.csv").exists()
+    assert stored_checkpoints(tmp_path / "resumed.state")[0].step == 3
 
-    resumed = loop_of(scenes, settings, tmp_path / "state")
-    assert resumed.step == 3
-    resumed.run(tmp_path / "resumed")
-    expected, found = whole.objective.state_dict(), resumed.objective.state_dict()
+    resumed = trained(Pretraining, scenes, settings, tmp_path / "resumed")
+    expected, found = whole.state_dict(), resumed.state_dict()
     assert all(torch.equal(expected[key], found[key]) for key in expected)
     assert rows(tmp_path / "whole") == rows(tmp_path / "resumed")
     assert [row["step"] for row in rows(tmp_path / "whole")] == ["2", "4"]
-    assert list(rows(tmp_path / "whole")[0])[2:-2] == list(whole.objective.terms)
+    assert list(rows(tmp_path / "whole")[0])[2:-2] == list(whole.terms)
+    shipped = load_file(tmp_path / "whole" / "model.safetensors")
+    encoder = whole.objective.trained().state_dict()
+    assert shipped.keys() == encoder.keys()
+    assert all(torch.equal(shipped[key], value) for key, value in encoder.items())
+    before = dict(untrained(settings, scenes.categories).trained().named_parameters())
+    assert [key for key in before if torch.equal(before[key], shipped[key])] == []  # all of it has learned
 
 
-def test_workers_change_nothing(scenes: Dataset, tmp_path: Path) -> None:
-    alone, helped = (
-        loop_of(scenes, recipe("mini_swin"), tmp_path / f"state{workers}", workers) for workers in (0, 1)
-    )
-    alone.run(tmp_path / "alone")
-    helped.run(tmp_path / "helped")
-    assert rows(tmp_path / "alone") == rows(tmp_path / "helped")
-
-
-def test_training_changes_every_parameter_that_is_shipped(scenes: Dataset, tmp_path: Path) -> None:
-    for architecture in SMALL:
-        loop = loop_of(scenes, recipe(architecture), tmp_path / architecture)
-        before = {key: value.clone() for key, value in loop.objective.trained().named_parameters()}
-        loop.run(tmp_path / f"{architecture}-out")
-        after = dict(loop.objective.trained().named_parameters())
-        same = [key for key in before if torch.equal(before[key], after[key])]
-        assert same == [], architecture
+def test_a_step_cannot_be_divided(scenes: Dataset, tmp_path: Path) -> None:
+    settings = recipe("mini_swin")
+    for execution, processes in (
+        (Execution(accumulate=2), Processes(0, 1, torch.device("cpu"))),
+        (Execution(), Processes(0, 2, torch.device("cpu"))),
+    ):
+        with pytest.raises(TrainingError, match="Pretraining learns from all samples of a step at once"):
+            train(
+                lambda: Pretraining(settings, scenes),
+                out_dir=tmp_path,
+                state_dir=tmp_path / "state",
+                token="t",
+                execution=execution,
+                processes=processes,
+            )
 
 
 def test_a_loss_that_is_no_number_is_refused_before_the_step(
     scenes: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loop = loop_of(scenes, recipe("mini_swin"), tmp_path / "state")
-    before = {key: value.clone() for key, value in loop.objective.state_dict().items()}
+    task = Pretraining(recipe("mini_swin"), scenes)
+    before = {key: value.clone() for key, value in task.state_dict().items()}
     losses = Multilabel.losses
     monkeypatch.setattr(
         Multilabel,
@@ -139,9 +144,9 @@ def test_a_loss_that_is_no_number_is_refused_before_the_step(
             key: value * float("nan") for key, value in losses(self, batch, progress).items()
         },
     )
-    with pytest.raises(TrainingError, match=r"non-finite loss or gradient at step 1 of 4: .* Lower the"):
-        loop.run(tmp_path / "out")
-    assert all(torch.equal(before[key], value) for key, value in loop.objective.state_dict().items())
+    with pytest.raises(TrainingError, match=r"non-finite loss at step 1 of 4: class nan, .* lower the"):
+        train(lambda: task, out_dir=tmp_path, state_dir=tmp_path / "state", token="t")
+    assert all(torch.equal(before[key], value) for key, value in task.state_dict().items())
 
 
 def test_present_classes_are_those_with_enough_pixels(scenes: Dataset) -> None:

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 
 import pytest
 from evaluation_scenes import HEAD
-from vfm_fusion.segmentation.training import train_run
 
 from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
 from vfm_fusion.config.datasets import READERS, MiniscapesConfig

@@ -20,7 +20,6 @@ import numpy as np
 import pytest
 import torch
 from coco_sample import lay_out_as_coco_2017
-from vfm_fusion.segmentation.learner import Learner
 
 import vfm_fusion.segmentation.build as build
 from vfm_fusion.config.datasets import FolderConfig

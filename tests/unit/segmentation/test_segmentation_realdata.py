@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from vfm_fusion.segmentation.training import train_run
 
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.config.encoders import EncoderConfig

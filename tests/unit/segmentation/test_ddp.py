@@ -124,7 +124,7 @@ def test_two_processes_train_as_one_with_two_micro_batches(job, tmp_path: Path, 
     assert len(list((tmp_path / "shared" / "fused" / "seed0" / "tensorboard").iterdir())) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow("two processes that start, and train until they are ended")
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_processes_with_micro_batches_each_change_nothing_but_the_order_of_sums(job, precision: str) -> None:
     both = train(job("both", devices=2, accumulate=2, precision=precision))
@@ -164,7 +164,7 @@ def children(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
     return started
 
 
-@pytest.mark.slow
+@pytest.mark.slow("two processes that start, and train until they are ended")
 @pytest.mark.parametrize("name", ["SIGUSR1", "SIGTERM"])
 def test_a_signal_stops_all_processes_and_one_resumes_to_the_same_bits(
     job, name: str, children: list[subprocess.Popen]
@@ -184,7 +184,7 @@ def test_a_signal_stops_all_processes_and_one_resumes_to_the_same_bits(
     same(resumed, train(job("whole", accumulate=2, steps=30)))
 
 
-@pytest.mark.slow
+@pytest.mark.slow("two processes that start, and train until they are ended")
 def test_a_killed_process_ends_the_others_by_name(job, children: list[subprocess.Popen], monkeypatch) -> None:
     monkeypatch.setattr(launch, "GRACE_SECONDS", 5.0)
     killed = job("killed", devices=2, steps=1000)
@@ -194,7 +194,7 @@ def test_a_killed_process_ends_the_others_by_name(job, children: list[subprocess
     assert all(child.returncode for child in children)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("two processes that start, and train until they are ended")
 def test_an_error_of_one_process_is_shown_and_logged(job, scenes: dict, tmp_path: Path, caplog) -> None:
     caplog.set_level(logging.INFO)
     broken = tmp_path / "scenes"

@@ -175,7 +175,7 @@ PROGRAM = """
 """
 
 
-@pytest.mark.slow
+@pytest.mark.slow("five processes that are ended, and resume")
 @pytest.mark.timeout(600)
 def test_killed_and_stopped_at_random_moments_a_run_ends_with_the_same_bits(
     train, recipe: TrainingConfig, encoders: dict[str, EncoderConfig], tmp_path: Path

@@ -83,7 +83,7 @@ def draw(root: Path = ROOT) -> str:
     graph = import_graph(root)
     rows, near = layers(graph)[::-1], nearest(graph)
     width = max(len(row) for row in rows) * (_BOX[0] + _GAP) + _GAP
-    height = len(rows) * _ROW
+    height = (len(rows) - 1) * _ROW + _BOX[1] + 20
     places = {
         name: ((position + 0.5) * width / len(row), number * _ROW + 10)
         for number, row in enumerate(rows)

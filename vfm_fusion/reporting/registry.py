@@ -21,7 +21,7 @@ def _runtime(study: Study, _: None) -> Inputs:
         "profile_encoder": [encoders],
         "score_supervised": [encoders],
         "sweep_settings": [encoders],
-        "score_controls": [own] if study.has_profiles else [],
+        "score_controls": [own],
         "select_pair": [own] if study.has_pair else [],
         "assess_stability": [own] if study.has_pair else [],
         "train": [{"run": runs, **seeds}],
@@ -268,6 +268,7 @@ REPORTS = (
         "Time and memory",
         "Table: time and memory of every stage",
         inputs=_runtime,
+        needs=("profiles",),
     ),
     Report(
         "figure_profiles",

@@ -22,14 +22,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
-from types import FrameType
 
 import torch
 from torch import distributed
 
 from vfm_fusion import errors
 from vfm_fusion.errors import TrainingError, VfmFusionError
-from vfm_fusion.training.processes import SIGNALS, Processes
+from vfm_fusion.training.processes import Processes
+from vfm_fusion.training.signals import passed_on
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def launch(module: str, arguments: Sequence[str], processes: int, threads: int) 
     command = [sys.executable, "-m", module, *arguments]
     children: list[subprocess.Popen[str]] = []
     try:
-        with _passed_on(children):
+        with passed_on(children):
             for rank in range(processes):
                 place = {"rank": rank, "count": processes, "port": store.port, "parent": os.getpid()}
                 children.append(_start(command, place, max(1, threads // processes)))
@@ -138,23 +138,6 @@ def _log_to_parent(rank: int) -> None:
     handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO if rank == 0 else logging.WARNING, handlers=[handler])
     logging.captureWarnings(True)
-
-
-@contextmanager
-def _passed_on(children: list[subprocess.Popen[str]]) -> Iterator[None]:
-    """Passes signals on to the children; one that comes before a child is there reaches it when it is."""
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        log.warning("%s is passed on to %d processes", signal.Signals(number).name, len(children))
-        for child in children:
-            child.send_signal(number)
-
-    before = {number: signal.signal(number, pass_on) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _wait(children: list[subprocess.Popen[str]]) -> None:

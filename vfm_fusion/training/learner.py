@@ -88,6 +88,7 @@ class Learner:
         self.task = task.to(self.device).train()
         scaled = execution.precision == "16-mixed"  # a fused step unscales by itself, after the clipping
         optimizer = torch.optim.AdamW(task.groups(), fused=not scaled)
+        self.clipped = list(task.clipped())
         self.rates = [group["lr"] for group in optimizer.param_groups]
         self.terms, self.optimizer = self._set_up(optimizer)
 
@@ -111,7 +112,7 @@ class Learner:
             terms += found.detach()
         terms = self.fabric.all_reduce(terms, reduce_op="sum")
         self.fabric.strategy.precision.unscale_gradients(self.optimizer.optimizer)
-        norm = nn.utils.clip_grad_norm_(self.task.clipped(), self.recipe.clip_norm)
+        norm = nn.utils.clip_grad_norm_(self.clipped, self.recipe.clip_norm)
         *values, grad_norm = torch.cat([terms, norm[None]]).tolist()  # the step's only wait for the gradient
         return StepLosses(dict(zip(self.task.terms, values, strict=True)), grad_norm)
 

@@ -14,8 +14,9 @@ from vfm_fusion.errors import TrainingError
 from vfm_fusion.training.checkpoints import Checkpoint, load_checkpoint, newest_valid, save_checkpoint
 from vfm_fusion.training.learner import DivergenceWatch, Execution, Learner
 from vfm_fusion.training.loss_log import LossLog, step_bar
-from vfm_fusion.training.processes import SIGNALS, Processes, StopRequest, single_process
+from vfm_fusion.training.processes import Processes, single_process
 from vfm_fusion.training.samples import Batch, load_steps
+from vfm_fusion.training.signals import SIGNALS, StopRequest
 from vfm_fusion.training.task import Task
 
 log = logging.getLogger(__name__)
@@ -133,8 +134,14 @@ class TrainingLoop:
 
     def _take_steps(self) -> None:
         steps, execution, sampler = self.recipe.steps, self.learner.execution, self.task.sampler()
-        ahead = range(self.step, steps)
-        batches = load_steps(self.task.batch, sampler, ahead, self.processes, execution.workers)
+        batches = load_steps(
+            self.task.batch,
+            sampler,
+            range(self.step, steps),
+            execution.workers,
+            self.processes.rank,
+            self.processes.count,
+        )
         watch = DivergenceWatch(steps, execution.precision)
         with step_bar(self.step, steps) as bar:
             for batch in batches:

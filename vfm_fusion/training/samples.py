@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
-from vfm_fusion.training.processes import Processes, leave_to_parent
+from vfm_fusion.training.signals import leave_to_parent
 
 Place = tuple[int, int]
 """A place in the stream of training samples, from 0, and the number of the sample there."""
@@ -91,8 +91,9 @@ def load_steps(
     batch: Callable[[int, Sequence[Place]], Batch],
     sampler: Sampler,
     steps: range,
-    processes: Processes,
     workers: int,
+    rank: int = 0,
+    processes: int = 1,
 ) -> DataLoader[Batch]:
     """Loads this process's share of each step.
 
@@ -100,11 +101,12 @@ def load_steps(
         batch: makes a batch of a step and its samples, see :meth:`~vfm_fusion.training.task.Task.batch`.
         sampler: chooses the samples.
         steps: the steps, in their order.
-        processes: those that share a step, in equal parts in the order of their ranks.
         workers: further processes that prepare batches; the batches do not depend on them.
+        rank: number of this process, from 0.
+        processes: those that share a step, in equal parts in the order of their ranks.
     """
     return DataLoader(
-        _Shares(batch, sampler, processes.rank, processes.count),
+        _Shares(batch, sampler, rank, processes),
         batch_size=None,
         sampler=steps,
         collate_fn=_same,

@@ -149,6 +149,11 @@ def test_a_loss_that_is_no_number_is_refused_before_the_step(
     assert all(torch.equal(before[key], value) for key, value in task.state_dict().items())
 
 
+def test_a_step_draws_from_the_stream_that_the_shipped_weights_were_trained_with(scenes: Dataset) -> None:
+    task = Pretraining(recipe("mini_swin"), scenes)
+    assert task.derive(2, 5, 0) == np.random.SeedSequence((3, 2, 5)).generate_state(1)[0]
+
+
 def test_present_classes_are_those_with_enough_pixels(scenes: Dataset) -> None:
     """A crop of half sky (train id 10), a line of cars (13) too thin to count, and void."""
     image = np.zeros((64, 64, 3), np.uint8)

@@ -16,7 +16,7 @@ from toy_task import ToyRecipe
 
 from vfm_fusion.training.checkpoints import newest_valid, stored_checkpoints
 from vfm_fusion.training.job import run_job
-from vfm_fusion.training.processes import StopRequest
+from vfm_fusion.training.signals import StopRequest
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])

@@ -90,7 +90,7 @@ class Pretraining(Task):
         return [self.dataset.ids[number] for _, number in samples]
 
     def derive(self, *parts: int) -> int:
-        """See :meth:`Task.derive`: in 32 bits, by which the weights that are shipped were trained."""
+        """See :meth:`Task.derive`: in 32 bits, as for the shipped weights; a last 0 adds nothing."""
         return int(np.random.SeedSequence([self.seed, *parts]).generate_state(1)[0])
 
     def write(self, folder: Path) -> None:

@@ -40,6 +40,7 @@ COMPARISONS = (
 
 
 @pytest.mark.slow("trains and evaluates five more runs")
+@pytest.mark.timeout(1800)
 def test_every_run_is_trained_evaluated_and_shown_among_its_equals(
     finished: Workflow, tmp_path: Path
 ) -> None:

@@ -217,3 +217,14 @@ class Config(Section):
             )
         self.sensitivity.variants(self.metrics.definitions[self.selection.definition])
         return self
+
+    @model_validator(mode="after")
+    def _windows_show_no_objects(self) -> Config:
+        for run in self.runs:
+            task = self.training_of(run).task
+            if task != "semantic" and self.evaluation_of(run).window is not None:
+                raise ValueError(
+                    f"evaluation.window: objects cannot be merged over windows, and runs.{run} is trained "
+                    f"for task {task}; leave the window null there (a recipe can), or train the task semantic"
+                )
+        return self

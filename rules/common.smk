@@ -16,7 +16,7 @@ from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.study.resolve import canonical, from_command_line, resolve
-from vfm_fusion.config.runs import ARRANGEMENT
+from vfm_fusion.config.runs import ARRANGEMENT, OPERATORS
 from vfm_fusion.config.training import EXECUTION as EXECUTION_OF_TRAINING
 from vfm_fusion.datasets.kinds import reader_module
 from vfm_fusion.datasets.kinds import data_root
@@ -109,6 +109,10 @@ SOURCES = fingerprints.Sources(Path(".snakemake", "fingerprints.json"))
 LOADED = {
     "vfm_fusion.datasets.kinds": [
         reader_module(dataset.kind) for dataset in CONFIG.datasets.values()
+    ],
+    "vfm_fusion.fusion.operators": [
+        OPERATORS[run.fusion.operator].partition(":")[0]
+        for run in CONFIG.runs.values()
     ],
     "vfm_fusion.evaluation.registry": [
         evaluator.module for evaluator in EVALUATORS.values()

@@ -111,8 +111,7 @@ LOADED = {
         reader_module(dataset.kind) for dataset in CONFIG.datasets.values()
     ],
     "vfm_fusion.fusion.operators": [
-        OPERATORS[run.fusion.operator].partition(":")[0]
-        for run in CONFIG.runs.values()
+        OPERATORS[run.fusion.operator].partition(":")[0] for run in CONFIG.runs.values()
     ],
     "vfm_fusion.evaluation.registry": [
         evaluator.module for evaluator in EVALUATORS.values()

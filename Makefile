@@ -46,10 +46,10 @@ report: $(READY)  ## Write results/report.html of the finished default run again
 	@$(BIN)/snakemake --configfile results/config.resolved.yaml --report results/report.html
 
 test: $(READY)  ## Run the tests (all but the slow ones)
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n $(CORES) -m "not slow"
 
 test-all: $(READY)  ## Run every test, the slow ones too
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(CORES)
 
 lint: $(READY)  ## Run ruff, snakefmt and snakemake --lint
 	$(BIN)/ruff check $(SOURCES)

@@ -11,10 +11,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/runs.smk"
 include: "rules/compute.smk"
-include: "rules/presentation.smk"
-include: "rules/comparisons.smk"
 include: "rules/datasets.smk"
 include: "rules/features.smk"
 include: "rules/metrics.smk"
@@ -22,13 +19,15 @@ include: "rules/selection.smk"
 include: "rules/training.smk"
 include: "rules/finetuned.smk"
 include: "rules/evaluation.smk"
-include: "rules/reporting.smk"
 include: "rules/cost.smk"
-include: "rules/tables.smk"
-include: "rules/stride_tables.smk"
-include: "rules/result_tables.smk"
-include: "rules/figures.smk"
+include: "rules/presentation.smk"
+include: "rules/reporting.smk"
 include: "rules/pretraining.smk"
+
+
+for system in CONFIG.systems:  # each has a target rule of its own name
+
+    include: f"rules/{system}.smk"
 
 
 SOURCES.save()
@@ -38,8 +37,10 @@ rule all:
     default_target: True
     input:
         rules.resolved_config.output,
+        rules.profiles.input,
         rules.tables.input,
         rules.figures.input,
+        [getattr(rules, system).input for system in CONFIG.systems],
     message:
         "Everything is up to date: tables, figures and the report's parts"
 

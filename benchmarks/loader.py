@@ -42,12 +42,13 @@ from torch.utils.data import Dataset as TorchDataset
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.augmentation import AugmentationConfig, JitterScale, ShortSideScale
 from vfm_fusion.config.datasets import DatasetConfig, FolderConfig, MiniscapesConfig
-from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset, Sample
 from vfm_fusion.datasets.readers import coco_instance
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.miniature.scenes.generate import generate
-from vfm_fusion.segmentation.data import StepSampler, training_loader
+from vfm_fusion.segmentation.data import MaskDataset
+from vfm_fusion.training.processes import single_process
+from vfm_fusion.training.samples import StepSampler, load_steps
 
 ensure_torchvision()
 
@@ -205,14 +206,17 @@ def pace(batches: Iterable[Any], count: int, check: Callable[[Any], None]) -> Pa
 
 def measure(recipe: Recipe, dataset: Dataset, workers: int, count: int) -> dict[str, Pace]:
     """Paces of ours, the peer and the limit."""
-    training = TrainingConfig(
-        task=recipe.task, augmentation=recipe.augmentation, batch_size=BATCH, workers=workers
-    )
     sampler = StepSampler(len(dataset), BATCH, seed=0)
+    crops = MaskDataset(dataset, recipe.task, recipe.augmentation, seed=0)
+    steps = range(1 + count)
 
     def plain(items: TorchDataset) -> DataLoader:
         return DataLoader(
-            items, batch_sampler=sampler, num_workers=workers, collate_fn=list, worker_init_fn=one_thread
+            items,
+            batch_sampler=[sampler.of_step(step) for step in steps],
+            num_workers=workers,
+            collate_fn=list,
+            worker_init_fn=one_thread,
         )
 
     def full_batch(images: list[Tensor]) -> None:
@@ -220,7 +224,7 @@ def measure(recipe: Recipe, dataset: Dataset, workers: int, count: int) -> dict[
             if image.shape != (3, *recipe.augmentation.crop) or image.dtype != torch.uint8:
                 raise AssertionError(f"{recipe.name}: an image of {tuple(image.shape)}, {image.dtype}")
 
-    ours = training_loader(dataset, training, 0, sampler)
+    ours = load_steps(lambda _, places: crops.batch(places), sampler, steps, single_process(), workers)
     return {
         "ours": pace(ours, count, lambda batch: full_batch(list(batch.images))),
         "peer": pace(plain(Peer(dataset, recipe)), count, lambda items: full_batch([i[0] for i in items])),

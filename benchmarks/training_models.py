@@ -14,9 +14,9 @@ from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.config.runs import FusionConfig, RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.cost import random_batch, training_step
 from vfm_fusion.segmentation.data import Batch
 from vfm_fusion.segmentation.head import mask2former_config
-from vfm_fusion.segmentation.workload import random_batch, training_step
 from vfm_fusion.training.optimization import parameter_groups
 
 ensure_torchvision()

@@ -4,24 +4,22 @@ import functools
 from vfm_fusion.workflow import cluster
 from vfm_fusion.errors import ComputeError
 
-HEAVY_MB = 16_000 if CONFIG.compute.gpu else 4000
-WORKER_MB = 2000
+HEAVY_MB = STUDY.heavy_mb
 
 
 def gpus(wildcards):
     """The GPU of a heavy job, where the experiment is made for GPUs."""
-    return int(CONFIG.compute.gpu)
+    return STUDY.gpus
 
 
 def training_gpus(wildcards):
-    """The GPUs of a training job: all of one task on one node."""
-    return gpus(wildcards) * CONFIG.training_of(wildcards.run).devices
+    """The GPUs of a training job."""
+    return STUDY.training_gpus(wildcards.run)
 
 
 def training_memory(wildcards, attempt):
-    """MB of a training job, for each of its processes and their loaders."""
-    training = CONFIG.training_of(wildcards.run)
-    return training.devices * (HEAVY_MB + training.workers * WORKER_MB) * attempt
+    """MB of a training job."""
+    return STUDY.training_mb(wildcards.run) * attempt
 
 
 def heavy_partition(number):
@@ -51,9 +49,10 @@ def lasting(minutes, number=None):
             heavy_partition(number)(wildcards) if number else stated("slurm_partition")
         )
         groups = workflow.group_settings
-        together = groups.group_components.get(groups.overwrite_groups.get(rulename), 1)
+        group = workflow.get_rule(rulename).expand_group(wildcards)
+        together = groups.group_components.get(group, 1)
         longest = cluster.longest_job(partitions(), name) // together
-        return max(minutes, min(minutes * attempt, longest))
+        return cluster.minutes_of_attempt(minutes, attempt, longest)
 
     return runtime
 

@@ -3,7 +3,7 @@
 
 rule generate_dataset:
     output:
-        manifest=f"{RESULTS}/data/{{dataset}}.manifest.json",
+        manifest=FILES.pattern("data_manifest"),
     log:
         f"{RESULTS}/logs/generate_dataset/{{dataset}}.log",
     benchmark:
@@ -15,7 +15,7 @@ rule generate_dataset:
         mem_mb=growing(2000),
         runtime=lasting(30),
     params:
-        config=dataset_settings,
+        config=of(SETTINGS.dataset, "dataset"),
         code=fingerprint("generate_dataset.py"),
     message:
         "Generate the street scenes of {wildcards.dataset}"
@@ -25,10 +25,10 @@ rule generate_dataset:
 
 rule index_dataset:
     input:
-        data_manifest,
+        of(STUDY.data_manifest, "dataset"),
     output:
-        index=f"{RESULTS}/datasets/{{dataset}}/{{split}}.parquet",
-        summary=f"{RESULTS}/datasets/{{dataset}}/{{split}}.json",
+        index=FILES.pattern("index"),
+        summary=FILES.pattern("index_summary"),
     log:
         f"{RESULTS}/logs/index_dataset/{{dataset}}.{{split}}.log",
     benchmark:
@@ -40,8 +40,8 @@ rule index_dataset:
         mem_mb=growing(2000),
         runtime=lasting(60),
     params:
-        generated=f"{RESULTS}/data/{{dataset}}",
-        config=dataset_settings,
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.dataset, "dataset"),
         code=fingerprint("index_dataset.py"),
     message:
         "Check the {wildcards.split} images and labels of {wildcards.dataset} and index them"
@@ -51,7 +51,7 @@ rule index_dataset:
 
 rule list_categories:
     output:
-        categories=f"{RESULTS}/datasets/{{dataset}}/categories.json",
+        categories=FILES.pattern("categories"),
     log:
         f"{RESULTS}/logs/list_categories/{{dataset}}.log",
     benchmark:
@@ -62,7 +62,7 @@ rule list_categories:
         mem_mb=growing(500),
         runtime=lasting(5),
     params:
-        config=dataset_settings,
+        config=of(SETTINGS.dataset, "dataset"),
         code=fingerprint("list_categories.py"),
     message:
         "List the classes of {wildcards.dataset}"
@@ -72,10 +72,10 @@ rule list_categories:
 
 rule datasets:
     input:
-        [f"{RESULTS}/datasets/{dataset}/{split}.parquet" for dataset, split in SPLITS],
-        collect(
-            rules.list_categories.output.categories,
-            dataset={CONFIG.dataset_of(run): None for run in CONFIG.runs},
-        ),
+        [
+            FILES.pattern("index", dataset=dataset, split=split)
+            for dataset, split in STUDY.splits
+        ],
+        FILES.every("categories", dataset=map(CONFIG.dataset_of, CONFIG.runs)),
     message:
         "Every image and label of the data sets can be read"

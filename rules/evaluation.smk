@@ -1,18 +1,18 @@
-# What every trained run predicts on the validation split, and AP, mIoU and PQ of it.
+# What every trained run predicts on the validation split of each of its targets, and AP, mIoU and PQ of it.
 
 
 rule predict:
     input:
         model=rules.train.output.model,
         run=rules.train.output.run,
-        val=evaluation_index,
+        val=FILES.pattern("index", dataset="{target}", split="val"),
         weights=weights_of_run,
     output:
-        predictions=f"{RESULTS}/runs/{{run}}/seed{{seed}}/predictions.h5",
+        predictions=FILES.pattern("predictions"),
     log:
-        f"{RESULTS}/logs/predict/{{run}}.seed{{seed}}.log",
+        f"{RESULTS}/logs/predict/{{run}}.seed{{seed}}.{{target}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/predict/{{run}}.seed{{seed}}.jsonl"
+        f"{RESULTS}/benchmarks/predict/{{run}}.seed{{seed}}.{{target}}.jsonl"
     conda:
         "../envs/training.yaml"
     resources:
@@ -21,11 +21,11 @@ rule predict:
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
-        generated=evaluation_data,
-        config=prediction_config,
+        generated=FILES.pattern("data", dataset="{target}"),
+        config=of(SETTINGS.prediction, "run", "target"),
         code=fingerprint("predict.py"),
     message:
-        "Predict a validation split with {wildcards.run}, seed {wildcards.seed}"
+        "Predict the validation split of {wildcards.target} with {wildcards.run}, seed {wildcards.seed}"
     script:
         "../workflow_scripts/predict.py"
 
@@ -33,23 +33,23 @@ rule predict:
 rule evaluate:
     input:
         predictions=rules.predict.output.predictions,
-        val=evaluation_index,
+        val=FILES.pattern("index", dataset="{target}", split="val"),
     output:
-        evaluation=f"{RESULTS}/runs/{{run}}/seed{{seed}}/evaluation.json",
+        evaluation=FILES.pattern("evaluation"),
     log:
-        f"{RESULTS}/logs/evaluate/{{run}}.seed{{seed}}.log",
+        f"{RESULTS}/logs/evaluate/{{run}}.seed{{seed}}.{{target}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/evaluate/{{run}}.seed{{seed}}.jsonl"
+        f"{RESULTS}/benchmarks/evaluate/{{run}}.seed{{seed}}.{{target}}.jsonl"
     conda:
         "../envs/training.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=lasting(240),
     params:
-        generated=evaluation_data,
-        config=evaluation_config,
+        generated=FILES.pattern("data", dataset="{target}"),
+        config=of(SETTINGS.evaluation, "run", "target"),
         code=fingerprint("evaluate.py"),
     message:
-        "Evaluate {wildcards.run}, seed {wildcards.seed}"
+        "Evaluate {wildcards.run}, seed {wildcards.seed}, on {wildcards.target}"
     script:
         "../workflow_scripts/evaluate.py"

@@ -3,12 +3,10 @@
 
 rule extract_part:
     input:
-        index=profiled_index,
+        index=of(STUDY.profiled_index, "dataset"),
         weights=weights,
     output:
-        temp(
-            f"{RESULTS}/state/features/{{dataset}}/{{encoder}}/{{part}}of{{parts}}.json"
-        ),
+        temp(FILES.pattern("feature_part")),
     log:
         f"{RESULTS}/logs/extract_part/{{dataset}}/{{encoder}}.{{part}}of{{parts}}.log",
     benchmark:
@@ -22,10 +20,10 @@ rule extract_part:
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
-        manifest=f"{RESULTS}/features/{{dataset}}/{{encoder}}.zarr.manifest.json",
-        state=f"{RESULTS}/state/features/{{dataset}}/{{encoder}}",
-        generated=f"{RESULTS}/data/{{dataset}}",
-        config=features_config,
+        manifest=FILES.pattern("features"),
+        state=FILES.pattern("feature_state"),
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.features, "dataset", "encoder"),
         code=fingerprint("extract_part.py"),
         store_code=fingerprint("extract_features.py"),
     message:
@@ -36,11 +34,11 @@ rule extract_part:
 
 rule extract_features:
     input:
-        index=profiled_index,
+        index=of(STUDY.profiled_index, "dataset"),
         weights=weights,
-        parts=feature_parts,
+        parts=of(STUDY.feature_parts, "dataset", "encoder"),
     output:
-        manifest=f"{RESULTS}/features/{{dataset}}/{{encoder}}.zarr.manifest.json",
+        manifest=FILES.pattern("features"),
     log:
         f"{RESULTS}/logs/extract_features/{{dataset}}/{{encoder}}.log",
     benchmark:
@@ -54,9 +52,9 @@ rule extract_features:
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
-        state=f"{RESULTS}/state/features/{{dataset}}/{{encoder}}",
-        generated=f"{RESULTS}/data/{{dataset}}",
-        config=features_config,
+        state=FILES.pattern("feature_state"),
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.features, "dataset", "encoder"),
         code=fingerprint("extract_features.py"),
     message:
         "Extract the features of {wildcards.encoder} on {wildcards.dataset}"
@@ -75,7 +73,7 @@ rule verify_features:
         mem_mb=growing(2000),
         runtime=lasting(240),
     params:
-        manifests=feature_manifests(),
+        manifests=STUDY.feature_manifests(),
     message:
         "Check every map of the feature stores that are there"
     script:
@@ -90,8 +88,8 @@ rule feature_info:
         "../envs/workflow.yaml"
     params:
         results=RESULTS,
-        manifests=feature_manifests(),
-        config=planned_features(),
+        manifests=STUDY.feature_manifests(),
+        config=SETTINGS.planned_features(),
     message:
         "List the feature stores, what they take, and what is still to come"
     script:
@@ -106,7 +104,7 @@ rule prune_features:
         "../envs/workflow.yaml"
     params:
         results=RESULTS,
-        manifests=feature_manifests(),
+        manifests=STUDY.feature_manifests(),
         prune=CONFIG.features.prune,
     message:
         "List the feature stores that this configuration does not use, or delete them"
@@ -118,7 +116,7 @@ rule export_store:
     input:
         manifest=rules.extract_features.output.manifest,
     output:
-        f"{RESULTS}/exports/{{dataset}}/{{encoder}}.h5",
+        FILES.pattern("feature_export"),
     log:
         f"{RESULTS}/logs/export_store/{{dataset}}/{{encoder}}.log",
     benchmark:
@@ -138,10 +136,6 @@ rule export_store:
 
 rule export_features:
     input:
-        collect(
-            rules.export_store.output[0],
-            dataset=PROFILED,
-            encoder=CONFIG.encoders,
-        ),
+        FILES.every("feature_export", dataset=STUDY.profiled, encoder=CONFIG.encoders),
     message:
         "The features of all encoders are exported to HDF5"

@@ -3,12 +3,12 @@
 
 rule extract_finetuned:
     input:
-        index=f"{RESULTS}/datasets/{DATASET}/{CONFIG.features.split}.parquet",
+        index=STUDY.profiled_index(DATASET),
         model=rules.train.output.model,
         run=rules.train.output.run,
         weights=weights_of_run,
     output:
-        manifest=f"{RESULTS}/features/{DATASET}/finetuned/{{run}}.seed{{seed}}.zarr.manifest.json",
+        manifest=FILES.pattern("finetuned_features", dataset=DATASET),
     log:
         f"{RESULTS}/logs/extract_finetuned/{{run}}.seed{{seed}}.log",
     benchmark:
@@ -22,9 +22,9 @@ rule extract_finetuned:
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
-        state=f"{RESULTS}/state/features/{DATASET}/finetuned/{{run}}.seed{{seed}}",
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=finetuned_config,
+        state=FILES.pattern("finetuned_state", dataset=DATASET),
+        generated=FILES.pattern("data", dataset=DATASET),
+        config=of(SETTINGS.finetuned, "run"),
         code=fingerprint("extract_finetuned.py"),
     message:
         "Extract the features of the encoder that {wildcards.run}, seed {wildcards.seed}, fine-tuned"
@@ -37,8 +37,8 @@ rule profile_finetuned:
         manifest=rules.extract_finetuned.output.manifest,
         index=rules.extract_finetuned.input.index,
     output:
-        scores=f"{RESULTS}/metrics/{DATASET}/finetuned/{{run}}.seed{{seed}}.parquet",
-        summary=f"{RESULTS}/metrics/{DATASET}/finetuned/{{run}}.seed{{seed}}.summary.parquet",
+        scores=FILES.pattern("finetuned_profile", dataset=DATASET),
+        summary=FILES.pattern("finetuned_summary", dataset=DATASET),
     log:
         f"{RESULTS}/logs/profile_finetuned/{{run}}.seed{{seed}}.log",
     benchmark:
@@ -49,13 +49,8 @@ rule profile_finetuned:
         mem_mb=growing(4000),
         runtime=lasting(240),
     params:
-        generated=f"{RESULTS}/data/{DATASET}",
-        config=canonical(
-            {
-                "dataset": dataset_section(DATASET),
-                "metrics": CONFIG.metrics.model_dump(mode="json"),
-            }
-        ),
+        generated=FILES.pattern("data", dataset=DATASET),
+        config=SETTINGS.profile(DATASET),
         code=fingerprint("profile_finetuned.py"),
     message:
         "Profile the encoder that {wildcards.run}, seed {wildcards.seed}, fine-tuned: SC and EF per output stride"

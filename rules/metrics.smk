@@ -4,10 +4,10 @@
 rule profile_encoder:
     input:
         manifest=rules.extract_features.output.manifest,
-        index=profiled_index,
+        index=of(STUDY.profiled_index, "dataset"),
     output:
-        scores=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.parquet",
-        summary=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.summary.parquet",
+        scores=FILES.pattern("profile"),
+        summary=FILES.pattern("profile_summary"),
     log:
         f"{RESULTS}/logs/profile_encoder/{{dataset}}/{{encoder}}.log",
     benchmark:
@@ -18,8 +18,8 @@ rule profile_encoder:
         mem_mb=growing(4000),
         runtime=lasting(240),
     params:
-        generated=f"{RESULTS}/data/{{dataset}}",
-        config=profile_config,
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.profile, "dataset"),
         code=fingerprint("profile_encoder.py"),
     message:
         "Profile {wildcards.encoder} on {wildcards.dataset}: SC and EF per output stride"
@@ -30,9 +30,9 @@ rule profile_encoder:
 rule score_supervised:
     input:
         manifest=rules.extract_features.output.manifest,
-        index=profiled_index,
+        index=of(STUDY.profiled_index, "dataset"),
     output:
-        scores=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.supervised.parquet",
+        scores=FILES.pattern("supervised"),
     log:
         f"{RESULTS}/logs/score_supervised/{{dataset}}/{{encoder}}.log",
     benchmark:
@@ -43,8 +43,8 @@ rule score_supervised:
         mem_mb=growing(4000),
         runtime=lasting(240),
     params:
-        generated=f"{RESULTS}/data/{{dataset}}",
-        config=supervised_config,
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.supervised, "dataset"),
         code=fingerprint("score_supervised.py"),
     message:
         "Score {wildcards.encoder} on {wildcards.dataset} against ground-truth regions"
@@ -55,9 +55,9 @@ rule score_supervised:
 rule sweep_settings:
     input:
         manifest=rules.extract_features.output.manifest,
-        index=profiled_index,
+        index=of(STUDY.profiled_index, "dataset"),
     output:
-        scores=f"{RESULTS}/metrics/{{dataset}}/{{encoder}}.sensitivity.parquet",
+        scores=FILES.pattern("sweep"),
     log:
         f"{RESULTS}/logs/sweep_settings/{{dataset}}/{{encoder}}.log",
     benchmark:
@@ -68,8 +68,8 @@ rule sweep_settings:
         mem_mb=growing(4000),
         runtime=lasting(240),
     params:
-        generated=f"{RESULTS}/data/{{dataset}}",
-        config=sweep_config,
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.sweep, "dataset"),
         code=fingerprint("sweep_settings.py"),
     message:
         "Sweep the metric settings on {wildcards.encoder}, {wildcards.dataset}"
@@ -79,9 +79,9 @@ rule sweep_settings:
 
 rule score_controls:
     input:
-        index=profiled_index,
+        index=of(STUDY.profiled_index, "dataset"),
     output:
-        scores=f"{RESULTS}/metrics/{{dataset}}/controls.parquet",
+        scores=FILES.pattern("controls"),
     log:
         f"{RESULTS}/logs/score_controls/{{dataset}}.log",
     benchmark:
@@ -92,10 +92,17 @@ rule score_controls:
         mem_mb=growing(2000),
         runtime=lasting(60),
     params:
-        generated=f"{RESULTS}/data/{{dataset}}",
-        config=controls_config,
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.controls, "dataset"),
         code=fingerprint("score_controls.py"),
     message:
         "Score maps with a known answer on {wildcards.dataset} by every metric definition"
     script:
         "../workflow_scripts/score_controls.py"
+
+
+rule profiles:
+    input:
+        FILES.every("profile_summary", dataset=STUDY.profiled, encoder=CONFIG.encoders),
+    message:
+        "The encoders are profiled"

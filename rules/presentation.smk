@@ -1,57 +1,50 @@
-# How results are shown: names, files and captions of tables and figures, and the report.
+# What the rules of tables, figures and texts are made of, and the HTML report that shows them.
 import subprocess
+from functools import partial
 
-from snakemake.logging import logger
+from vfm_fusion.reporting.entry import report_rules
+from vfm_fusion.reporting.registry import REPORTS
 
-
-def encoder_names():
-    """How encoders are called in tables and figures, as pairs: their order is the order of rows and colours."""
-    return {
-        "encoders": [
-            (
-                name,
-                {
-                    "label": encoder.label or name,
-                    "pretraining": describe_pretraining(encoder),
-                },
-            )
-            for name, encoder in CONFIG.encoders.items()
-        ]
-    }
+REPORT_RULES = report_rules(REPORTS, STUDY)
 
 
-def names(runs):
-    """How encoders and these runs are called in tables and figures, in their order."""
-    labels = [(name, CONFIG.runs[name].label or name) for name in runs]
-    return {**encoder_names(), "runs": labels}
+def measured(jobs):
+    """What Snakemake measured of jobs, at the rule that they are of."""
+    return collect(getattr(rules, jobs.rule).benchmark, **jobs.wildcards)
 
 
-def interval():
-    """The metric definition that tables show, and how their intervals over images are drawn."""
-    return {
-        "definition": CONFIG.selection.definition,
-        "bootstrap": [CONFIG.metrics.bootstrap, CONFIG.metrics.seed],
-    }
-
-
-def table(name):
-    """Files of one table: for programs, for papers, for READMEs, for browsers."""
-    return {kind: f"{RESULTS}/tables/{name}.{kind}" for kind in ("csv", "tex", "md")}
-
-
-def figure(name):
-    """Files of one figure that the report does not show."""
-    return f"{RESULTS}/figures/{name}.pdf"
-
-
-def reported(path, caption, category, label):
-    """An output that the HTML report shows, with its caption."""
+def shown(output, category):
+    """A file of a report; where the HTML report shows it, with the caption that report/captions has for it."""
+    if output.caption is None:
+        return output.path
+    caption = f"../report/captions/{output.caption}.rst"
     return report(
-        path,
-        caption=f"../report/captions/{caption}.rst",
+        output.path,
+        caption=caption if (ROOT / "rules" / caption).exists() else None,
         category=category,
-        labels={"what": label},
+        labels={"what": output.label},
     )
+
+
+def report_fingerprint(modules):
+    """Hash of what the script does with the modules that it loads for one report."""
+    loaded = {**LOADED, "vfm_fusion.reporting.make": modules}
+    script = ROOT / "workflow_scripts" / "report.py"
+    return fingerprints.fingerprint(script, ROOT, loaded, SOURCES)
+
+
+def group_of(entry, wildcards):
+    """The group that a report is submitted with, where this call has groups, as slurm/config.yaml does."""
+    return entry.group if workflow.group_settings.overwrite_groups else None
+
+
+def made(*kinds):
+    """Files of all reports of these kinds."""
+    return [
+        collect(getattr(rules, entry.name).output, **entry.items(STUDY))
+        for entry in REPORT_RULES
+        if entry.report.kind in kinds
+    ]
 
 
 def write_report():

@@ -5,12 +5,12 @@ MODELS = CONFIG.pretraining.models
 
 rule pretrain_encoder:
     input:
-        train=f"{RESULTS}/datasets/{SCENES}/train.parquet",
-        val=f"{RESULTS}/datasets/{SCENES}/val.parquet",
+        train=FILES.pattern("index", dataset=SCENES, split="train"),
+        val=FILES.pattern("index", dataset=SCENES, split="val"),
     output:
-        weights=f"{RESULTS}/pretraining/{{model}}/model.safetensors",
-        metrics=f"{RESULTS}/pretraining/{{model}}/metrics.csv",
-        card=f"{RESULTS}/pretraining/{{model}}/card.json",
+        weights=FILES.pattern("pretrained"),
+        metrics=FILES.pattern("pretraining_log"),
+        card=FILES.pattern("pretraining_card"),
     log:
         f"{RESULTS}/logs/pretrain_encoder/{{model}}.log",
     benchmark:
@@ -23,9 +23,9 @@ rule pretrain_encoder:
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
-        state=f"{RESULTS}/state/pretraining/{{model}}",
-        generated=f"{RESULTS}/data/{SCENES}",
-        config=pretraining_config,
+        state=FILES.pattern("pretraining_state"),
+        generated=FILES.pattern("data", dataset=SCENES),
+        config=of(SETTINGS.pretraining, "model"),
         code=fingerprint("pretrain_encoder.py"),
     message:
         "Train {wildcards.model} from scratch"
@@ -35,11 +35,11 @@ rule pretrain_encoder:
 
 rule figure_pretrained:
     input:
-        weights=collect(rules.pretrain_encoder.output.weights, model=MODELS),
+        weights=FILES.every("pretrained", model=MODELS),
         val=rules.pretrain_encoder.input.val,
     output:
-        pdf=f"{RESULTS}/pretraining/pca_maps.pdf",
-        png=f"{RESULTS}/pretraining/pca_maps.png",
+        pdf=FILES.pattern("pretrained_figure", suffix="pdf"),
+        png=FILES.pattern("pretrained_figure", suffix="png"),
     log:
         f"{RESULTS}/logs/figure_pretrained.log",
     benchmark:
@@ -50,18 +50,8 @@ rule figure_pretrained:
         mem_mb=growing(2000),
         runtime=lasting(10),
     params:
-        generated=f"{RESULTS}/data/{SCENES}",
-        config=canonical(
-            {
-                "scenes": dataset_section(SCENES),
-                "models": [
-                    (name, model.model_dump(mode="json"))
-                    for name, model in MODELS.items()
-                ],
-                "images": 2,
-                "dpi": 110,
-            }
-        ),
+        generated=FILES.pattern("data", dataset=SCENES),
+        config=SETTINGS.pretrained_figure(),
         code=fingerprint("figure_pretrained.py"),
     message:
         "Figure: maps of the mini encoders, trained and untrained"
@@ -72,10 +62,10 @@ rule figure_pretrained:
 rule pretrain_mini:
     input:
         weights=rules.figure_pretrained.input.weights,
-        cards=collect(rules.pretrain_encoder.output.card, model=MODELS),
+        cards=FILES.every("pretraining_card", model=MODELS),
         figure=rules.figure_pretrained.output.png,
     output:
-        f"{RESULTS}/pretraining/shipped.json",
+        FILES.pattern("shipped"),
     log:
         f"{RESULTS}/logs/pretrain_mini.log",
     benchmark:

@@ -1,20 +1,5 @@
-# What tables and figures are made of, and the configuration beside them.
-
-SUMMARIES = collect(
-    rules.profile_encoder.output.summary, encoder=CONFIG.encoders, dataset=DATASET
-)
-PROFILES = collect(
-    rules.profile_encoder.output.scores, encoder=CONFIG.encoders, dataset=DATASET
-)
-SWEEPS = collect(
-    rules.sweep_settings.output.scores, encoder=CONFIG.encoders, dataset=DATASET
-)
-CONTROLS = collect(rules.score_controls.output.scores, dataset=DATASET)
-SELECTION = collect(rules.select_pair.output.selection, dataset=DATASET)
-STABILITY = collect(rules.assess_stability.output.stability, dataset=DATASET)
-PUBLISHED = (
-    "resources/published/metric_guided_fusion.csv" if CONFIG.reporting.published else []
-)
+# Tables, figures and texts, from result files alone: a rule for each entry of vfm_fusion/reporting/registry.py; and the
+# resolved configuration beside them.
 
 
 rule resolved_config:
@@ -36,3 +21,50 @@ rule resolved_config:
         "Write the resolved configuration beside the results"
     script:
         "../workflow_scripts/resolved_config.py"
+
+
+for entry in REPORT_RULES:
+
+    rule:
+        name:
+            entry.name
+        input:
+            unpack(partial(entry.inputs, STUDY, measured)),
+        output:
+            **{
+                name: shown(output, entry.report.category)
+                for name, output in entry.outputs(STUDY)
+            },
+        log:
+            f"{RESULTS}/logs/{entry.path}.log",
+        benchmark:
+            f"{RESULTS}/benchmarks/{entry.path}.jsonl"
+        group:
+            partial(group_of, entry.report)
+        conda:
+            f"../envs/{entry.report.environment}"
+        resources:
+            mem_mb=growing(entry.report.memory),
+            runtime=lasting(entry.report.minutes),
+        params:
+            modules=entry.report.modules,
+            config=partial(entry.config, STUDY),
+            code=report_fingerprint(entry.report.modules),
+        message:
+            entry.message
+        script:
+            "../workflow_scripts/report.py"
+
+
+rule tables:
+    input:
+        made("table", "text"),
+    message:
+        "All tables are made"
+
+
+rule figures:
+    input:
+        made("figure"),
+    message:
+        "All figures are made"

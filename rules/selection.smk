@@ -3,13 +3,9 @@
 
 rule select_pair:
     input:
-        collect(
-            rules.profile_encoder.output.summary,
-            encoder=CONFIG.encoders,
-            allow_missing=True,
-        ),
+        FILES.every("profile_summary", encoder=CONFIG.encoders),
     output:
-        selection=f"{RESULTS}/selection/{{dataset}}/selection.json",
+        selection=FILES.pattern("selection"),
     log:
         f"{RESULTS}/logs/select_pair/{{dataset}}.log",
     benchmark:
@@ -20,12 +16,7 @@ rule select_pair:
         mem_mb=growing(1000),
         runtime=lasting(10),
     params:
-        config=canonical(
-            {
-                "encoders": list(CONFIG.encoders),
-                "selection": CONFIG.selection.model_dump(mode="json"),
-            }
-        ),
+        config=SETTINGS.selection(),
         code=fingerprint("select_pair.py"),
     message:
         "Select master, auxiliary and injection stride on {wildcards.dataset}"
@@ -35,19 +26,11 @@ rule select_pair:
 
 rule assess_stability:
     input:
-        scores=collect(
-            rules.profile_encoder.output.scores,
-            encoder=CONFIG.encoders,
-            allow_missing=True,
-        ),
-        sweeps=collect(
-            rules.sweep_settings.output.scores,
-            encoder=CONFIG.encoders,
-            allow_missing=True,
-        ),
+        scores=FILES.every("profile", encoder=CONFIG.encoders),
+        sweeps=FILES.every("sweep", encoder=CONFIG.encoders),
         selection=rules.select_pair.output.selection,
     output:
-        stability=f"{RESULTS}/selection/{{dataset}}/stability.json",
+        stability=FILES.pattern("stability"),
     log:
         f"{RESULTS}/logs/assess_stability/{{dataset}}.log",
     benchmark:
@@ -58,16 +41,7 @@ rule assess_stability:
         mem_mb=growing(1000),
         runtime=lasting(10),
     params:
-        config=canonical(
-            {
-                "encoders": list(CONFIG.encoders),
-                "draws": CONFIG.metrics.bootstrap,
-                "seed": CONFIG.metrics.seed,
-                "metric_seed": CONFIG.metrics.definitions[
-                    CONFIG.selection.definition
-                ].seed,
-            }
-        ),
+        config=SETTINGS.stability(),
         code=fingerprint("assess_stability.py"),
     message:
         "Repeat the selection on other draws of the images of {wildcards.dataset}"
@@ -77,6 +51,6 @@ rule assess_stability:
 
 rule select:
     input:
-        collect(rules.select_pair.output.selection, dataset=DATASET),
+        FILES.pattern("selection", dataset=DATASET),
     message:
         "The pair and stride are selected"

@@ -3,21 +3,21 @@
 
 rule train:
     input:
-        train=training_index,
-        categories=training_categories,
-        selection=run_selection,
+        train=of(STUDY.training_index, "run"),
+        categories=of(STUDY.training_categories, "run"),
+        selection=of(STUDY.selection_of, "run"),
         weights=weights_of_run,
     output:
-        model=f"{RESULTS}/runs/{{run}}/seed{{seed}}/model.safetensors",
-        metrics=f"{RESULTS}/runs/{{run}}/seed{{seed}}/metrics.csv",
-        run=f"{RESULTS}/runs/{{run}}/seed{{seed}}/run.json",
+        model=FILES.pattern("model"),
+        metrics=FILES.pattern("training_log"),
+        run=FILES.pattern("run"),
     log:
         f"{RESULTS}/logs/train/{{run}}.seed{{seed}}.log",
     benchmark:
         f"{RESULTS}/benchmarks/train/{{run}}.seed{{seed}}.jsonl"
     conda:
         "../envs/training.yaml"
-    threads: training_threads
+    threads: of(STUDY.training_threads, "run")
     resources:
         mem_mb=training_memory,
         runtime=lasting(1440, training_gpus),
@@ -27,9 +27,9 @@ rule train:
         devices=training_setting("devices"),
         accumulate=training_setting("accumulate"),
     params:
-        state=f"{RESULTS}/state/runs/{{run}}/seed{{seed}}",
-        generated=training_data,
-        config=training_config,
+        state=FILES.pattern("run_state"),
+        generated=of(STUDY.training_data, "run"),
+        config=of(SETTINGS.training, "run"),
         code=fingerprint("train.py"),
     message:
         "Train {wildcards.run}, seed {wildcards.seed}"

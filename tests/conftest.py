@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from working_copy import Workflow, copy_repository
+from working_copy import Workflow, copy_finished, copy_repository
 
 ROOT = Path(__file__).parent.parent
 
@@ -43,10 +43,13 @@ def fresh(tmp_path: Path, repository: Path) -> Workflow:
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Workflow:
-    """A copy where the small experiment has run to its end; tests undo what they change."""
-    workflow = Workflow(tmp_path_factory.mktemp("finished"))
-    copy_repository(repository, workflow.folder)
-    done = workflow.snakemake("all")
-    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
-    return workflow
+def finished(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, repository: Path
+) -> Workflow:
+    """A copy where the small experiment has run to its end; tests undo what they change.
+
+    The run is made once for all workers and, while no file changes, for all sessions.
+    """
+    cache = getattr(request.config, "cache", None)  # none with -p no:cacheprovider
+    kept = cache.mkdir("finished") if cache else tmp_path_factory.getbasetemp().parent / "finished"
+    return copy_finished(repository, tmp_path_factory.getbasetemp() / "finished", kept)

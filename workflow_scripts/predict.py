@@ -1,4 +1,4 @@
-"""Segments the validation split with one trained run."""
+"""Segments the validation split of one data set with one trained run."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,8 @@ from vfm_fusion.workflow.rule_log import rule_log
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
     predict_run(
-        run_dir=Path(snakemake.output.predictions).parent,
+        run_dir=Path(snakemake.input.model).parent,
+        predictions=Path(snakemake.output.predictions),
         dataset=open_indexed(config["dataset"], Path(snakemake.input.val), Path(snakemake.params.generated)),
         encoders={
             name: EncoderConfig.model_validate_json(json.dumps(encoder))

@@ -6,8 +6,9 @@ from pathlib import Path
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
-from vfm_fusion.segmentation.job import TrainingJob, run_job
+from vfm_fusion.segmentation.job import SegmentationJob
 from vfm_fusion.selection.roles import resolve_run
+from vfm_fusion.training.job import run_job
 from vfm_fusion.workflow.provenance import token
 from vfm_fusion.workflow.rule_log import rule_log
 
@@ -24,7 +25,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
         "accumulate": snakemake.resources.accumulate,
         "workers": max(0, snakemake.threads // devices - 1),
     }
-    job = TrainingJob(
+    job = SegmentationJob(
         run=run,
         encoders={
             name: EncoderConfig.model_validate_json(json.dumps(encoder))
@@ -42,4 +43,4 @@ with rule_log(snakemake.log[0], snakemake.threads):
             snakemake.params.config, snakemake.params.code, Path(snakemake.input.train), selection_path
         ),
     )
-    run_job(job, snakemake.threads)
+    run_job(job, devices, snakemake.threads)

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1800)]
 
 DIGESTED = (
     "features/**/*.manifest.json",
-    "runs/*/*/evaluation.json",
+    "runs/*/*/*/evaluation.json",
     "selection/*/*.json",
     "datasets/*/*.json",
 )

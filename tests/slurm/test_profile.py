@@ -15,6 +15,7 @@ import yaml
 from on_cluster import OnCluster
 from working_copy import copy_repository
 
+from vfm_fusion.reporting.registry import REPORTS
 from vfm_fusion.study.resolve import resolve
 
 HEAVY = {
@@ -22,6 +23,8 @@ HEAVY = {
     "pretrain_encoder",
 }
 ALONE = HEAVY - {"measure_cost"} | {"export_store", "verify_features", "figure_pretrained", "pretrain_mini"}
+REPORTED = {rule.name: report.group for report in REPORTS for rule in report.rules()}
+"""Rule of every report to its group: the rules themselves say it."""
 LOCAL = {"feature_info", "prune_features"}
 
 STUBS = {
@@ -43,11 +46,13 @@ def profile(repository: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def rules(repository: Path) -> dict[str, str]:
-    """The text of every rule by name; of one that uses another, that of the other."""
+    """The text of every rule by name; of a report, that of the rule in the loop over all."""
     text = "\n".join(path.read_text() for path in (repository / "rules").glob("*.smk"))
     found = dict(re.findall(r"^rule (\w+):\n((?:.*\n)*?)(?=^\S|\Z)", text, re.MULTILINE))
-    uses = re.findall(r"^use rule (\w+) as (\w+) with:", text, re.MULTILINE)
-    return found | {name: found[base] for base, name in uses}
+    ((head, body),) = re.findall(r"^for (.*):\n\n    rule:\n((?:.*\n)*?)(?=^\S|\Z)", text, re.MULTILINE)
+    assert head == "entry in REPORT_RULES"
+    assert "            partial(group_of, entry.report)\n" in body
+    return found | dict.fromkeys(REPORTED, body)
 
 
 def jobs(rules: dict[str, str]) -> set[str]:
@@ -55,9 +60,11 @@ def jobs(rules: dict[str, str]) -> set[str]:
 
 
 def test_every_rule_is_grouped_or_submitted_alone_on_purpose(profile: dict, rules: dict[str, str]) -> None:
-    assert set(profile["groups"]) | ALONE | LOCAL == jobs(rules)
-    assert not set(profile["groups"]) & (ALONE | LOCAL)
-    assert set(profile["group-components"]) == set(profile["groups"].values()) - {"choice"}
+    assert set(profile["groups"]) | set(REPORTED) | ALONE | LOCAL == jobs(rules)
+    assert not set(profile["groups"]) & (ALONE | LOCAL | set(REPORTED))
+    groups = {*profile["groups"].values(), *REPORTED.values()}
+    assert set(profile["group-components"]) == groups - {"choice"}
+    assert not set(profile["groups"].values()) & set(REPORTED.values())
 
 
 def test_a_group_is_all_of_gpu_jobs_or_has_none(profile: dict) -> None:
@@ -71,7 +78,7 @@ def test_a_group_is_all_of_gpu_jobs_or_has_none(profile: dict) -> None:
 def test_every_job_states_time_and_memory_that_grow(rules: dict[str, str]) -> None:
     for name in jobs(rules) - LOCAL:
         assert re.search(r"mem_mb=(growing\(|training_memory,)", rules[name]), name
-        assert re.search(r"runtime=lasting\(\d+[,)]", rules[name]), name
+        assert re.search(r"runtime=lasting\((\d+|entry\.report\.minutes)[,)]", rules[name]), name
 
 
 def test_the_heavy_rules_ask_for_gpus_and_no_others(rules: dict[str, str]) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -26,54 +28,76 @@ RUNS = (
     " objects-os8: {label: OS 8, recipe: objects, master: master, auxiliary: auxiliary, fusion: {stride: 8}},"
     " objects-os16: {label: OS 16, recipe: objects, master: master, auxiliary: auxiliary,"
     " fusion: {stride: 16}},"
-    " classes: {label: Classes, master: mini-swin, train_master: false, recipe: classes, dataset: elsewhere},"
+    " classes: {label: Classes, master: mini-swin, train_master: false, recipe: classes, dataset: elsewhere,"
+    " evaluated_on: [elsewhere, miniscapes]},"
     " moved: {label: Moved, master: master, dataset: elsewhere, evaluated_on: miniscapes}}"
 )
-COMPARISONS = ("miniscapes-instance", "elsewhere-semantic", "elsewhere-to-miniscapes-panoptic")
+COMPARISONS = (
+    "miniscapes-instance",
+    "elsewhere-to-miniscapes-and-elsewhere-semantic",
+    "elsewhere-to-miniscapes-panoptic",
+)
 
 
 @pytest.mark.slow
-def test_every_run_is_trained_evaluated_and_shown_among_its_equals(fresh: Workflow) -> None:
-    fresh.config |= {"datasets": DATASETS, "recipes": RECIPES, "runs": RUNS}
-    done = fresh.snakemake("all")
+def test_every_run_is_trained_evaluated_and_shown_among_its_equals(
+    finished: Workflow, tmp_path: Path
+) -> None:
+    """Runs are added to those of a finished experiment, which are not trained again."""
+    extended = Workflow(shutil.copytree(finished.folder, tmp_path / "copy", symlinks=True))
+    extended.config |= {"datasets": DATASETS, "recipes": RECIPES, "runs": RUNS}
+    first = extended.planned()
+    assert (first["train"], first["predict"], first["evaluate"]) == (5, 6, 6)
+    done = extended.snakemake("all")
     assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
 
     found = {}
-    for run in ("master", "fused", "objects", "objects-os8", "objects-os16", "classes", "moved"):
-        path = fresh.results / f"runs/{run}/seed0/evaluation.json"
+    compared = {"master", "fused", "objects", "objects-os8", "objects-os16", "classes", "moved"}
+    for path in extended.results.glob("runs/*/seed0/*/evaluation.json"):
+        if path.parts[-4] not in compared:
+            continue
         evaluation = json.loads(path.read_text(encoding="utf-8"))
-        found[run] = (evaluation["dataset"], evaluation["task"], evaluation["images"])
+        assert evaluation["dataset"] == path.parent.name
+        found[path.parts[-4], path.parent.name] = (evaluation["task"], evaluation["images"])
     assert found == {
-        "master": ("miniscapes", "panoptic", 5),
-        "fused": ("miniscapes", "panoptic", 5),
-        "objects": ("miniscapes", "instance", 5),
-        "objects-os8": ("miniscapes", "instance", 5),
-        "objects-os16": ("miniscapes", "instance", 5),
-        "classes": ("elsewhere", "semantic", 4),
-        "moved": ("miniscapes", "panoptic", 5),
+        ("master", "miniscapes"): ("panoptic", 5),
+        ("fused", "miniscapes"): ("panoptic", 5),
+        ("objects", "miniscapes"): ("instance", 5),
+        ("objects-os8", "miniscapes"): ("instance", 5),
+        ("objects-os16", "miniscapes"): ("instance", 5),
+        ("classes", "elsewhere"): ("semantic", 4),
+        ("classes", "miniscapes"): ("semantic", 5),
+        ("moved", "miniscapes"): ("panoptic", 5),
     }
-    described = json.loads((fresh.results / "runs/classes/seed0/run.json").read_text(encoding="utf-8"))
+    described = json.loads((extended.results / "runs/classes/seed0/run.json").read_text(encoding="utf-8"))
     assert described["training"]["steps"] == 5
 
-    tables = fresh.results / "tables"
+    tables = extended.results / "tables"
     assert set(pd.read_csv(tables / "main_results.csv")["run"]) == {"master", "fused"}
     objects = {"objects", "objects-os8", "objects-os16"}
     for comparison, runs in zip(COMPARISONS, (objects, {"classes"}, {"moved"}), strict=True):
         assert set(pd.read_csv(tables / f"main_results-{comparison}.csv")["run"]) == runs
         assert (tables / f"per_class-{comparison}.html").is_file()
         for figure in ("qualitative", "training_curves"):
-            assert (fresh.results / f"figures/{figure}-{comparison}.png").is_file()
+            assert (extended.results / f"figures/{figure}-{comparison}.png").is_file()
     injected = [path.name for path in tables.glob("stride_gain*.csv")]
     assert sorted(injected) == ["stride_gain-miniscapes-instance.csv", "stride_gain.csv"]
     swept = [path.name for path in tables.glob("injection_stride*.csv")]
     assert sorted(swept) == ["injection_stride-miniscapes-instance.csv", "injection_stride.csv"]
     levels = pd.read_csv(tables / "injection_stride-miniscapes-instance.csv")
     assert {"objects-os8", "objects-os16"} <= set(levels["run"])
-    assert set(pd.read_csv(tables / "cost.csv")["run"]) == set(found)
-    assert fresh.planned() == {}
+    assert set(pd.read_csv(tables / "cost.csv")["run"]) == compared
+    assert extended.planned() == {}
 
-    fresh.config["recipes"] = RECIPES.replace("queries: 20", "queries: 21")
-    again = fresh.planned()
+    more = "evaluated_on: [miniscapes, elsewhere]"
+    extended.config["runs"] = RUNS.replace("evaluated_on: miniscapes", more)
+    wider = extended.planned()
+    assert wider["predict"] == wider["evaluate"] == 1
+    assert "train" not in wider
+    extended.config["runs"] = RUNS
+
+    extended.config["recipes"] = RECIPES.replace("queries: 20", "queries: 21")
+    again = extended.planned()
     assert again["train"] == again["predict"] == again["measure_cost"] == 3
     assert again["table_main_results_elsewhere"] == 1
     assert "table_main_results" not in again

@@ -79,7 +79,7 @@ def assert_same_results(results: Path, expected: Path) -> None:
     """Compares stores digest by digest, weights bit by bit, and tables byte by byte."""
     names = [path.relative_to(expected) for path in expected.glob("features/*/*.manifest.json")]
     names += [path.relative_to(expected) for path in expected.glob("features/*/finetuned/*.manifest.json")]
-    names += [path.relative_to(expected) for path in expected.glob("runs/*/*/evaluation.json")]
+    names += [path.relative_to(expected) for path in expected.glob("runs/*/*/*/evaluation.json")]
     names += [path.relative_to(expected) for path in expected.glob("selection/*/*.json")]
     assert len(names) == 3 + 1 + 4 + 2
     for name in names:

@@ -31,7 +31,7 @@ def test_every_shell_command_is_known_to_a_test(repository: Path) -> None:
     unknown = {line for line in commands if not line.startswith(SNAKEMAKE)} - RUN_BY_CI
     assert unknown == RUN_BY_THE_REALDATA_TEST
     ci = (repository / ".ci" / "run").read_text()
-    assert all(f"\n{command}\n" in ci for command in RUN_BY_CI)
+    assert all(f"\nstep {command}\n" in ci for command in RUN_BY_CI)
 
 
 def test_the_snakemake_commands_work(finished: Workflow, repository: Path) -> None:

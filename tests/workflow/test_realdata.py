@@ -23,7 +23,7 @@ def test_real_photos_and_weights_go_through_every_stage(fresh: Workflow, realdat
     done = fresh.snakemake("all", environment={"VFM_REALDATA": str(realdata)})
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     results = fresh.folder / "results" / "realdata"
-    evaluation = json.loads((results / "runs" / "fused" / "seed0" / "evaluation.json").read_text())
+    evaluation = json.loads((results / "runs/fused/seed0/camvid/evaluation.json").read_text())
     assert evaluation["images"] == 4
     assert 0 <= evaluation["metrics"]["mIoU"] <= 100
     assert evaluation["metrics"]["AP"] is None

@@ -7,6 +7,8 @@ import os
 import pytest
 from working_copy import Workflow
 
+from vfm_fusion.reporting.registry import REPORTS
+
 pytestmark = [pytest.mark.timeout(1200)]
 
 ENCODERS, RUNS, TUNED = 3, 4, 1
@@ -57,6 +59,54 @@ AFTER_METRICS = {
     "figure_feature_maps": 1,
     **AFTER_PROFILES,
 }
+EVERY_REPORT = {report.name: 1 for report in REPORTS}
+
+NO_EFFECT = {
+    "comment": (
+        "vfm_fusion/metrics/edge_fidelity.py",
+        "def score_edges(",
+        "# A comment.\ndef score_edges(",
+    ),
+    "reader of a data set that is not used": (
+        "vfm_fusion/datasets/readers/gta5.py",
+        "def list_files(",
+        "CHANGED = 1\n\n\ndef list_files(",
+    ),
+    "declarations of encoders that stay the same": (
+        "vfm_fusion/encoders/entries/small.py",
+        "ENTRIES = (",
+        "CHANGED = 1\nENTRIES = (",
+    ),
+    "description": (
+        "vfm_fusion/config/training.py",
+        "Optimiser steps.",
+        "Steps of the optimiser.",
+    ),
+    "declarations of reports that stay the same": (
+        "vfm_fusion/reporting/registry.py",
+        "REPORTS = (",
+        "CHANGED = 1\nREPORTS = (",
+    ),
+    "docstring of a script": (
+        "workflow_scripts/report.py",
+        '"""A table',
+        '"""One table',
+    ),
+    "key order": (
+        "experiments/quick.yaml",
+        "    height: 128\n    width: 256\n",
+        "    width: 256\n    height: 128\n",
+    ),
+}
+"""Edits that no result depends on: file, what is replaced, and by what."""
+TOUCHED = (
+    "vfm_fusion/metrics/edge_fidelity.py",
+    "workflow_scripts/train.py",
+    "rules/training.smk",
+    "Snakefile",
+    "config.yaml",
+    "experiments/quick.yaml",
+)
 
 
 def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
@@ -74,27 +124,6 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             id="metric function",
         ),
         pytest.param(
-            "vfm_fusion/metrics/edge_fidelity.py",
-            "def score_edges(",
-            "# A comment.\ndef score_edges(",
-            {},
-            id="comment",
-        ),
-        pytest.param(
-            "vfm_fusion/datasets/readers/gta5.py",
-            "def list_files(",
-            "CHANGED = 1\n\n\ndef list_files(",
-            {},
-            id="reader of a data set that is not used",
-        ),
-        pytest.param(
-            "vfm_fusion/encoders/entries/small.py",
-            "ENTRIES = (",
-            "CHANGED = 1\nENTRIES = (",
-            {},
-            id="declarations of encoders that stay the same",
-        ),
-        pytest.param(
             "vfm_fusion/encoders/entries/small.py",
             '"depth": 6',
             '"depth": 5',
@@ -109,13 +138,6 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
                 "figure_feature_maps": 1,
             },
             id="declaration of one encoder",
-        ),
-        pytest.param(
-            "vfm_fusion/config/training.py",
-            "Optimiser steps.",
-            "Steps of the optimiser.",
-            {},
-            id="description",
         ),
         pytest.param(
             "vfm_fusion/selection/select.py",
@@ -160,18 +182,32 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             id="size of inference",
         ),
         pytest.param(
-            "workflow_scripts/figure_sc_ef_plane.py",
-            "config = json.loads",
-            "changed = 1\n    config = json.loads",
+            "vfm_fusion/reporting/figures/sc_ef_plane.py",
+            "    profiles = read_profiles(",
+            "    changed = 1\n    profiles = read_profiles(",
             {"figure_sc_ef_plane": 1},
-            id="figure script",
+            id="module of a figure",
         ),
         pytest.param(
-            "workflow_scripts/figure_sc_ef_plane.py",
-            '"""Figure of',
-            '"""A figure of',
-            {},
-            id="docstring of a script",
+            "vfm_fusion/reporting/tables/runtime.py",
+            "def build(",
+            "CHANGED = 1\n\n\ndef build(",
+            {"table_runtime": 1},
+            id="module of a table",
+        ),
+        pytest.param(
+            "vfm_fusion/reporting/render/latex.py",
+            "def to_latex(",
+            "CHANGED = 1\n\n\ndef to_latex(",
+            {name: 1 for name in EVERY_REPORT if name.startswith("table_")},
+            id="how tables are written",
+        ),
+        pytest.param(
+            "workflow_scripts/report.py",
+            "    make(\n",
+            "    changed = 1\n    make(\n",
+            EVERY_REPORT,
+            id="script of all reports",
         ),
         pytest.param(
             "vfm_fusion/reporting/figures/qualitative.py",
@@ -206,13 +242,6 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
         ),
         pytest.param(
             "experiments/quick.yaml",
-            "    height: 128\n    width: 256\n",
-            "    width: 256\n    height: 128\n",
-            {},
-            id="key order",
-        ),
-        pytest.param(
-            "experiments/quick.yaml",
             "    points: 1024",
             "    points: 30",
             {"resolved_config": 1, **AFTER_SELECTION},
@@ -229,22 +258,22 @@ def test_an_edit_reruns_exactly(
     finally:
         undo()
     assert planned == expected
-    assert finished.planned() == {}
 
 
-@pytest.mark.parametrize(
-    "file",
-    [
-        "vfm_fusion/metrics/edge_fidelity.py",
-        "workflow_scripts/train.py",
-        "rules/training.smk",
-        "Snakefile",
-        "config.yaml",
-        "experiments/quick.yaml",
-    ],
-)
-def test_a_touched_file_reruns_nothing(finished: Workflow, file: str) -> None:
-    os.utime(finished.folder / file)
+def test_edits_without_effect_rerun_nothing(finished: Workflow) -> None:
+    """All at once: what none of them re-runs, each of them does not re-run."""
+    undone = [finished.edit(*edit) for edit in NO_EFFECT.values()]
+    try:
+        planned = finished.planned()
+    finally:
+        for undo in reversed(undone):
+            undo()
+    assert planned == {}
+
+
+def test_touched_files_rerun_nothing(finished: Workflow) -> None:
+    for file in TOUCHED:
+        os.utime(finished.folder / file)
     assert finished.planned() == {}
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
+import platform
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import distributions
 from pathlib import Path
 
 SMALL = {
@@ -93,13 +97,49 @@ class Workflow:
 
 def copy_repository(source: Path, target: Path) -> None:
     """Copies what git tracks, or would track, as it is in the working tree."""
-    listed = subprocess.run(
+    for name in listed(source):
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source / name, target / name)
+
+
+def copy_finished(source: Path, target: Path, kept: Path) -> Workflow:
+    """Copies a run of the small experiment to its end, which is made where ``kept`` has none of this source.
+
+    Whoever asks while it is made waits for it. Nobody works in the one that is kept.
+    """
+    kept.mkdir(parents=True, exist_ok=True)
+    run = kept / digest(source)
+    with (kept / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not run.exists():
+            for other in filter(Path.is_dir, kept.iterdir()):
+                shutil.rmtree(other)
+            making = Workflow(kept / "unfinished")
+            copy_repository(source, making.folder)
+            done = making.snakemake("all")
+            assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+            making.folder.rename(run)
+        shutil.copytree(run, target, symlinks=True)
+    return Workflow(target)
+
+
+def digest(source: Path) -> str:
+    """Stands for all that a run's results may depend on: files, packages, and the machine."""
+    found = hashlib.sha256(f"{sys.version} {platform.node()}".encode())
+    for package in sorted(f"{one.name}=={one.version}" for one in distributions()):
+        found.update(package.encode())
+    for name in listed(source):
+        found.update(f"\n{name}\n".encode())
+        found.update((source / name).read_bytes())
+    return found.hexdigest()[:16]
+
+
+def listed(source: Path) -> list[str]:
+    """Files that git tracks, or would track, and that are there."""
+    names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
         cwd=source,
         check=True,
         capture_output=True,
     ).stdout.decode()
-    for name in filter(None, listed.split("\0")):
-        if (source / name).is_file():
-            (target / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source / name, target / name)
+    return sorted(name for name in names.split("\0") if name and (source / name).is_file())

@@ -82,7 +82,10 @@ def _entry(name: str, field: FieldInfo, depth: int, commented: bool) -> Iterator
     """One key; what the user chooses or repeats is shown commented out, once."""
     indent = "  " * depth
     annotation = field.annotation
-    if name in _ENTRIES:
+    if name in Config.possible_systems():
+        lines = [f"{name}:", *_section(Config.possible_systems()[name], 1, commented=True)]
+        yield from (_commented(line, 0) for line in lines)
+    elif name in _ENTRIES:
         yield f"{indent}{name}:"
         for model in _ENTRIES[name]:
             yield from _possible(model, depth + 1, commented, keyed=get_origin(annotation) is dict)

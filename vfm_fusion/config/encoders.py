@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vfm_fusion.config.base import Section
-from vfm_fusion.encoders.published import Supervision
+from vfm_fusion.encoders.spec import Supervision
 
 _SHA256 = r"^[0-9a-f]{64}$"
 

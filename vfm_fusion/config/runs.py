@@ -86,10 +86,11 @@ class RunConfig(Section):
     dataset: str | None = Field(
         None, description="Data set that it is trained on; the experiment's `dataset` when left out."
     )
-    evaluated_on: str | None = Field(
+    evaluated_on: str | Annotated[tuple[str, ...], Field(strict=False)] | None = Field(
         None,
         description="Data set on whose validation split it is evaluated: another one of the same classes, as "
-        "in domain transfer. The one that it is trained on when left out.",
+        "in domain transfer; or a list of such, for one training that is evaluated on each. The one that it "
+        "is trained on when left out.",
     )
     recipe: str | None = Field(
         None, description="One of `recipes`; left out: `training` and `evaluation` as they are."
@@ -110,6 +111,17 @@ class RunConfig(Section):
         "(autocast; faster where the device has it, its maps are cast back).",
     )
     fusion: FusionConfig = Field(default_factory=FusionConfig, description="How the auxiliary is fused in.")
+
+    @field_validator("evaluated_on")
+    @classmethod
+    def _each_once(cls, evaluated_on: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if isinstance(evaluated_on, tuple):
+            if not evaluated_on:
+                raise ValueError("no data set to evaluate on; leave it out for the one that is trained on")
+            for name in evaluated_on:
+                if evaluated_on.count(name) > 1:
+                    raise ValueError(f"{name!r} occurs {evaluated_on.count(name)} times; name each once")
+        return evaluated_on
 
     @model_validator(mode="after")
     def _two_encoders(self) -> RunConfig:

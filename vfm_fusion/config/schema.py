@@ -1,10 +1,12 @@
-"""What the heavy stages of an experiment are computed on."""
+"""One experiment: its sections, and what its runs take from them."""
 
 from __future__ import annotations
 
-from pydantic import Field, model_validator
+from typing import Any, get_args
 
-from vfm_fusion.config.base import STRIDES, Section
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+
+from vfm_fusion.config.base import Section
 from vfm_fusion.config.controls import ControlsConfig
 from vfm_fusion.config.cost import CostConfig
 from vfm_fusion.config.datasets import DatasetConfig
@@ -14,9 +16,10 @@ from vfm_fusion.config.features import FeaturesConfig, ProfiledConfig
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.config.pretraining import PretrainingConfig
 from vfm_fusion.config.recipes import RecipeConfig, overlaid
-from vfm_fusion.config.runs import ROLES, RunConfig
+from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.selection import SelectionConfig
 from vfm_fusion.config.sensitivity import SensitivityConfig
+from vfm_fusion.config.systems import SystemConfig
 from vfm_fusion.config.training import TrainingConfig
 
 
@@ -71,7 +74,10 @@ class Config(Section):
         description="Data sets that the encoders are profiled on besides `dataset`: SC and EF only. "
         "Everything that is not said there is as in `features`.",
     )
-    encoders: dict[str, EncoderConfig] = Field(min_length=2, description="Encoders by name.")
+    encoders: dict[str, EncoderConfig] = Field(
+        default_factory=dict,
+        description="Encoders by name. All are profiled; where there are two or more, a pair is chosen.",
+    )
     features: FeaturesConfig = Field(default_factory=FeaturesConfig, description="Feature extraction.")
     metrics: ProfileConfig = Field(default_factory=ProfileConfig, description="Encoder profiles.")
     controls: ControlsConfig = Field(
@@ -89,7 +95,11 @@ class Config(Section):
         description="Recipes by name, for runs on other data sets or for other tasks. Each says only what is "
         "otherwise than in `training` and `evaluation`.",
     )
-    runs: dict[str, RunConfig] = Field(min_length=1, description="Training runs by name.")
+    runs: dict[str, RunConfig] = Field(
+        default_factory=dict,
+        description="Training runs by name, of two encoders or more; none where the experiment is about "
+        "profiles or another system alone.",
+    )
     evaluation: EvaluationConfig = Field(
         default_factory=EvaluationConfig, description="Inference and evaluation."
     )
@@ -113,22 +123,15 @@ class Config(Section):
         """The data set that a run is trained on."""
         return self.runs[run].dataset or self.dataset
 
-    def evaluated_on(self, run: str) -> str:
-        """The data set that a run is evaluated on."""
-        return self.runs[run].evaluated_on or self.dataset_of(run)
+    def targets_of(self, run: str) -> tuple[str, ...]:
+        """The data sets that a run is evaluated on, in the order of ``datasets``."""
+        named = self.runs[run].evaluated_on or self.dataset_of(run)
+        return (named,) if isinstance(named, str) else tuple(sorted(named, key=list(self.datasets).index))
 
     def chosen_on(self, run: str) -> str:
         """The data set whose profiles give a run its roles and its stride: its own where that is profiled."""
         own = self.dataset_of(run)
         return own if own in self.also_profiled else self.dataset
-
-    def used_splits(self) -> list[tuple[str, str]]:
-        """The splits that are read, as (data set, split), each once."""
-        splits = [(self.dataset, "train"), (self.dataset, "val")]
-        splits += [(name, self.features_of(name).split) for name in self.also_profiled]
-        for run in self.runs:
-            splits += [(self.dataset_of(run), "train"), (self.evaluated_on(run), "val")]
-        return list(dict.fromkeys(splits))
 
     def training_of(self, run: str) -> TrainingConfig:
         """The recipe that a run is trained by: ``training``, but for what its recipe has."""
@@ -142,89 +145,23 @@ class Config(Section):
             return self.evaluation
         return overlaid(self.evaluation, self.recipes[recipe].evaluation)
 
-    @model_validator(mode="after")
-    def _names(self) -> Config:
-        if self.dataset not in self.datasets:
-            raise ValueError(
-                f"dataset: {self.dataset!r} is not defined; datasets has: {', '.join(self.datasets)}"
-            )
-        for name in self.also_profiled:
-            if name not in self.datasets or name == self.dataset:
-                raise ValueError(
-                    f"also_profiled.{name}: choose from the other data sets that datasets defines: "
-                    f"{', '.join(set(self.datasets) - {self.dataset}) or 'none'}"
-                )
-        for name in [*self.datasets, *self.encoders, *self.recipes, *self.runs]:
-            if not name or not all(c.isalnum() or c in "-_" for c in name):
-                raise ValueError(f"name {name!r}: use letters, digits, '-' and '_' (it becomes a file name)")
-        for section, entries in (("encoders", self.encoders), ("runs", self.runs)):
-            labels = [entry.label or name for name, entry in entries.items()]
-            twice = sorted({label for label in labels if labels.count(label) > 1})
-            if twice:
-                raise ValueError(
-                    f"{section}: two are labelled {twice[0]!r}; tables could not tell them apart"
-                )
-        if "pretraining-scenes" in self.datasets:
-            raise ValueError(
-                "datasets.pretraining-scenes: that is what the scenes of `pretraining` are called; call "
-                "the data set something else"
-            )
-        for role in ROLES:
-            if role in self.encoders:
-                raise ValueError(
-                    f"encoders.{role}: that is the name of a role; call the encoder something else"
-                )
-        if "controls" in self.encoders:
-            raise ValueError(
-                "encoders.controls: that is what the scores of the controls are called; "
-                "call the encoder something else"
-            )
-        known = [*ROLES, *self.encoders]
-        for name, run in self.runs.items():
-            for key, value in (("master", run.master), ("auxiliary", run.auxiliary)):
-                if value is not None and value not in known:
-                    raise ValueError(
-                        f"runs.{name}.{key}: {value!r} is neither a role nor an encoder; "
-                        f"choose from: {', '.join(known)}"
-                    )
-            for key, value, defined in (
-                ("dataset", run.dataset, self.datasets),
-                ("evaluated_on", run.evaluated_on, self.datasets),
-                ("recipe", run.recipe, self.recipes),
-            ):
-                if value is not None and value not in defined:
-                    raise ValueError(
-                        f"runs.{name}.{key}: {value!r} is not defined; "
-                        f"{'recipes' if key == 'recipe' else 'datasets'} has: {', '.join(defined) or 'none'}"
-                    )
-        among = self.selection.among
-        if among is not None and (len(set(among)) < 2 or not set(among) <= set(self.encoders)):
-            raise ValueError(
-                f"selection.among: {list(among)}: name two encoders or more, of: {', '.join(self.encoders)}"
-            )
-        unknown = [name for name in self.reporting.shown or () if name not in self.runs]
-        if unknown:
-            raise ValueError(
-                f"reporting.shown: {unknown[0]!r} is no run; choose from: {', '.join(self.runs)}"
-            )
-        impossible = [s for s in self.metrics.strides if s not in STRIDES]
-        if impossible:
-            raise ValueError(f"metrics.strides: {impossible} impossible; choose from: {list(STRIDES)}")
-        if self.selection.definition not in self.metrics.definitions:
-            raise ValueError(
-                f"selection.definition: {self.selection.definition!r} is not computed; "
-                f"metrics.definitions has: {', '.join(self.metrics.definitions)}"
-            )
-        self.sensitivity.variants(self.metrics.definitions[self.selection.definition])
-        return self
+    @classmethod
+    def possible_systems(cls) -> dict[str, type[SystemConfig]]:
+        """The sections of other systems that an experiment may have, by name."""
+        return {
+            name: kind
+            for name, field in cls.model_fields.items()
+            for kind in get_args(field.annotation)
+            if isinstance(kind, type) and issubclass(kind, SystemConfig)
+        }
 
-    @model_validator(mode="after")
-    def _windows_show_no_objects(self) -> Config:
-        for run in self.runs:
-            task = self.training_of(run).task
-            if task != "semantic" and self.evaluation_of(run).window is not None:
-                raise ValueError(
-                    f"evaluation.window: objects cannot be merged over windows, and runs.{run} is trained "
-                    f"for task {task}; leave the window null there (a recipe can), or train the task semantic"
-                )
-        return self
+    @property
+    def systems(self) -> dict[str, SystemConfig]:
+        """The sections of other systems that the experiment has, by name."""
+        found = {name: getattr(self, name) for name in self.possible_systems()}
+        return {name: section for name, section in found.items() if section is not None}
+
+    @model_serializer(mode="wrap")
+    def _without_absent_systems(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        absent = self.possible_systems().keys() - self.systems.keys()
+        return {key: value for key, value in handler(self).items() if key not in absent}

@@ -71,6 +71,21 @@ class Encoder(nn.Module, ABC):
                 f"{self.spec.architecture} has maps at strides {list(self.spec.strides)}, "
                 f"not at {list(wanted)}"
             )
+        maps = self.features(self.normalise(images), wanted)
+        return {stride: self._on_grid(maps[stride], stride, images.shape[-2:]) for stride in wanted}
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Brings images to what the model sees: resized, normalised and, where the spec says so, padded.
+
+        Args:
+            images: as in :meth:`forward`.
+
+        Returns:
+            ``(B, 3, h, w)``, of the size :meth:`seen_size` or, with padding, the square of ``resolution``.
+
+        Raises:
+            ShapeError: wrong rank, channels, dtype or size.
+        """
         divisor = self.spec.size_divisor
         if images.ndim != 4 or images.shape[1] != 3 or not images.is_floating_point():
             raise ShapeError(
@@ -84,13 +99,12 @@ class Encoder(nn.Module, ABC):
             )
         size = self.seen_size(height, width)
         normalised = (resize_to(images, size) - self._mean) / self._std
-        if self.resolution is not None:
-            normalised = F.pad(normalised, (0, self.resolution - size[1], 0, self.resolution - size[0]))
-        maps = self.features(normalised, wanted)
-        return {stride: self._on_grid(maps[stride], stride, size, (height, width)) for stride in wanted}
+        if self.resolution is None:
+            return normalised
+        return F.pad(normalised, (0, self.resolution - size[1], 0, self.resolution - size[0]))
 
-    def _on_grid(self, feature: Tensor, stride: int, size: tuple[int, int], image: tuple[int, int]) -> Tensor:
+    def _on_grid(self, feature: Tensor, stride: int, image: tuple[int, int]) -> Tensor:
         """Cuts off the padding's cells and brings the rest to the image's grid at ``stride``."""
-        cell = self.spec.cell(stride)
+        size, cell = self.seen_size(*image), self.spec.cell(stride)
         valid = feature[..., : size[0] // cell, : size[1] // cell]
         return resize_to(valid, (image[0] // stride, image[1] // stride))

@@ -9,15 +9,15 @@ from torch import Tensor
 
 from vfm_fusion.config.encoders import CheckpointWeights, EncoderConfig, FileWeights, SeededWeights
 from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.encoders.cnns import R2D2, SqueezeNet
 from vfm_fusion.encoders.files import weight_file, weights_digest
-from vfm_fusion.encoders.official import from_official
-from vfm_fusion.encoders.r2d2 import R2D2
 from vfm_fusion.encoders.registry import ARCHITECTURES
-from vfm_fusion.encoders.squeezenet import SqueezeNet
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT
-from vfm_fusion.encoders.weights import load_into, master_tensors, read_tensors
+from vfm_fusion.encoders.tokens import TokenEncoder
+from vfm_fusion.encoders.weights import from_official, load_into, master_tensors, read_tensors
+from vfm_fusion.errors import ConfigError
 
-__all__ = ["build_encoder", "weights_digest"]
+__all__ = ["build_encoder", "build_token_encoder", "weights_digest"]
 
 _FAMILIES: dict[str, type[Encoder]] = {
     "vit": TimmViT,
@@ -54,6 +54,21 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     if tensors is not None:
         load_into(encoder, _in_own_names(config, encoder, tensors, path), source=path.name)
     return encoder.eval()
+
+
+def build_token_encoder(config: EncoderConfig) -> TokenEncoder:
+    """Builds an encoder that shows its tokens; see :func:`build_encoder`.
+
+    Raises:
+        ConfigError: the architecture is no plain ViT.
+    """
+    if not ARCHITECTURES[config.architecture].shows_tokens:
+        known = [name for name, spec in ARCHITECTURES.items() if spec.shows_tokens]
+        raise ConfigError(
+            f"{config.architecture} has maps, but no tokens that could be worked on between its blocks; "
+            f"choose a plain ViT: {', '.join(known)}"
+        )
+    return build_encoder(config)
 
 
 def _in_own_names(

@@ -1,13 +1,14 @@
-"""How encoders and their training are called in tables, figures and sentences."""
+"""What an encoder's settings say of it in tables and sentences, and what can be said against them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
-from vfm_fusion.encoders.published import Supervision
+from vfm_fusion.config.encoders import EncoderConfig, FileWeights, HubWeights, SeededWeights
+from vfm_fusion.encoders.files import hub_source
 from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.spec import Supervision
 from vfm_fusion.errors import ConfigError
 
 _GUARDED = ("DINO", "SAM")
@@ -126,3 +127,42 @@ def _families(names: Mapping[str, str], trained: Mapping[str, Training | None]) 
     if not parts:
         return "No weights of the DINO or SAM families were used."
     return f"Weights {' and '.join(parts)} were used."
+
+
+def check_encoder(name: str, encoder: EncoderConfig) -> None:
+    """Checks an encoder's settings against the registry.
+
+    Args:
+        name: the encoder's key, for the message.
+        encoder: its configuration.
+
+    Raises:
+        ConfigError: unknown architecture, impossible resolution, official weights of an architecture that has
+            none, a hub repository or revision that is not known, or a pre-training that nobody states.
+    """
+    key = f"encoders.{name}"
+    if encoder.architecture not in ARCHITECTURES:
+        raise ConfigError(
+            f"{key}.architecture: {encoder.architecture!r} is unknown; "
+            f"choose from: {', '.join(sorted(ARCHITECTURES))}"
+        )
+    divisor = ARCHITECTURES[encoder.architecture].seen_divisor
+    if encoder.resolution is not None and encoder.resolution % divisor:
+        raise ConfigError(
+            f"{key}.resolution: {encoder.resolution} is no multiple of {divisor}, which "
+            f"{encoder.architecture} needs; choose {encoder.resolution // divisor * divisor + divisor}"
+        )
+    if isinstance(encoder.weights, FileWeights) and encoder.weights.format == "official":
+        _check_official(key, encoder.architecture)
+    if isinstance(encoder.weights, HubWeights):
+        hub_source(f"{key}.weights", encoder)
+    training_of(encoder, f"{key}.weights")
+
+
+def _check_official(key: str, architecture: str) -> None:
+    known = [name for name, spec in ARCHITECTURES.items() if spec.published and spec.published.official]
+    if architecture not in known:
+        raise ConfigError(
+            f"{key}.weights.format: official checkpoints of {architecture} are not read, only those of: "
+            f"{', '.join(known)}; use format: native"
+        )

@@ -1,50 +1,116 @@
-"""timm's encoders behind the :class:`Encoder` interface: plain ViTs, hierarchical transformers, CNNs."""
+"""timm's encoders: plain ViTs, which show their tokens, hierarchical transformers, and CNNs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.spec import EncoderSpec
+from vfm_fusion.encoders.tokens import Heads, TokenEncoder, TokenState
 
 ensure_torchvision()
 
 import timm  # noqa: E402  (torchvision must be importable first)
+from timm.layers import apply_rot_embed_cat, resample_abs_pos_embed_nhwc  # noqa: E402
 
 
-class TimmViT(Encoder):
-    """A plain ViT: the patch tokens of the last block after the final norm, at the patch stride."""
+class _TimmTokens(TokenEncoder):
+    """What timm's plain ViTs have in common: a patch embedding, and blocks that begin with attention."""
 
-    def __init__(self, spec: EncoderSpec) -> None:
+    def __init__(self, spec: EncoderSpec, *, final_norm: bool) -> None:
         super().__init__(spec)
         self.model = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, **spec.options)
-        self.model.prune_intermediate_layers(1, prune_head=True)
+        self.model.prune_intermediate_layers(1, prune_norm=not final_norm, prune_head=True)
 
-    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
-        """See :meth:`Encoder.features`."""
-        (tokens,) = self.model.forward_intermediates(
-            normalised, indices=1, norm=True, output_fmt="NCHW", intermediates_only=True
+    @property
+    def layers(self) -> Sequence[nn.Module]:
+        """See :attr:`TokenEncoder.layers`."""
+        return self.model.blocks
+
+    def patchify(self, normalised: Tensor) -> TokenState:
+        """See :meth:`TokenEncoder.patchify`."""
+        embedded = self.model.patch_embed(normalised)  # (B, h, w, C)
+        return TokenState(embedded.flatten(1, 2), grid=tuple(embedded.shape[1:3]))
+
+    def heads(self, state: TokenState, block: int, *, rotated: bool) -> Heads:
+        """See :meth:`TokenEncoder.heads`."""
+        layer = self.layers[block]
+        queries, keys, values = (
+            part.unflatten(2, (layer.attn.num_heads, -1)).transpose(1, 2)
+            for part in _projected(layer.attn, layer.norm1(state.tokens))
         )
-        return {self.spec.strides[0]: tokens}
+        queries, keys = layer.attn.q_norm(queries), layer.attn.k_norm(keys)
+        if rotated and state.rotary is not None:
+            queries, keys = (_turned(part, state, layer.attn.rotate_half) for part in (queries, keys))
+        return Heads(queries, keys, values)
+
+    def value_path(self, state: TokenState, block: int) -> TokenState:
+        """See :meth:`TokenEncoder.value_path`."""
+        attention = self.layers[block].attn
+        values = self.heads(state, block, rotated=False).values.transpose(1, 2).flatten(2)  # (B, N, heads d)
+        if hasattr(attention, "norm"):  # EVA-02 has one between its heads and their projection, SAM has none
+            values = attention.norm(values)
+        return state.with_tokens(attention.proj(values))
 
 
-class TimmSam(Encoder):
-    """SAM's ViT: the patch tokens of the last block; the norm that follows them is part of the neck."""
+class TimmViT(_TimmTokens):
+    """timm's ``VisionTransformer`` or ``Eva``: the patch tokens of the last block after the final norm.
+
+    The entry sets ``dynamic_img_size`` where it is not the model's default.
+    """
 
     def __init__(self, spec: EncoderSpec) -> None:
-        super().__init__(spec)
-        self.model = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, **spec.options)
-        self.model.prune_intermediate_layers(1, prune_norm=True, prune_head=True)
+        super().__init__(spec, final_norm=True)
 
-    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
-        """See :meth:`Encoder.features`."""
-        (tokens,) = self.model.forward_intermediates(
-            normalised, indices=1, output_fmt="NCHW", intermediates_only=True
-        )
-        return {self.spec.strides[0]: tokens}
+    @property
+    def prefix(self) -> int:
+        """See :attr:`TokenEncoder.prefix`."""
+        return self.model.num_prefix_tokens
+
+    def embed(self, state: TokenState) -> TokenState:
+        """See :meth:`TokenEncoder.embed`."""
+        embedded = self.model._pos_embed(state.tokens.unflatten(1, state.grid))
+        tokens, rotary = embedded if isinstance(embedded, tuple) else (embedded, None)  # Eva gives both
+        return TokenState(self.model.norm_pre(tokens), state.grid, self.prefix, rotary)
+
+    def step(self, state: TokenState, block: int) -> Tensor:
+        """See :meth:`TokenEncoder.step`."""
+        rotary = {} if state.rotary is None else {"rope": state.rotary}
+        return self.layers[block](state.tokens, **rotary)
+
+    def finish(self, state: TokenState) -> TokenState:
+        """See :meth:`TokenEncoder.finish`."""
+        return state.with_tokens(self.model.norm(state.tokens))
+
+
+class TimmSam(_TimmTokens):
+    """SAM's ViT: the patch tokens of the last block; the norm that follows them is part of the neck.
+
+    Most blocks attend within windows. The grid is padded to whole windows after a block's first norm, so a
+    window at the border also attends to tokens of zeros, which the heads do not show.
+    """
+
+    prefix = 0
+
+    def __init__(self, spec: EncoderSpec) -> None:
+        super().__init__(spec, final_norm=False)
+
+    def embed(self, state: TokenState) -> TokenState:
+        """See :meth:`TokenEncoder.embed`."""
+        positions = resample_abs_pos_embed_nhwc(self.model.pos_embed, list(state.grid)).flatten(1, 2)
+        return state.with_tokens(self.model.norm_pre(self.model.pos_drop(state.tokens + positions)))
+
+    def step(self, state: TokenState, block: int) -> Tensor:
+        """See :meth:`TokenEncoder.step`."""
+        return self.layers[block](state.tokens.unflatten(1, state.grid)).flatten(1, 2)
+
+    def finish(self, state: TokenState) -> TokenState:
+        """See :meth:`TokenEncoder.finish`."""
+        return state
 
 
 class TimmHierarchical(Encoder):
@@ -80,3 +146,19 @@ class TimmCNN(Encoder):
     def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
         return dict(zip(self.spec.strides, self.model(normalised), strict=True))
+
+
+def _projected(attention: nn.Module, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values ``(B, N, heads d)``, of one linear map (EVA's biases lie apart) or three."""
+    if attention.qkv is None:
+        return attention.q_proj(tokens), attention.k_proj(tokens), attention.v_proj(tokens)
+    projected = attention.qkv(tokens)
+    if getattr(attention, "q_bias", None) is not None:
+        projected = projected + torch.cat((attention.q_bias, attention.k_bias, attention.v_bias))
+    return projected.chunk(3, dim=2)
+
+
+def _turned(heads: Tensor, state: TokenState, half: bool) -> Tensor:
+    """Turns the patches' queries or keys ``(B, heads, N, d)`` by their rotary positions, as timm does."""
+    before, patches = heads[:, :, : state.prefix], heads[:, :, state.prefix :]
+    return torch.cat((before, apply_rot_embed_cat(patches, state.rotary, half=half)), dim=2).type_as(heads)

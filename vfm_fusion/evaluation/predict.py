@@ -11,7 +11,7 @@ import torch
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.datasets.base import Dataset, subset
-from vfm_fusion.evaluation.predictions import PREDICTIONS_FILE, PredictionWriter, writing_predictions
+from vfm_fusion.evaluation.predictions import PredictionWriter, writing_predictions
 from vfm_fusion.segmentation.inference import predict
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.task_classes import TaskClasses, check_classes
@@ -20,19 +20,22 @@ from vfm_fusion.workflow.progress import progress
 
 
 def predict_run(
-    *, run_dir: Path, dataset: Dataset, encoders: Mapping[str, EncoderConfig], inference: EvaluationConfig
-) -> Path:
-    """Segments the images of a split and writes ``predictions.h5`` beside the run's weights.
+    *,
+    run_dir: Path,
+    predictions: Path,
+    dataset: Dataset,
+    encoders: Mapping[str, EncoderConfig],
+    inference: EvaluationConfig,
+) -> None:
+    """Segments the images of a split and writes what a run predicts for them.
 
     Args:
         run_dir: folder with ``model.safetensors`` and ``run.json``.
+        predictions: the file to write, see :class:`vfm_fusion.evaluation.predictions.PredictionWriter`.
         dataset: the images, of the data set that the run was trained on or of another one with the same
             classes; their labels are not looked at.
         encoders: encoders by name, as the run was trained with.
         inference: settings.
-
-    Returns:
-        The file, see :class:`vfm_fusion.evaluation.predictions.PredictionWriter`.
 
     Raises:
         WeightsError: the run's files are missing, damaged or of other encoder weights.
@@ -44,13 +47,11 @@ def predict_run(
     classes = TaskClasses.of(description["training"]["task"], dataset.categories)
     chosen = subset(len(dataset), inference.max_images)
     images = ((dataset.ids[position], dataset.image(position)) for position in chosen)
-    path = run_dir / PREDICTIONS_FILE
-    with writing_predictions(path, description) as writer:
-        shown = progress(images, f"predict: {run_dir}", len(chosen))
+    with writing_predictions(predictions, description) as writer:
+        shown = progress(images, f"predict: {predictions}", len(chosen))
         for batch in same_size_batches(shown, inference.batch_size):
             _predict_batch(model, batch, classes, inference, writer)
             batch.clear()  # before the next images are read
-    return path
 
 
 def _predict_batch(

@@ -17,8 +17,6 @@ from vfm_fusion.errors import PredictionError
 from vfm_fusion.evaluation.rle import EncodedInstances, encode_predictions
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction
 
-PREDICTIONS_FILE = "predictions.h5"
-
 _TEXT = h5py.string_dtype()
 _SEGMENT = np.dtype([("id", "<i4"), ("category", "<i4"), ("isthing", "?")])
 _INSTANCE = np.dtype([("score", "<f4"), ("category", "<i4"), ("area", "<i8"), ("bytes", "<i8")])

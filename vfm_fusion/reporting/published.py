@@ -71,3 +71,12 @@ def published_table(frame: pd.DataFrame, table: str) -> pd.DataFrame:
             f"no published value of table {table!r}; there are: {sorted(frame['table'].unique())}"
         )
     return rows
+
+
+def shown_table(paths: list[Path], table: str) -> pd.DataFrame | None:
+    """Returns one published table of a report's input ``published``; None where none is shown.
+
+    Raises:
+        ReportingError: see :func:`read_published` and :func:`published_table`.
+    """
+    return published_table(read_published(paths[0]), table) if paths else None

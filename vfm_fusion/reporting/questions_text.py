@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from pathlib import Path
+from typing import Any
 
 from vfm_fusion.reporting.questions import classes, finetuning, profiles, strides, validity
 from vfm_fusion.reporting.questions.answer import Answer
-from vfm_fusion.reporting.questions.evidence import Evidence
+from vfm_fusion.reporting.questions.evidence import FINETUNED, PER_CLASS, SUPERVISED, Evidence, read_tidy
 from vfm_fusion.reporting.render.html import page
 from vfm_fusion.reporting.render.markdown import escape as escape_markdown
+from vfm_fusion.reporting.render.text_files import Text
 from vfm_fusion.reporting.seeds import seeds_note
+from vfm_fusion.reporting.sweep import read_sweep
 
 TITLE = "What this run answers to the paper's five questions"
 
@@ -56,3 +60,15 @@ def reading_notes(evidence: Evidence) -> list[str]:
         "training's randomness.",
         *(f"Incomplete: {result.problem}." for result in evidence.sweep.results if result.problem),
     ]
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Text:
+    """Builds the report ``text_questions``."""
+    evidence = Evidence(
+        sweep=read_sweep(settings, inputs["evaluations"], inputs["profiles"], inputs["selection"][0]),
+        per_class=read_tidy(inputs["per_class"][0], PER_CLASS),
+        supervised=read_tidy(inputs["supervised"][0], SUPERVISED),
+        finetuned=read_tidy(inputs["finetuned"][0], FINETUNED),
+    )
+    found, notes = answers(evidence), reading_notes(evidence)
+    return Text(questions_markdown(found, notes), questions_html(found, notes))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from html import escape
+from pathlib import Path
 from typing import Any
 
+from vfm_fusion.reporting.inputs import read_selection, read_stability
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.render.html import page
 from vfm_fusion.reporting.render.markdown import escape as escape_markdown
+from vfm_fusion.reporting.render.text_files import Text
 
 TITLE = "Why this pair"
 
@@ -88,3 +91,13 @@ def _roles(selection: Mapping[str, Any], labels: EncoderLabels) -> list[tuple[st
             f"at OS {reverse['stride']}",
         ),
     ]
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Text:
+    """Builds the report ``text_selection``."""
+    labels = dict(settings["encoders"])
+    selection = read_selection(inputs["selection"][0])
+    stability = read_stability(inputs["stability"][0])
+    return Text(
+        selection_markdown(selection, stability, labels), selection_html(selection, stability, labels)
+    )

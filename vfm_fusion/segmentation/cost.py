@@ -16,9 +16,15 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.data import Batch
 from vfm_fusion.segmentation.flops import count_flops
 from vfm_fusion.segmentation.model import FusedSegmenter
-from vfm_fusion.segmentation.workload import random_batch, training_step
+from vfm_fusion.segmentation.task import SegmentationTask
+from vfm_fusion.training.learner import Execution, Learner
+from vfm_fusion.training.processes import Processes
+
+OBJECTS = 12
+"""Objects of each image: boxes of a third of its sides."""
 
 
 def measure_cost(
@@ -104,6 +110,38 @@ def _timed(work: Callable[[], Any], images: Tensor, precision: str, repeats: int
     }
 
 
+def random_batch(images: int, size: tuple[int, int], categories: int, device: torch.device) -> Batch:
+    """Draws a batch of images of ``size`` = (H, W) on a device; image k has always the same objects."""
+    generator = torch.Generator().manual_seed(0)
+    drawn = torch.rand(images, 3, *size, generator=generator)
+    labels = torch.arange(OBJECTS) % categories
+    return Batch(drawn, [_boxes(size, seed) for seed in range(images)], [labels] * images).to(device)
+
+
+def training_step(
+    model: FusedSegmenter, batch: Batch, categories: int, recipe: TrainingConfig
+) -> Callable[[], None]:
+    """Returns what one device does in a step of the recipe, without what devices tell each other.
+
+    Args:
+        model: the model; it is moved to the device of the batch and put in training mode.
+        batch: the device's share of a step's images, all micro-batches together.
+        categories: number of classes.
+        recipe: the recipe.
+    """
+    own = recipe.model_copy(update={"batch_size": len(batch.images)})
+    task = SegmentationTask(model, categories, own, 0)
+    execution = Execution(recipe.precision, accumulate=recipe.accumulate)
+    learner = Learner(task, execution, Processes(0, 1, batch.images.device))
+    totals = task.totals(batch)
+
+    def step() -> None:
+        learner.differentiate(0, batch, totals)
+        learner.update(0)
+
+    return step
+
+
 def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
     """Returns the wall-clock seconds of ``work()``, to the end of what it has queued on a GPU."""
     if device.type == "cuda":
@@ -125,3 +163,12 @@ def peak_bytes(device: torch.device) -> int:
 
 def _device(model: FusedSegmenter) -> torch.device:
     return next(model.parameters()).device
+
+
+def _boxes(size: tuple[int, int], seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    masks = torch.zeros(OBJECTS, *size, dtype=torch.bool)
+    for mask in masks:
+        top, left = (int(torch.randint(0, side - side // 3, (1,), generator=generator)) for side in size)
+        mask[top : top + size[0] // 3, left : left + size[1] // 3] = True
+    return masks

@@ -1,25 +1,23 @@
-"""Binary target masks of a training crop, drawn from its label maps."""
+"""Training crops with their binary target masks, drawn from label maps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler
-from torch.utils.data import Dataset as TorchDataset
 
 from vfm_fusion.config.augmentation import AugmentationConfig
-from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import VOID, Dataset, Instances, Sample
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.training.augment import LabelledImage, augment
-from vfm_fusion.training.signals import leave_to_parent
+from vfm_fusion.training.samples import Place
+
+_DRAWS = 64
+"""Images without an object in a row after which a data set is taken to have none."""
 
 
 def visible_objects(layers: Sequence[np.ndarray], instances: Instances) -> np.ndarray:
@@ -46,10 +44,6 @@ def draw_masks(masks: np.ndarray, layers: Sequence[np.ndarray], numbers: np.ndar
 def _narrow(numbers: np.ndarray) -> np.ndarray:
     """The same numbers, at least 0, in the smallest type that holds them: comparing is then fastest."""
     return numbers.astype(np.min_scalar_type(int(numbers.max())), copy=False)
-
-
-_DRAWS = 64
-"""Images without an object in a row after which a data set is taken to have none."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +91,7 @@ class Batch:
         )
 
 
-class MaskDataset(TorchDataset):
+class MaskDataset:
     """Augmented samples with their target masks.
 
     An item is addressed by ``(position, index)``: its place in the stream of training samples and the image's
@@ -131,7 +125,7 @@ class MaskDataset(TorchDataset):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, item: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
+    def __getitem__(self, item: Place) -> tuple[Tensor, Tensor, Tensor]:
         """Returns image ``(3, H, W)`` uint8, masks ``(N, H, W)`` bool and outputs ``(N,)`` int64.
 
         Raises:
@@ -146,6 +140,11 @@ class MaskDataset(TorchDataset):
         masks, labels = self._targets(augmented, instances)
         image = np.ascontiguousarray(augmented.image.transpose(2, 0, 1))
         return torch.from_numpy(image), torch.from_numpy(masks), torch.from_numpy(labels)
+
+    def batch(self, items: Sequence[Place]) -> Batch:
+        """Stacks the images of items and lists their masks and outputs, whose number differs."""
+        images, masks, labels = zip(*(self[item] for item in items), strict=True)
+        return Batch(torch.stack(images), list(masks), list(labels))
 
     def _sample(self, position: int, index: int) -> Sample:
         """Reads an image that the task can learn from."""
@@ -176,58 +175,6 @@ class MaskDataset(TorchDataset):
         return masks, np.array(self.classes.outputs([*regions.tolist(), *categories]), np.int64)
 
 
-class StepSampler(Sampler[list[tuple[int, int]]]):
-    """An endless seeded stream of the ``(position, index)`` of each step, resumable at any step.
-
-    The stream is a concatenation of permutations of the data set, one per epoch, each from its own seed;
-    step ``t`` holds positions ``t * batch_size`` to ``(t + 1) * batch_size - 1``. Where several processes
-    share a step, each gets as many of them, in the order of their ranks.
-    """
-
-    def __init__(
-        self, images: int, batch_size: int, seed: int, start_step: int = 0, rank: int = 0, processes: int = 1
-    ) -> None:
-        """Starts the stream.
-
-        Args:
-            images: number of images of the data set.
-            batch_size: images of a step, a multiple of ``processes``.
-            seed: seed of the permutations.
-            start_step: first step, from 0.
-            rank: number of this process, from 0.
-            processes: processes that share a step.
-        """
-        self.images = images
-        self.batch_size = batch_size
-        self.seed = seed
-        self.start_step = start_step
-        self.rank = rank
-        self.share = batch_size // processes
-        self.epoch = -1
-
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        for step in count(self.start_step):
-            yield self.of_step(step)
-
-    def of_step(self, step: int) -> list[tuple[int, int]]:
-        """Returns this process's share of a step."""
-        first = step * self.batch_size + self.rank * self.share
-        return [(position, self._index(position)) for position in range(first, first + self.share)]
-
-    def _index(self, position: int) -> int:
-        epoch, place = divmod(position, self.images)
-        if epoch != self.epoch:
-            self.epoch = epoch
-            self.order = np.random.default_rng([self.seed, 0, epoch]).permutation(self.images)
-        return int(self.order[place])
-
-
-def collate(items: list[tuple[Tensor, Tensor, Tensor]]) -> Batch:
-    """Stacks images and lists masks and labels, whose number differs between images."""
-    images, masks, labels = zip(*items, strict=True)
-    return Batch(torch.stack(images), list(masks), list(labels))
-
-
 def _regions(sample: Sample, task: str) -> np.ndarray:
     """The label map of classes; all void for ``instance``, which learns objects alone."""
     if task == "instance":
@@ -249,31 +196,3 @@ def _check_labels(sample: Sample, task: str) -> None:
             f"image {sample.image_id!r} has no instance labels, which `training.task: {task}` needs; "
             "use `training.task: semantic` for this data set"
         )
-
-
-def training_loader(
-    dataset: Dataset, recipe: TrainingConfig, seed: int, batches: Sampler[list[tuple[int, int]]]
-) -> DataLoader[Batch]:
-    """Loads augmented batches.
-
-    Args:
-        dataset: images and labels.
-        recipe: task, augmentation and number of worker processes, which changes nothing in the batches.
-        seed: seed of the augmentation.
-        batches: the (position, index) of the images of each batch.
-    """
-    return DataLoader(
-        MaskDataset(dataset, recipe.task, recipe.augmentation, seed),
-        batch_sampler=batches,
-        collate_fn=collate,
-        num_workers=recipe.workers,
-        persistent_workers=recipe.workers > 0,
-        worker_init_fn=_serve,
-        pin_memory=torch.cuda.is_available(),
-    )
-
-
-def _serve(worker: int) -> None:
-    """Keeps OpenCV from starting threads in a worker, as PyTorch keeps itself, and signals from ending it."""
-    cv2.setNumThreads(0)
-    leave_to_parent()

@@ -1,28 +1,29 @@
-"""A training job as plain data, which one process or several can take up."""
+"""Training a run, in one process or several."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from vfm_fusion.atomic import write_text
-from vfm_fusion.config.base import Section
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import open_indexed
-from vfm_fusion.segmentation.training import train_run
-from vfm_fusion.training.launch import joined, launch
-from vfm_fusion.training.processes import Processes, check_devices, single_process
+from vfm_fusion.errors import TrainingError
+from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.task import SegmentationTask
+from vfm_fusion.segmentation.task_classes import TaskClasses
+from vfm_fusion.segmentation.trained import describe_run
+from vfm_fusion.training.job import Job
+from vfm_fusion.training.learner import Execution
+from vfm_fusion.training.loop import train
+from vfm_fusion.training.processes import Processes, single_process
 
-JOB_FILE = "job.json"
 
-
-class TrainingJob(BaseModel):
-    """Everything that :func:`~vfm_fusion.segmentation.training.train_run` needs.
+class SegmentationJob(Job):
+    """Everything that :func:`train_run` needs.
 
     Attributes:
         run: the run, with encoder names in place of roles.
@@ -33,12 +34,7 @@ class TrainingJob(BaseModel):
         dataset: settings of the data set.
         index: index of the images to train on (Parquet).
         generated: folder of the data set if it is a generated one.
-        out_dir: folder of the results.
-        state_dir: folder of the checkpoints.
-        token: identifies the job's settings.
     """
-
-    model_config = Section.model_config
 
     run: RunConfig
     encoders: dict[str, EncoderConfig]
@@ -48,51 +44,86 @@ class TrainingJob(BaseModel):
     dataset: dict[str, Any]
     index: str
     generated: str
-    out_dir: str
-    state_dir: str
-    token: str
+
+    def train(self, processes: Processes) -> None:
+        """See :meth:`Job.train`."""
+        train_run(
+            run=self.run,
+            encoders=self.encoders,
+            strides=self.strides,
+            training=self.training,
+            seed=self.seed,
+            dataset=open_indexed(self.dataset, Path(self.index), Path(self.generated)),
+            out_dir=Path(self.out_dir),
+            state_dir=Path(self.state_dir),
+            token=self.token,
+            processes=processes,
+        )
 
 
-def run_job(job: TrainingJob, threads: int) -> None:
-    """Trains in this process, or in as many as ``training.devices`` says.
+def train_run(
+    *,
+    run: RunConfig,
+    encoders: Mapping[str, EncoderConfig],
+    strides: Sequence[int],
+    training: TrainingConfig,
+    seed: int,
+    dataset: Dataset,
+    out_dir: Path,
+    state_dir: Path,
+    token: str,
+    processes: Processes | None = None,
+) -> SegmentationTask:
+    """Trains one run and writes ``model.safetensors``, ``metrics.csv``, ``run.json`` and TensorBoard logs.
 
     Args:
-        job: the job.
-        threads: threads that it may use.
+        run: the run, with encoder names in place of roles.
+        encoders: encoders by name.
+        strides: injection strides; none without an auxiliary.
+        training: the recipe.
+        seed: seed of initial weights, sampling and augmentation.
+        dataset: training images and labels.
+        out_dir: folder of the results, ``.../{run}/seed{seed}``; its parent names the run.
+        state_dir: folder of the checkpoints; belongs to this job alone.
+        token: identifies the job's settings; checkpoints of another token are not used.
+        processes: this process among the ``training.devices`` that train together; alone when left out.
+
+    Returns:
+        The trained task.
 
     Raises:
-        TrainingError: there are too few GPUs, or see :func:`~vfm_fusion.segmentation.training.train_run`.
+        TrainingError: missing labels, an unresolved encoder name, or see
+            :func:`~vfm_fusion.training.loop.train`.
+        WeightsError: an encoder's weights are missing or do not fit.
     """
-    check_devices(job.training.devices)
-    if job.training.devices == 1:
-        _train(job, single_process())
-        return
-    path = Path(job.state_dir) / JOB_FILE
-    write_text(path, job.model_dump_json(indent=2))
-    launch(__name__, [str(path)], job.training.devices, threads)
+    processes = processes or single_process()
+    if processes.count != training.devices:
+        raise TrainingError(
+            f"training.devices is {training.devices}, but {processes.count} came to train; "
+            "start the processes with vfm_fusion.training.job, or set training.devices to 1"
+        )
+    categories = len(TaskClasses.of(training.task, dataset.categories))
 
+    def make() -> SegmentationTask:
+        model = build_segmenter(run, encoders, strides, training.head, categories, seed)
+        description = describe_run(
+            name=out_dir.resolve().parent.name,
+            run=run,
+            encoders=encoders,
+            strides=strides,
+            training=training,
+            seed=seed,
+            categories=dataset.categories,
+            model=model,
+        )
+        return SegmentationTask(model, categories, training, seed, dataset, description)
 
-def main() -> None:
-    """Takes up the job of the file on the command line, as one of several processes."""
-    with joined() as processes:
-        job = TrainingJob.model_validate_json(Path(sys.argv[1]).read_text(encoding="utf-8"))
-        _train(job, processes)
-
-
-def _train(job: TrainingJob, processes: Processes) -> None:
-    train_run(
-        run=job.run,
-        encoders=job.encoders,
-        strides=job.strides,
-        training=job.training,
-        seed=job.seed,
-        dataset=open_indexed(job.dataset, Path(job.index), Path(job.generated)),
-        out_dir=Path(job.out_dir),
-        state_dir=Path(job.state_dir),
-        token=job.token,
+    execution = Execution(training.precision, training.deterministic, training.accumulate, training.workers)
+    return train(
+        make,
+        out_dir=out_dir,
+        state_dir=state_dir,
+        token=token,
+        execution=execution,
         processes=processes,
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -63,7 +63,6 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
         highest[encoder] = _peak(alone, encoder, settings.stride_by)
     pair, reverse = Pair(master, auxiliary, highest[auxiliary]), Pair(auxiliary, master, highest[master])
     warnings = null_warnings(profiles, pair, reverse, settings)
-    lead, brought = role_scores(settings.task)
     return {
         "dataset": dataset,
         "definition": settings.definition,
@@ -72,21 +71,35 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
         **asdict(pair),
         "reverse": asdict(reverse),
         "peaks": highest,
+        **_evidence(profiles, ranks, pair, settings),
+        "reasons": [*reasons(profiles, pair, reverse, ranks, settings), *warnings],
+        "warnings": warnings,
+    }
+
+
+def _evidence(
+    profiles: EncoderProfiles,
+    ranks: Mapping[Score, list[tuple[str, float]]],
+    pair: Pair,
+    settings: SelectionConfig,
+) -> dict[str, Any]:
+    """Returns the numbers that a choice rests on, as plain data."""
+    lead, brought = role_scores(settings.task)
+    others = [item for item in ranks[brought] if item[0] != pair.master]
+    return {
         "ranks": {
             score: [{"encoder": encoder, "value": value} for encoder, value in ranking]
             for score, ranking in ranks.items()
         },
         "strides": {
             encoder: {str(stride): scores for stride, scores in profiles.scores[encoder].items()}
-            for encoder in candidates
+            for encoder in profiles.encoders
         },
         "margins": {
-            "master": _margin(ranks[lead], master),
-            "auxiliary": _margin([item for item in ranks[brought] if item[0] != master], auxiliary),
-            "stride": _stride_margin(profiles, auxiliary, settings.stride_by),
+            "master": _margin(ranks[lead], pair.master),
+            "auxiliary": _margin(others, pair.auxiliary),
+            "stride": _stride_margin(profiles, pair.auxiliary, settings.stride_by),
         },
-        "reasons": [*reasons(profiles, pair, reverse, ranks, settings), *warnings],
-        "warnings": warnings,
     }
 
 

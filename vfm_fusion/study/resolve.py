@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from vfm_fusion.config.merge import deep_merge
-from vfm_fusion.config.recipes import overlaid
 from vfm_fusion.config.schema import Config
-from vfm_fusion.encoders.check import check_encoder
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.study.comparisons import check_comparisons
+from vfm_fusion.study.checks import check
+from vfm_fusion.study.messages import explain
 
 
 def from_command_line(data: Any) -> Any:
@@ -54,7 +52,7 @@ def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
     if name not in experiments(overlays):
         known = ", ".join(experiments(overlays))
         raise ConfigError(f"experiment: {name!r} is unknown; choose from: {known}")
-    if Config.model_fields.keys() <= raw.keys():  # a resolved configuration: complete as it is
+    if Config.model_fields.keys() - Config.possible_systems().keys() <= raw.keys():  # resolved, so complete
         return validate(deep_merge({}, raw))
     return validate(deep_merge(_overlay(name, overlays), raw))
 
@@ -82,24 +80,9 @@ def validate(data: Mapping[str, Any]) -> Config:
     try:
         config = Config.model_validate(dict(data))
     except ValidationError as error:
-        raise ConfigError("\n".join(_explain(item, data) for item in error.errors())) from None
-    for name, encoder in config.encoders.items():
-        check_encoder(name, encoder)
-    for name, recipe in config.recipes.items():
-        for key, changes in recipe:
-            _check_changes(config, f"recipes.{name}", key, changes)
-    check_comparisons(config)
+        raise ConfigError("\n".join(explain(item, data) for item in error.errors())) from None
+    check(config)
     return config
-
-
-def _check_changes(config: Config, recipe: str, key: str, changes: Mapping[str, Any]) -> None:
-    section = getattr(config, key)
-    try:
-        overlaid(section, changes)
-    except ValidationError as error:
-        data = {key: deep_merge(section.model_dump(mode="json"), changes)}
-        found = [_explain({**item, "loc": (key, *item["loc"])}, data) for item in error.errors()]
-        raise ConfigError("\n".join(f"{recipe}.{line}" for line in found)) from None
 
 
 def canonical(section: Any) -> str:
@@ -109,83 +92,3 @@ def canonical(section: Any) -> str:
     """
     data = section.model_dump(mode="json") if hasattr(section, "model_dump") else section
     return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _explain(item: Any, data: Mapping[str, Any]) -> str:
-    path = ".".join(_visible(item["loc"], data)) or "config"
-    found = item.get("input")
-    if item["type"] == "extra_forbidden":
-        return f"{path}: unknown key{_did_you_mean(item['loc'])}"
-    if item["type"] == "missing":
-        return f"{path}: required, but not given"
-    if item["type"] == "value_error":
-        message = str(item["ctx"]["error"])
-        return message if not item["loc"] else f"{path}: {message}"
-    message = item["msg"][0].lower() + item["msg"][1:]
-    return f"{path}: {message}; found {found!r}{_hint(found)}"
-
-
-def _visible(location: tuple[Any, ...], data: Any) -> list[str]:
-    """The key path as the user wrote it, without the tags that Pydantic inserts for alternatives."""
-    parts = []
-    for part in location[:-1]:
-        if (isinstance(data, Mapping) and part in data) or (
-            isinstance(data, list | tuple) and isinstance(part, int)
-        ):
-            data = data[part]
-        else:
-            continue
-        parts.append(str(part))
-    return [*parts, *(str(part) for part in location[-1:])]
-
-
-def _hint(found: Any) -> str:
-    if isinstance(found, str):
-        try:
-            number = float(found)
-        except ValueError:
-            return ""
-        if "e" in found.lower():
-            return f" (YAML reads {found} as text; write {_with_point(found)})"
-        return f" (a number in quotes; write {number:g})"
-    return ""
-
-
-def _with_point(text: str) -> str:
-    mantissa, exponent = text.lower().split("e")
-    mantissa = mantissa if "." in mantissa else f"{mantissa}.0"
-    return f"{mantissa}e{exponent if exponent[0] in '+-' else '+' + exponent}"
-
-
-def _did_you_mean(location: tuple[Any, ...]) -> str:
-    allowed = list(_model_at(location[:-1]).model_fields)
-    close = get_close_matches(str(location[-1]), allowed, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint} (allowed: {', '.join(allowed)})"
-
-
-def _model_at(location: tuple[Any, ...]) -> type[BaseModel]:
-    """The section that a Pydantic error location lies in; a location names keys and alternatives' tags."""
-    kind: Any = Config
-    for part in location:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            kind = kind.model_fields[part].annotation
-        elif get_origin(kind) is dict:
-            kind = get_args(kind)[1]
-        else:
-            kind = next(model for model in _alternatives(kind) if part in _tags(model))
-    return kind
-
-
-def _alternatives(kind: Any) -> tuple[type[BaseModel], ...]:
-    union = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    return get_args(union)
-
-
-def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    return tuple(
-        tag
-        for field in model.model_fields.values()
-        if get_origin(field.annotation) is Literal
-        for tag in get_args(field.annotation)
-    )

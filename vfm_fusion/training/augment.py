@@ -1,20 +1,25 @@
-"""Training-time augmentation of an image with its label maps."""
+"""Training-time augmentation of an image with its label maps: random sizes, crops, flips and colours."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from vfm_fusion.config.augmentation import AugmentationConfig, JitterScale
+from vfm_fusion.config.augmentation import AugmentationConfig, JitterScale, ShortSideScale
 from vfm_fusion.datasets.base import VOID
 from vfm_fusion.training.color import distort_color, jitter_color
-from vfm_fusion.training.rescale import Resizing, Size, Window, draw_size
+
+Size = tuple[int, int]
+Window = tuple[slice, slice]
+"""Rows and columns of a resized image."""
 
 _PAD_GREY = 128
-_ATTEMPTS = 10  # windows drawn for the rule of the single category
+_ATTEMPTS = 10  # windows drawn until one is accepted
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,28 @@ class LabelledImage:
     instances: tuple[np.ndarray, ...]
 
 
-def augment(sample: LabelledImage, config: AugmentationConfig, rng: np.random.Generator) -> LabelledImage:
+class Labels(NamedTuple):
+    """What a window shows of an image's labels, without padding.
+
+    Attributes:
+        semantic: ``(h, w)`` uint8 train ids, 255 void.
+        instances: layers of ``(h, w)`` int32 object numbers, see :class:`LabelledImage`.
+    """
+
+    semantic: np.ndarray
+    instances: tuple[np.ndarray, ...]
+
+
+Accept = Callable[[Labels], bool]
+"""Says whether a window may be trained on: whether it shows a rare class, or the object that is asked for."""
+
+
+def augment(
+    sample: LabelledImage,
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+    accept: Accept | None = None,
+) -> LabelledImage:
     """Scales, crops (padding with grey and void), flips and recolours, in this order.
 
     Padding lies below and on the right, and on the left of a flipped image. ``ssd`` leaves it grey.
@@ -42,13 +68,15 @@ def augment(sample: LabelledImage, config: AugmentationConfig, rng: np.random.Ge
         sample: image and labels.
         config: which augmentations.
         rng: source of all randomness; always drawn from in the same order.
+        accept: which windows may be cropped; all when left out. Another one is drawn for one that may not,
+            up to ten in all, of which the last is taken as it is.
 
     Returns:
         Image and labels of ``config.crop`` size.
     """
     old = sample.semantic.shape
     resizing = Resizing(old, draw_size(old, config, rng))
-    window = draw_window(sample.semantic, resizing, config, rng)
+    window = draw_window(sample, resizing, config, rng, accept)
     cropped = _crop(sample, resizing, window, config.crop)
     shown = _length(window[0]), _length(window[1])
     content = np.s_[: shown[0], : shown[1]]
@@ -63,7 +91,11 @@ def augment(sample: LabelledImage, config: AugmentationConfig, rng: np.random.Ge
 
 
 def draw_window(
-    semantic: np.ndarray, resizing: Resizing, config: AugmentationConfig, rng: np.random.Generator
+    sample: LabelledImage,
+    resizing: Resizing,
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+    accept: Accept | None = None,
 ) -> Window:
     """Draws which part of the resized image is kept, of ``config.crop`` size or less where it is smaller.
 
@@ -71,16 +103,17 @@ def draw_window(
     the recipes that have it.
 
     Args:
-        semantic: ``(H, W)`` uint8 train ids of the image before it is resized.
+        sample: the image before it is resized.
         resizing: its old and new size.
         config: crop, and the largest share of one category.
         rng: drawn from once for every window tried.
+        accept: see :func:`augment`.
     """
-    if config.single_category_max_area == 1:
-        return _place(resizing.new, config, rng)
+    largest = config.single_category_max_area
     for _ in range(_ATTEMPTS):
         window = _place(resizing.new, config, rng)
-        if is_mixed(resizing.labels(semantic, window), config.single_category_max_area):
+        mixed = largest == 1 or is_mixed(resizing.labels(sample.semantic, window), largest)
+        if mixed and (accept is None or accept(_labels(sample, resizing, window))):
             break
     return window
 
@@ -89,6 +122,71 @@ def is_mixed(semantic: np.ndarray, max_area: float) -> bool:
     """Says whether labels show several classes, each on less than ``max_area`` of what is not void."""
     counts = np.bincount(semantic.ravel(), minlength=VOID + 1)[:VOID]
     return np.count_nonzero(counts) > 1 and bool(counts.max() < counts.sum() * max_area)
+
+
+def draw_size(size: Size, config: AugmentationConfig, rng: np.random.Generator) -> Size:
+    """Draws the size (H, W) that an image of ``size`` is resized to before it is cropped; at least 1 x 1."""
+    if isinstance(config.scale, ShortSideScale):
+        lengths = config.scale.lengths
+        return short_side_size(size, lengths[int(rng.integers(len(lengths)))], config.scale.max_side)
+    factor = rng.uniform(*config.scale.range)
+    if isinstance(config.scale, JitterScale):
+        factor = min(side * factor / old for side, old in zip(config.crop, size, strict=True))
+    return _positive(round(side * factor) for side in size)
+
+
+def short_side_size(size: Size, length: int, max_side: int) -> Size:
+    """The size whose shorter side is ``length``, or less where the longer one would exceed ``max_side``."""
+    factor = length / min(size)
+    sides = [length if side == min(size) else side * factor for side in size]
+    shrink = min(1.0, max_side / max(sides))
+    return _positive(int(side * shrink + 0.5) for side in sides)
+
+
+@dataclass(frozen=True)
+class Resizing:
+    """Resizes an image and its label maps.
+
+    Attributes:
+        old: (H, W) of the image.
+        new: (H', W') of the resized one.
+    """
+
+    old: Size
+    new: Size
+
+    def image(self, image: np.ndarray, window: Window) -> np.ndarray:
+        """Resizes ``(H, W, 3)`` uint8 bilinearly (by area when shrinking) and cuts ``window`` out of it.
+
+        The whole image is resized: OpenCV takes no fractional origin, and a window's pixels would not be
+        those of the whole.
+        """
+        if self.new == self.old:
+            return image[window]
+        shrinks = any(new < old for new, old in zip(self.new, self.old, strict=True))
+        smooth = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return cv2.resize(image, self.new[::-1], interpolation=smooth)[window]
+
+    def labels(self, labels: np.ndarray, window: Window) -> np.ndarray:
+        """Resizes ``(H, W)`` by nearest neighbour; reads only what ``window`` shows of it."""
+        rows, columns = (places[part] for places, part in zip(self._nearest, window, strict=True))
+        return labels.take(rows, axis=0, mode="clip").take(columns, axis=1, mode="clip")
+
+    @cached_property
+    def _nearest(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each row and each column of the resized image, the one that it is taken from."""
+        return nearest(self.old[0], self.new[0]), nearest(self.old[1], self.new[1])
+
+
+def nearest(old: int, new: int) -> np.ndarray:
+    """For each of ``new`` pixels in a line, the one of ``old`` that it is taken from: ``(new,)`` int32."""
+    places = np.arange(old, dtype=np.int32)[None]
+    return cv2.resize(places, (new, 1), interpolation=cv2.INTER_NEAREST_EXACT)[0]
+
+
+def _positive(sides: Iterable[int]) -> Size:
+    height, width = (max(1, side) for side in sides)
+    return height, width
 
 
 def _place(size: Size, config: AugmentationConfig, rng: np.random.Generator) -> Window:
@@ -102,11 +200,16 @@ def _place(size: Size, config: AugmentationConfig, rng: np.random.Generator) -> 
     return slice(top, bottom), slice(left, right)
 
 
+def _labels(sample: LabelledImage, resizing: Resizing, window: Window) -> Labels:
+    layers = tuple(resizing.labels(layer, window) for layer in sample.instances)
+    return Labels(resizing.labels(sample.semantic, window), layers)
+
+
 def _crop(sample: LabelledImage, resizing: Resizing, window: Window, size: Size) -> LabelledImage:
     image = _pad(resizing.image(sample.image, window), size, _PAD_GREY)
-    semantic = _pad(resizing.labels(sample.semantic, window), size, VOID)
-    layers = tuple(_pad(resizing.labels(layer, window), size, 0) for layer in sample.instances)
-    return LabelledImage(image, semantic, layers)
+    labels = _labels(sample, resizing, window)
+    layers = tuple(_pad(layer, size, 0) for layer in labels.instances)
+    return LabelledImage(image, _pad(labels.semantic, size, VOID), layers)
 
 
 def _pad(array: np.ndarray, size: Size, fill: int) -> np.ndarray:

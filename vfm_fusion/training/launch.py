@@ -2,6 +2,11 @@
 
 ``torchrun`` would start them too. It takes a second signal for another failure, gives processes a fixed time
 to end after one, and leaves them behind when it is killed; a run that saves what it has needs the opposite.
+
+``torch.multiprocessing.start_processes`` would take less code, but not here. A spawned process runs the main
+script again, and a workflow script is all main script; a forked one cannot use a GPU that its parent has
+looked at. It passes no signal on. When one process has failed it sends SIGTERM to the others, which is what
+tells ours to save and to stop. What the processes write goes past the log.
 """
 
 from __future__ import annotations
@@ -24,8 +29,7 @@ from torch import distributed
 
 from vfm_fusion import errors
 from vfm_fusion.errors import TrainingError, VfmFusionError
-from vfm_fusion.training.processes import Processes
-from vfm_fusion.training.signals import SIGNALS
+from vfm_fusion.training.processes import SIGNALS, Processes
 
 log = logging.getLogger(__name__)
 

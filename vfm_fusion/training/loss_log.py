@@ -18,9 +18,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch.utils.tensorboard import SummaryWriter
 
 from vfm_fusion.atomic import atomic_path
-from vfm_fusion.segmentation.learner import StepLosses
-from vfm_fusion.segmentation.loss import TERMS
-from vfm_fusion.training.optimization import Pace, learning_rate_factor
+from vfm_fusion.training.learner import StepLosses
+from vfm_fusion.training.optimization import Recipe, learning_rate_factor
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class LossLog:
     one. They hold no times; those are TensorBoard's and the log's business.
     """
 
-    def __init__(self, recipe: Pace, terms: Sequence[str] = TERMS) -> None:
+    def __init__(self, recipe: Recipe, terms: Sequence[str]) -> None:
         self.recipe = recipe
         self.terms = tuple(terms)
         self.rows: list[list[float]] = []

@@ -1,10 +1,13 @@
-"""The processes that share the images of a step: this one alone, or one for each GPU."""
+"""The processes that share a step (this one alone, or one for each GPU), and the signals that stop them."""
 
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
@@ -19,6 +22,9 @@ from lightning.fabric import Fabric  # noqa: E402  (it imports torchvision where
 from lightning.fabric.plugins import MixedPrecision, Precision  # noqa: E402
 from lightning.fabric.plugins.environments import LightningEnvironment  # noqa: E402
 from lightning.fabric.strategies import DDPStrategy  # noqa: E402
+
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
+"""What SLURM and Snakemake send: SIGTERM before the end of a job, SIGUSR1 where ``--signal`` asks for it."""
 
 
 @dataclass(frozen=True)
@@ -106,3 +112,38 @@ def check_devices(devices: int) -> None:
             f"training.devices is {devices}, but {found} GPU{'s are' if found > 1 else ' is'} visible here; "
             f"set training.devices to at most {found} (the result is the same) or ask for more GPUs"
         )
+
+
+class StopRequest:
+    """Remembers the first signal that came while the block ran; the handlers before it return afterwards.
+
+    A second signal changes nothing: a checkpoint that is being written is always finished. Outside the main
+    thread, where Python allows no handlers, nothing is caught.
+    """
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    @property
+    def flags(self) -> list[int]:
+        """One 0 or 1 for each of :data:`SIGNALS`."""
+        return [int(self.received is number) for number in SIGNALS]
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self.received = self.received or signal.Signals(number)
+
+
+def leave_to_parent() -> None:
+    """Lets a helper process outlive a signal to its whole group; it ends with the process that it serves."""
+    for number in SIGNALS:
+        signal.signal(number, signal.SIG_IGN)

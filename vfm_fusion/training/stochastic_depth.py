@@ -10,13 +10,22 @@ from torch import Generator, Tensor, nn
 class StepPart:
     """Which images of a step are computed now, and the random numbers of the step."""
 
-    def __init__(self, device: torch.device) -> None:
-        self.generator = Generator(device)
+    def __init__(self) -> None:
         self.begin(0, 1, 0, 1)
 
-    def begin(self, seed: int, images: int, first: int, count: int) -> None:
-        """Turns to ``count`` images, from ``first`` on, of the ``images`` of a step with its ``seed``."""
-        self.generator.manual_seed(seed)
+    def begin(
+        self, seed: int, images: int, first: int, count: int, device: torch.device | str = "cpu"
+    ) -> None:
+        """Turns to a part of a step.
+
+        Args:
+            seed: seed of the step.
+            images: number of images of the whole step.
+            first: number of the part's first image, from 0.
+            count: number of images of the part.
+            device: where they are.
+        """
+        self.generator = Generator(device).manual_seed(seed)
         self.images, self.first, self.count = images, first, count
 
     def kept(self, probability: float, rows: int) -> Tensor:
@@ -46,9 +55,9 @@ class StepDropPath(nn.Module):
         return branch * kept.view(-1, *[1] * (branch.ndim - 1))
 
 
-def share_stochastic_depth(model: nn.Module, device: torch.device) -> StepPart:
+def share_stochastic_depth(model: nn.Module) -> StepPart:
     """Replaces every DropPath of a model, and returns what tells them which images they see."""
-    part = StepPart(device)
+    part = StepPart()
     for parent in list(model.modules()):
         for name, child in parent.named_children():
             if isinstance(child, DropPath):

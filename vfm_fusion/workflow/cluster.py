@@ -98,6 +98,15 @@ def longest_job(partitions: Iterable[Partition], name: str | None) -> int:
     return min((p.minutes for p in chosen if p.minutes is not None), default=sys.maxsize)
 
 
+def minutes_of_attempt(minutes: int, attempt: int, longest: int) -> int:
+    """Minutes of a job: more with every attempt, as far as its partition allows, and never less than stated.
+
+    >>> [minutes_of_attempt(60, attempt, longest=100) for attempt in (1, 2, 3)]
+    [60, 100, 100]
+    """
+    return max(minutes, min(minutes * attempt, longest))
+
+
 def check_requests(requests: Iterable[Request], partitions: Sequence[Partition]) -> None:
     """Holds what jobs ask for against what the cluster has.
 

@@ -13,7 +13,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from vfm_fusion.config.encoders import EncoderConfig, HubWeights
-from vfm_fusion.encoders.check import check_encoder
+from vfm_fusion.encoders.describe import check_encoder
 from vfm_fusion.encoders.document import PAGE, with_tables
 from vfm_fusion.encoders.registry import ARCHITECTURES
 

@@ -9,8 +9,12 @@ import yaml
 from pydantic import TypeAdapter
 
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.encoders.check import check_encoder
-from vfm_fusion.encoders.describe import describe_pretraining, provenance_sentences, training_of
+from vfm_fusion.encoders.describe import (
+    check_encoder,
+    describe_pretraining,
+    provenance_sentences,
+    training_of,
+)
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.errors import ConfigError
 

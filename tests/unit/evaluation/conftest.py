@@ -63,8 +63,13 @@ def untrained(tmp_path: Path, encoders: dict[str, EncoderConfig]):
 def scored(encoders: dict[str, EncoderConfig]):
     def run(folder: Path, dataset=None, protocol: str = "coco", **settings) -> dict:
         dataset = Scenes() if dataset is None else dataset
-        predictions = predict_run(
-            run_dir=folder, dataset=dataset, encoders=encoders, inference=EvaluationConfig(**settings)
+        predictions = folder / "predictions.h5"
+        predict_run(
+            run_dir=folder,
+            predictions=predictions,
+            dataset=dataset,
+            encoders=encoders,
+            inference=EvaluationConfig(**settings),
         )
         return evaluate_run(
             predictions=predictions, dataset=dataset, dataset_name="scenes", protocol=protocol

@@ -82,12 +82,15 @@ def test_memory_does_not_grow_with_the_data_set(
     folder = untrained(task)
 
     def predict(dataset: Many) -> Path:
-        return predict_module.predict_run(
+        path = folder / "predictions.h5"
+        predict_module.predict_run(
             run_dir=folder,
+            predictions=path,
             dataset=dataset,
             encoders=encoders,
             inference=EvaluationConfig(batch_size=BATCH),
         )
+        return path
 
     def peaks(images: int) -> tuple[int, int]:
         """The most bytes in Python and numpy, of predicting and of evaluating."""

@@ -21,8 +21,8 @@ from vfm_fusion.errors import LabelError
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.evaluation.predict import predict_run
 from vfm_fusion.miniature.scenes.generate import generate
+from vfm_fusion.segmentation.job import train_run
 from vfm_fusion.segmentation.task_classes import check_classes
-from vfm_fusion.segmentation.training import train_run
 
 CITYSCAPES = reader("cityscapes").categories
 
@@ -64,8 +64,13 @@ def test_a_run_of_one_style_is_scored_on_the_other(tmp_path: Path, encoders, tas
     found = {}
     for style in ("synthetic", "real"):
         target = streets(tmp_path / style, style, "val")
-        predictions = predict_run(
-            run_dir=folder, dataset=target, encoders=encoders, inference=EvaluationConfig()
+        predictions = folder / style / "predictions.h5"
+        predict_run(
+            run_dir=folder,
+            predictions=predictions,
+            dataset=target,
+            encoders=encoders,
+            inference=EvaluationConfig(),
         )
         found[style] = evaluate_run(
             predictions=predictions, dataset=target, dataset_name=style, protocol="cityscapes"
@@ -74,6 +79,7 @@ def test_a_run_of_one_style_is_scored_on_the_other(tmp_path: Path, encoders, tas
         assert [row["category"] for row in found[style]["per_class"]] == [c.name for c in CITYSCAPES]
     metric = "mIoU" if task == "semantic" else "AP"
     assert all(scores["metrics"][metric] is not None for scores in found.values())
+    assert all((folder / style / "evaluation.json").is_file() for style in found)
 
 
 @pytest.mark.parametrize("task", ["instance", "panoptic", "semantic"])

@@ -15,11 +15,16 @@ from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances, Sample
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.miniature.pretraining.mask_losses import dice_losses, focal_losses, ious
 from vfm_fusion.miniature.pretraining.point_iou import point_iou
-from vfm_fusion.miniature.pretraining.promptable_masks import PromptableMasks
-from vfm_fusion.miniature.pretraining.prompts import draw_box, draw_point, innermost_point, tight_box
-from vfm_fusion.miniature.pretraining.regions import objects, stuff
+from vfm_fusion.miniature.pretraining.promptable_masks import PromptableMasks, dice_losses, focal_losses, ious
+from vfm_fusion.miniature.pretraining.prompts import (
+    draw_box,
+    draw_point,
+    innermost_point,
+    objects,
+    stuff,
+    tight_box,
+)
 from vfm_fusion.miniature.scenes.generate import generate
 
 CATEGORIES = (

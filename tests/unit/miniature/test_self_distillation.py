@@ -19,11 +19,10 @@ from vfm_fusion.datasets.registry import categories, index_split, open_dataset
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.miniature.pretraining.objective import Batch
-from vfm_fusion.miniature.pretraining.patch_masking import draw_mask, hidden_patches
-from vfm_fusion.miniature.pretraining.self_distillation import SelfDistillation
-from vfm_fusion.miniature.pretraining.views import draw_views
+from vfm_fusion.miniature.pretraining.crops import draw_mask, draw_views
+from vfm_fusion.miniature.pretraining.self_distillation import SelfDistillation, hide_patches
 from vfm_fusion.miniature.scenes.generate import generate
+from vfm_fusion.training.samples import TensorBatch
 
 SCENES = MiniscapesConfig(kind="miniscapes", train=4, val=1, height=128, width=256, seed=7)
 SMALL = {
@@ -55,7 +54,7 @@ def objective(**changes: object) -> SelfDistillation:
     return SelfDistillation(encoder(), settings, categories(SCENES), seed=5)
 
 
-def batch_of(found: SelfDistillation, samples: Sequence[Sample], seed: int = 0) -> Batch:
+def batch_of(found: SelfDistillation, samples: Sequence[Sample], seed: int = 0) -> TensorBatch:
     return found.batch(samples, np.random.default_rng(seed))
 
 
@@ -117,19 +116,22 @@ def test_the_hidden_share_is_kept(grid: int) -> None:
 
 
 def test_the_student_does_not_see_hidden_patches(samples: Sequence[Sample]) -> None:
-    model = encoder().model
+    student = encoder()
     images = torch.from_numpy(samples[0].image[:64, :64].copy()).permute(2, 0, 1)[None] / 255
     masks = torch.zeros(1, 4, 4, dtype=torch.bool)
     masks[0, 1, 2] = True
     inside, outside = images.clone(), images.clone()
     inside[..., 16:32, 32:48] = 0
     outside[..., 0:16, 0:16] = 0
-    with torch.no_grad(), hidden_patches(model.patch_embed, masks, torch.ones(128)):
-        seen, same, other = (model.forward_features(view) for view in (images, inside, outside))
+    with torch.no_grad():
+        views = [student.patchify(student.normalise(view)) for view in (images, inside, outside)]
+        seen, same, other = (
+            student.encode(hide_patches(view, masks, torch.ones(128))).tokens for view in views
+        )
+        shown, changed = (student.encode(view).tokens for view in views[:2])
     assert torch.equal(seen, same)
     assert not torch.allclose(seen, other)
-    with torch.no_grad():
-        assert not torch.allclose(model.forward_features(images), model.forward_features(inside))
+    assert not torch.allclose(shown, changed)
 
 
 def test_the_teacher_starts_as_the_student_and_is_what_is_shipped() -> None:
@@ -183,13 +185,17 @@ def test_the_centres_are_moving_means_of_the_teachers_scores(samples: Sequence[S
     torch.testing.assert_close(found.centers, 0.8 * before + 0.2 * means)
 
 
-def scores(found: SelfDistillation, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """What the teacher's heads say of the class tokens, and of the patches that the student does not see."""
+def normalised(found: SelfDistillation, images: torch.Tensor) -> torch.Tensor:
     mean, std = (
         torch.tensor(part).view(3, 1, 1) for part in (found.encoder.spec.mean, found.encoder.spec.std)
     )
+    return (images / 255 - mean) / std
+
+
+def scores(found: SelfDistillation, batch: TensorBatch) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the teacher's heads say of the class tokens, and of the patches that the student does not see."""
     with torch.no_grad():
-        tokens = found.teacher.model.forward_features((batch["globals"] / 255 - mean) / std)
+        tokens = found.teacher.model.forward_features(normalised(found, batch["globals"]))
         hidden = tokens[:, 1:][batch["masks"].flatten(1)]
         return found.teacher_heads[0](tokens[:, 0]), found.teacher_heads[1](hidden)
 
@@ -204,11 +210,14 @@ def test_the_loss_in_plain_sums(samples: Sequence[Sample]) -> None:
     image_targets = ((images - found.centers[0]) / sharp).softmax(-1)
     patch_targets = ((patches - found.centers[1]) / sharp).softmax(-1)
 
-    mean, std = found.mean, found.std
+    model = found.encoder.model
     with torch.no_grad():
-        with hidden_patches(found.encoder.model.patch_embed, batch["masks"], found.mask_token):
-            large = found.encoder.model.forward_features((batch["globals"] / 255 - mean) / std)
-        small = found.encoder.model.forward_features((batch["locals"] / 255 - mean) / std)
+        hook = model.patch_embed.register_forward_hook(
+            lambda _, __, patches: torch.where(batch["masks"][..., None], found.mask_token, patches)
+        )
+        large = model.forward_features(normalised(found, batch["globals"]))
+        hook.remove()
+        small = model.forward_features(normalised(found, batch["locals"]))
         views = torch.cat([large[:, 0], small[:, 0]])
         image_logs = F.log_softmax(found.heads[0](views) / 0.2, dim=-1).view(4, 2, -1)
         hidden = large[:, 1:][batch["masks"].flatten(1)]

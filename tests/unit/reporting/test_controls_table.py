@@ -14,7 +14,7 @@ from vfm_fusion.reporting.controls_text import best_sentence, definition_sentenc
 from vfm_fusion.reporting.render.html import to_html
 from vfm_fusion.reporting.render.latex import to_latex
 from vfm_fusion.reporting.render.markdown import to_markdown
-from vfm_fusion.reporting.render.write import to_csv
+from vfm_fusion.reporting.render.table_files import to_csv
 from vfm_fusion.reporting.table import Cell, Table, lay_out
 from vfm_fusion.reporting.tables.controls import controls_table
 

@@ -10,8 +10,8 @@ import pytest
 import sensitivity_results as results
 from matplotlib.figure import Figure
 
-from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.sensitivity import sensitivity_figure
+from vfm_fusion.reporting.render.figure_files import save_figure
 from vfm_fusion.reporting.sensitivity import Sensitivity, read_sweeps, sensitivity_of
 from vfm_fusion.reporting.style import PAGE_WIDTH, series_styles, style
 

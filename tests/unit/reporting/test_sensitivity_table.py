@@ -11,7 +11,7 @@ import sensitivity_results as results
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.render.markdown import to_markdown
-from vfm_fusion.reporting.render.write import to_csv
+from vfm_fusion.reporting.render.table_files import to_csv
 from vfm_fusion.reporting.sensitivity import Effect, Sensitivity, listed, read_sweeps, sensitivity_of
 from vfm_fusion.reporting.table import Cell, Table, lay_out
 from vfm_fusion.reporting.tables.sensitivity import sensitivity_table

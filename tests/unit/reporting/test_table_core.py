@@ -17,7 +17,7 @@ from vfm_fusion.reporting.render.html import to_html
 from vfm_fusion.reporting.render.latex import escape as escape_latex
 from vfm_fusion.reporting.render.latex import to_latex
 from vfm_fusion.reporting.render.markdown import to_markdown
-from vfm_fusion.reporting.render.write import to_csv, write_table
+from vfm_fusion.reporting.render.table_files import to_csv, write_table
 from vfm_fusion.reporting.table import Column, Section, Table, footnote_mark, lay_out, number
 
 COLUMNS = (

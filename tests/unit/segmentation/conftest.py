@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from segmentation_toys import ToyDataset
 
-import vfm_fusion.segmentation.training as training
 from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.segmentation.job import train_run
 from vfm_fusion.segmentation.model import FusedSegmenter
 
 
@@ -59,21 +59,12 @@ def trained(
     tmp_path: Path,
     encoders: dict[str, EncoderConfig],
     recipe: TrainingConfig,
-    monkeypatch: pytest.MonkeyPatch,
 ):
     """Trains a run on the toys; returns its folder and its model as it was when training ended."""
 
     def run(strides: tuple[int, ...] = (), **settings: object) -> tuple[Path, FusedSegmenter]:
-        left: list[FusedSegmenter] = []
-        save = training.save_run
-
-        def spy(folder: Path, model: FusedSegmenter, description: dict) -> None:
-            left.append(model)
-            save(folder, model, description)
-
-        monkeypatch.setattr(training, "save_run", spy)
         folder = tmp_path / "run" / "seed0"
-        training.train_run(
+        task = train_run(
             run=RunConfig(**settings),
             encoders=encoders,
             strides=strides,
@@ -84,6 +75,6 @@ def trained(
             state_dir=tmp_path / "state",
             token="t",
         )
-        return folder, left[0]
+        return folder, task.model
 
     return run

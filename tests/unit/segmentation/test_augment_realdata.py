@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +10,12 @@ import torch
 
 from vfm_fusion.config.augmentation import AugmentationConfig, JitterScale, ShortSideScale
 from vfm_fusion.config.datasets import FolderConfig, Kind
-from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import VOID, Dataset
 from vfm_fusion.datasets.registry import index_split, open_dataset
-from vfm_fusion.segmentation.data import MaskDataset, StepSampler, training_loader
+from vfm_fusion.segmentation.data import Batch, MaskDataset
 from vfm_fusion.training.augment import LabelledImage, augment
+from vfm_fusion.training.processes import single_process
+from vfm_fusion.training.samples import StepSampler, load_steps
 
 pytestmark = pytest.mark.realdata
 
@@ -70,8 +70,12 @@ def test_worker_processes_do_not_change_the_batches_of_real_frames(realdata: Pat
     dataset = opened(realdata, "cityscapes")
 
     def batches(workers: int) -> list:
-        recipe = TrainingConfig(augmentation=CITYSCAPES, workers=workers)
-        return list(islice(training_loader(dataset, recipe, 0, StepSampler(2, 3, seed=0)), 3))
+        data = MaskDataset(dataset, "panoptic", CITYSCAPES, 0)
+
+        def batch(step: int, samples: list[tuple[int, int]]) -> Batch:
+            return data.batch(samples)
+
+        return list(load_steps(batch, StepSampler(2, 3, seed=0), range(3), single_process(), workers))
 
     for alone, shared in zip(batches(0), batches(2), strict=True):
         assert torch.equal(alone.images, shared.images)

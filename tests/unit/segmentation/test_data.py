@@ -1,22 +1,17 @@
-"""Targets, augmentation and the stream of training samples."""
+"""Targets and augmentation of training samples."""
 
 from __future__ import annotations
-
-from itertools import islice
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from segmentation_toys import ToyDataset
 
 from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
-from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import VOID, Instances, Sample
 from vfm_fusion.datasets.readers.coco_instance import lay_over
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.segmentation.data import Batch, MaskDataset, StepSampler, collate, training_loader
+from vfm_fusion.segmentation.data import MaskDataset
 from vfm_fusion.training.augment import LabelledImage, augment
 
 PLAIN = AugmentationConfig(crop=(64, 96), scale=RelativeScale(range=(1, 1)), flip=False, color="none")
@@ -48,7 +43,7 @@ def test_an_unaugmented_image_arrives_as_it_is() -> None:
 
 def test_a_batch_becomes_floats_on_its_device_once() -> None:
     data = MaskDataset(ToyDataset(), "panoptic", PLAIN, seed=0)
-    loaded = collate([data[0, 0], data[1, 1]])
+    loaded = data.batch([(0, 0), (1, 1)])
     moved = loaded.to(torch.device("cpu"))
     assert loaded.images.dtype == torch.uint8
     assert torch.equal(moved.images, loaded.images.float() / 255)
@@ -168,37 +163,3 @@ def test_a_sample_depends_on_seed_and_position_alone() -> None:
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
     assert not torch.equal(first[0], data[8, 2][0])
     assert not torch.equal(first[0], MaskDataset(ToyDataset(), "panoptic", config, seed=1)[7, 2][0])
-
-
-def test_loader_processes_do_not_change_the_batches(recipe: TrainingConfig) -> None:
-    def batches(workers: int) -> list[Batch]:
-        settings = recipe.model_copy(update={"workers": workers})
-        loader = training_loader(ToyDataset(), settings, 0, StepSampler(5, 2, seed=0))
-        return list(islice(loader, 4))
-
-    for alone, shared in zip(batches(0), batches(2), strict=True):
-        assert torch.equal(alone.images, shared.images)
-        assert all(torch.equal(a, b) for a, b in zip(alone.masks, shared.masks, strict=True))
-        assert all(torch.equal(a, b) for a, b in zip(alone.labels, shared.labels, strict=True))
-
-
-@given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 12), st.integers(0, 3))
-def test_the_stream_resumes_anywhere_and_shows_every_image_once_an_epoch(
-    images: int, batch_size: int, start: int, seed: int
-) -> None:
-    stream = list(islice(StepSampler(images, batch_size, seed), start + 10))
-    resumed = list(islice(StepSampler(images, batch_size, seed, start_step=start), 10))
-    assert resumed == stream[start:]
-    flat = [item for batch in stream for item in batch]
-    assert [position for position, _ in flat] == list(range(len(flat)))
-    whole = len(flat) // images * images
-    for epoch in range(0, whole, images):
-        assert sorted(index for _, index in flat[epoch : epoch + images]) == list(range(images))
-
-
-def test_epochs_and_seeds_are_shuffled_differently() -> None:
-    def order(seed: int, epoch: int) -> list[int]:
-        return [b[0][1] for b in islice(StepSampler(50, 1, seed, start_step=50 * epoch), 50)]
-
-    assert order(0, 0) != order(0, 1)
-    assert order(0, 0) != order(1, 0)

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import csv
 import logging
-import os
-import shutil
-import signal
-import subprocess
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -22,11 +16,10 @@ from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.index import write_index
 from vfm_fusion.datasets.registry import index_split
-from vfm_fusion.errors import CorruptImageError, TrainingError
+from vfm_fusion.errors import TrainingError
 from vfm_fusion.miniature.scenes.generate import generate_with_manifest
-from vfm_fusion.segmentation.job import TrainingJob, _train, run_job
-from vfm_fusion.training import launch
-from vfm_fusion.training.checkpoints import stored_checkpoints
+from vfm_fusion.segmentation.job import SegmentationJob
+from vfm_fusion.training.job import run_job
 from vfm_fusion.training.processes import single_process
 
 pytestmark = pytest.mark.timeout(300)
@@ -57,9 +50,9 @@ def scenes(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def job(tmp_path: Path, scenes: dict, encoders: dict[str, EncoderConfig], recipe: TrainingConfig):
     """Builds a job of four images a step under ``tmp_path/<folder>``."""
 
-    def build(folder: str, token: str = "t", **changes) -> TrainingJob:
+    def build(folder: str, token: str = "t", **changes) -> SegmentationJob:
         settings = {"batch_size": 4, "log_every": 1} | changes
-        return TrainingJob(
+        return SegmentationJob(
             **FUSED,
             **scenes,
             encoders=encoders | {"swin": SWIN},
@@ -73,9 +66,9 @@ def job(tmp_path: Path, scenes: dict, encoders: dict[str, EncoderConfig], recipe
     return build
 
 
-def train(job: TrainingJob) -> tuple[dict[str, torch.Tensor], list[dict[str, float]], str]:
+def train(job: SegmentationJob) -> tuple[dict[str, torch.Tensor], list[dict[str, float]], str]:
     """Trains and returns weights, the rows of metrics.csv and the description of the run."""
-    run_job(job, threads=2)
+    run_job(job, job.training.devices, threads=2)
     folder = Path(job.out_dir)
     with (folder / "metrics.csv").open(encoding="utf-8") as file:
         rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
@@ -112,7 +105,7 @@ def test_micro_batches_change_nothing_but_the_order_of_sums(job, accumulate: int
 def test_two_processes_train_as_one_with_two_micro_batches(job, tmp_path: Path, caplog) -> None:
     caplog.set_level(logging.INFO)
     same(train(job("shared", devices=2)), train(job("divided", accumulate=2)))
-    assert "[0] INFO vfm_fusion.segmentation.training: " in caplog.text
+    assert "[0] INFO vfm_fusion.training.loop: " in caplog.text
     assert "step 4 of 4: loss" in caplog.text
     assert "WARNING" not in caplog.text
     assert sorted(path.name for path in (tmp_path / "shared" / "fused" / "seed0").iterdir()) == [
@@ -137,86 +130,7 @@ def test_processes_with_micro_batches_each_change_nothing_but_the_order_of_sums(
         assert losses[0] == pytest.approx(losses[1], rel=0.01)
 
 
-def when_saved(job: TrainingJob, act) -> threading.Thread:
-    """Acts once the first checkpoint is there."""
-
-    def watch() -> None:
-        deadline = time.monotonic() + 120
-        while not stored_checkpoints(Path(job.state_dir)) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        act()
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    return thread
-
-
-@pytest.fixture
-def children(monkeypatch: pytest.MonkeyPatch) -> list[subprocess.Popen]:
-    """The processes that are started."""
-    started, start = [], launch._start
-
-    def spy(*arguments) -> subprocess.Popen:
-        started.append(start(*arguments))
-        return started[-1]
-
-    monkeypatch.setattr(launch, "_start", spy)
-    return started
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", ["SIGUSR1", "SIGTERM"])
-def test_a_signal_stops_all_processes_and_one_resumes_to_the_same_bits(
-    job, name: str, children: list[subprocess.Popen]
-) -> None:
-    number = getattr(signal, name)
-    stopped = job("stopped", devices=2, steps=30)
-    watcher = when_saved(stopped, lambda: [os.kill(os.getpid(), number) for _ in range(2)])
-    before = signal.getsignal(number)
-    with pytest.raises(TrainingError, match=rf"stopped by {name} after step (\d+) of 30; saved") as caught:
-        run_job(stopped, threads=2)
-    watcher.join()
-    assert signal.getsignal(number) is before
-    assert all(child.returncode == 1 for child in children)
-    step = int(str(caught.value).split("step ")[1].split()[0])
-    assert stored_checkpoints(Path(stopped.state_dir))[0].step == step < 30
-    resumed = train(job("stopped", accumulate=2, steps=30))
-    same(resumed, train(job("whole", accumulate=2, steps=30)))
-
-
-@pytest.mark.slow
-def test_a_killed_process_ends_the_others_by_name(job, children: list[subprocess.Popen], monkeypatch) -> None:
-    monkeypatch.setattr(launch, "GRACE_SECONDS", 5.0)
-    killed = job("killed", devices=2, steps=1000)
-    when_saved(killed, lambda: children[1].kill())
-    with pytest.raises(TrainingError, match="process 2 of 2 was ended by SIGKILL"):
-        run_job(killed, threads=2)
-    assert all(child.returncode for child in children)
-
-
-@pytest.mark.slow
-def test_an_error_of_one_process_is_shown_and_logged(job, scenes: dict, tmp_path: Path, caplog) -> None:
-    caplog.set_level(logging.INFO)
-    broken = tmp_path / "scenes"
-    shutil.copytree(scenes["generated"], broken)
-    for image in broken.glob("leftImg8bit/train/*/*.png"):
-        image.write_bytes(b"no image")
-    failing = job("failing", devices=2).model_copy(update={"generated": str(broken)})
-    with pytest.raises(CorruptImageError, match=r"\.png"):
-        run_job(failing, threads=2)
-    assert "Traceback" in caplog.text
-
-
-def test_fewer_gpus_than_devices_are_refused_before_anything_starts(
-    job, children: list[subprocess.Popen], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
-    with pytest.raises(TrainingError, match=r"training\.devices is 2, but 1 GPU is visible here"):
-        run_job(job("few", devices=2), threads=2)
-    assert not children
-
-
 def test_a_lone_process_does_not_train_for_two(job) -> None:
     lone = job("lone", devices=2)
     with pytest.raises(TrainingError, match=r"training\.devices is 2, but 1 came to train"):
-        _train(lone, single_process())
+        lone.train(single_process())

@@ -95,4 +95,4 @@ def stored_names(folder: Path) -> list[set[str]]:
     """Names of the weights in every checkpoint."""
     loaded = [load_checkpoint(found) for found in stored_checkpoints(folder)]
     assert loaded
-    return [set(checkpoint["learner"]["model"]) for checkpoint in loaded]
+    return [{name.removeprefix("model.") for name in checkpoint["learner"]["task"]} for checkpoint in loaded]

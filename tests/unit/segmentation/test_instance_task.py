@@ -23,11 +23,11 @@ from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.data import MaskDataset
 from vfm_fusion.segmentation.finetuned import finetuned_encoder
 from vfm_fusion.segmentation.inference import decode
+from vfm_fusion.segmentation.job import train_run
 from vfm_fusion.segmentation.loss import MaskCriterion
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.segmentation.trained import load_run
-from vfm_fusion.segmentation.training import train_run
 
 PLAIN = AugmentationConfig(crop=(64, 96), scale=RelativeScale(range=(1, 1)), flip=False, color="none")
 SIZE = (64, 96)

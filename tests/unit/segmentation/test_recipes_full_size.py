@@ -29,11 +29,12 @@ from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances, Sample
 from vfm_fusion.datasets.kinds import reader
 from vfm_fusion.datasets.registry import index_split, open_dataset
-from vfm_fusion.segmentation.data import Batch, MaskDataset, collate
-from vfm_fusion.segmentation.learner import Learner
+from vfm_fusion.segmentation.data import Batch, MaskDataset
 from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.task import SegmentationTask
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.study.resolve import resolve
+from vfm_fusion.training.learner import Execution, Learner
 from vfm_fusion.training.processes import Processes
 
 pytestmark = [
@@ -116,8 +117,8 @@ def opened(kind: str, root: Path, split: str) -> Dataset:
 def first_batch(dataset: Dataset | ShownAs, recipe: TrainingConfig) -> Batch:
     """The first image of the stream whose crop shows something to learn."""
     data = MaskDataset(dataset, recipe.task, recipe.augmentation, seed=0)
-    items = (data[position, position % len(data)] for position in range(100))
-    return collate([next(item for item in items if len(item[2]))]).to(CPU)
+    places = ((position, position % len(data)) for position in range(100))
+    return data.batch([next(place for place in places if len(data[place][2]))]).to(CPU)
 
 
 def built(paper: Config, run: str, classes: TaskClasses) -> FusedSegmenter:
@@ -159,14 +160,14 @@ def test_a_real_batch_makes_a_step(
     assert batch.images.shape == (1, 3, *recipe.augmentation.crop)
     gc.collect()  # the model before
     model = built(paper, run, classes)
-    recipe = recipe.model_copy(update={"accumulate": 1})
-    learner = Learner(model, len(classes), recipe, 0, Processes(0, 1, CPU))
+    task = SegmentationTask(model, len(classes), recipe.model_copy(update={"batch_size": 1}), 0)
+    learner = Learner(task, Execution(recipe.precision), Processes(0, 1, CPU))
     before = {name: value.clone() for name, value in model.auxiliary.state_dict().items()}
     queries = next(p for name, p in model.head.named_parameters() if "queries" in name)
     initial = queries.detach().clone()
 
     started = time.perf_counter(), time.process_time()
-    losses = learner.differentiate(0, batch, learner.criterion.totals(batch.labels))
+    losses = learner.differentiate(0, batch, task.totals(batch))
     learner.update(0)
     seconds, cpu = time.perf_counter() - started[0], time.process_time() - started[1]
 
@@ -190,7 +191,7 @@ def test_synscapes_is_trained_on_as_urbansyn_is(paper: Config, photos: dict[str,
     """Same recipe and model, so that only the data differ."""
     runs = ["d3s2-l-urbansyn", "d3s2-l-synscapes"]
     assert paper.training_of(runs[0]) == paper.training_of(runs[1]) == paper.training_of("d3s2")
-    assert {paper.evaluated_on(run) for run in runs} == {"cityscapes"}
+    assert {paper.targets_of(run) for run in runs} == {("cityscapes",)}
     batch = first_batch(photos["synscapes"], paper.training_of(runs[1]))
     assert batch.images.shape == (1, 3, 512, 1024)
     assert batch.masks[0].flatten(1).any(dim=1).all()

@@ -16,7 +16,7 @@ from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.evaluation.predict import predict_run
-from vfm_fusion.segmentation.training import train_run
+from vfm_fusion.segmentation.job import train_run
 
 pytestmark = pytest.mark.realdata
 
@@ -60,8 +60,13 @@ def test_a_fused_run_trains_and_evaluates_on_camvid(
         token="t",
     )
     val = split(camvid, "val", 2)
-    predictions = predict_run(
-        run_dir=out, dataset=val, encoders=encoders, inference=EvaluationConfig(batch_size=2)
+    predictions = out / "camvid" / "predictions.h5"
+    predict_run(
+        run_dir=out,
+        predictions=predictions,
+        dataset=val,
+        encoders=encoders,
+        inference=EvaluationConfig(batch_size=2),
     )
     found = evaluate_run(predictions=predictions, dataset=val, dataset_name="camvid", protocol="coco")
     assert 0 <= found["metrics"]["mIoU"] < 100

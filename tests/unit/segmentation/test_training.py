@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from segmentation_toys import ToyDataset
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import vfm_fusion.segmentation.training as training
+import vfm_fusion.segmentation.job as job
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
@@ -23,6 +23,7 @@ from vfm_fusion.errors import TrainingError, WeightsError
 from vfm_fusion.segmentation.loss import TERMS
 from vfm_fusion.segmentation.trained import load_run
 from vfm_fusion.training.checkpoints import load_checkpoint, newest_valid, stored_checkpoints
+from vfm_fusion.training.learner import Learner
 from vfm_fusion.training.loss_log import columns
 
 RUN = RunConfig(label="Fused", master="vit", auxiliary="hiera")
@@ -36,7 +37,7 @@ def train(tmp_path: Path, encoders: dict[str, EncoderConfig], recipe: TrainingCo
     def run(folder: str, *, token: str = "t", seed: int = 0, dataset=None, **changes) -> Path:
         settings = {"run": RUN, "strides": (8,), "training": recipe} | changes
         out = tmp_path / folder / "fused" / "seed0"
-        training.train_run(
+        job.train_run(
             encoders=encoders,
             seed=seed,
             dataset=ToyDataset() if dataset is None else dataset,
@@ -58,15 +59,15 @@ def killed_at(monkeypatch: pytest.MonkeyPatch):
         pass
 
     def arm(step: int) -> type[BaseException]:
-        original = training.Learner.differentiate
+        original = Learner.differentiate
 
         def dying(self, number, batch, totals):
             if number == step:
-                monkeypatch.setattr(training.Learner, "differentiate", original)
+                monkeypatch.setattr(Learner, "differentiate", original)
                 raise Killed
             return original(self, number, batch, totals)
 
-        monkeypatch.setattr(training.Learner, "differentiate", dying)
+        monkeypatch.setattr(Learner, "differentiate", dying)
         return Killed
 
     return arm
@@ -92,46 +93,11 @@ def test_a_killed_run_resumes_to_the_same_bits(train, killed_at, tmp_path: Path)
     assert contents(train("killed")) == expected
 
 
-def test_a_corrupt_newest_checkpoint_falls_back_to_the_one_before(
-    train, killed_at, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    expected = contents(train("whole"))
-    with pytest.raises(killed_at(3)):
-        train("killed")
-    newest = stored_checkpoints(tmp_path / "killed" / "state")[0]
-    data = bytearray(newest.path.read_bytes())
-    data[len(data) // 2] ^= 1
-    newest.path.write_bytes(data)
-    assert contents(train("killed")) == expected
-    assert f"{newest.path} is damaged" in caplog.text
-
-
-def test_other_settings_start_anew_and_say_so(
-    train, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    train("run", seed=1, token="old")
-    again = contents(train("run", token="new"))
-    assert "belongs to other settings" in caplog.text
-    assert again == contents(train("fresh"))
-
-
-def test_a_finished_run_is_not_trained_again(train, killed_at) -> None:
-    expected = contents(train("run"))
-    killed_at(0)
-    assert contents(train("run")) == expected
-
-
-def test_two_checkpoints_are_kept(train, tmp_path: Path) -> None:
-    train("run")
-    assert [c.step for c in stored_checkpoints(tmp_path / "run" / "state")] == [4, 3]
-    assert sorted(p.suffix for p in (tmp_path / "run" / "state").iterdir()) == [".ckpt", ".ckpt"]
-
-
 def test_checkpoints_and_model_hold_no_frozen_weights(train, tmp_path: Path) -> None:
     out = train("run")
     saved = load_file(out / "model.safetensors")
-    state = load_checkpoint(stored_checkpoints(tmp_path / "run" / "state")[0])["learner"]["model"]
-    assert set(state) == set(saved)
+    state = load_checkpoint(stored_checkpoints(tmp_path / "run" / "state")[0])["learner"]["task"]
+    assert set(state) == {f"model.{name}" for name in saved}
     assert not any(name.startswith("auxiliary.") for name in saved)
 
 

@@ -12,6 +12,8 @@ import pytest
 import yaml
 from packaging.utils import canonicalize_name
 
+from vfm_fusion.reporting.registry import REPORTS
+
 ROOT = Path(__file__).parents[3]
 INSTALLED_WITH_TIMM = {"huggingface-hub"}
 
@@ -54,12 +56,16 @@ def packages(script: Path) -> set[str]:
 
 
 def scripts(environment: str) -> list[Path]:
-    """Scripts of the rules that name an environment."""
+    """Scripts of the rules that name an environment, and modules of the reports that do."""
     rules = "\n".join(path.read_text() for path in (ROOT / "rules").glob("*.smk"))
     bodies = [body for body in re.split(r"^(?=rule )", rules, flags=re.MULTILINE) if environment in body]
-    return [
-        ROOT / "workflow_scripts" / name for body in bodies for name in re.findall(r"scripts/(\w+\.py)", body)
-    ]
+    names = [name for body in bodies for name in re.findall(r"scripts/(\w+\.py)", body)]
+    reports = [report for report in REPORTS if report.environment == environment]
+    modules = {name: module_file(name) for report in reports for name in report.modules}
+    scripts_of_reports = ["report.py"] if reports else []
+    return [ROOT / "workflow_scripts" / name for name in [*names, *scripts_of_reports]] + list(
+        modules.values()
+    )
 
 
 @pytest.mark.parametrize("environment", ["workflow.yaml", "training.yaml"])

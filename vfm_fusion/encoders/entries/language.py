@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from vfm_fusion.encoders.published import HubWeights, Published
-from vfm_fusion.encoders.spec import CLIP_MEAN, CLIP_STD, HALF, EncoderSpec
+from vfm_fusion.encoders.spec import CLIP_MEAN, CLIP_STD, HALF, EncoderSpec, HubWeights, Published
 
 
 def _eva02(name: str, channels: int, patch_size: int, timm_name: str, tag: str) -> EncoderSpec:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from vfm_fusion.encoders.published import HubWeights, OfficialWeights, Published
-from vfm_fusion.encoders.spec import EncoderSpec
+from vfm_fusion.encoders.spec import EncoderSpec, HubWeights, OfficialWeights, Published
 
 _SAM2_UNUSED = (
     "image_encoder.neck.*",

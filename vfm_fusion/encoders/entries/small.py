@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from vfm_fusion.encoders.published import Published
-from vfm_fusion.encoders.spec import HALF, EncoderSpec
+from vfm_fusion.encoders.spec import HALF, EncoderSpec, Published
 
 ENTRIES = (
     EncoderSpec(

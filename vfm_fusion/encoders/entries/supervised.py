@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from vfm_fusion.encoders.published import HubWeights, Published
-from vfm_fusion.encoders.spec import EncoderSpec
+from vfm_fusion.encoders.spec import EncoderSpec, HubWeights, Published
 
 ENTRIES = (
     EncoderSpec(

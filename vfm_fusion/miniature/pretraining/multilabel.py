@@ -13,9 +13,10 @@ from vfm_fusion.config.pretraining import MultilabelConfig
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Sample
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.miniature.pretraining.crops import cut, draw_window
-from vfm_fusion.miniature.pretraining.objective import Batch, Objective
+from vfm_fusion.miniature.pretraining.objective import Objective
 from vfm_fusion.miniature.pretraining.probing import probe
 from vfm_fusion.training.color import jitter_color
+from vfm_fusion.training.samples import TensorBatch
 
 
 class Multilabel(Objective):
@@ -35,11 +36,11 @@ class Multilabel(Objective):
             torch.manual_seed(seed)
             self.head = nn.Sequential(nn.LayerNorm(channels), nn.Linear(channels, self.classes))
 
-    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
+    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> TensorBatch:
         """See :meth:`Objective.batch`: one crop an image, and which classes it shows."""
         crops = [self._crop(sample, rng) for sample in samples]
         images, present = (torch.from_numpy(np.stack(part)) for part in zip(*crops, strict=True))
-        return {"images": images, "present": present}
+        return TensorBatch(images=images, present=present)
 
     def _crop(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         settings = self.settings
@@ -52,7 +53,7 @@ class Multilabel(Objective):
         present = pixels >= settings.smallest_share * semantic.size
         return np.ascontiguousarray(image.transpose(2, 0, 1)), present  # (3, S, S), (classes,)
 
-    def losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def losses(self, batch: TensorBatch, progress: float) -> dict[str, Tensor]:
         """See :meth:`Objective.losses`: binary cross-entropy."""
         coarsest = self.encoder.spec.strides[-1]
         maps = self.encoder(batch["images"].float() / 255, [coarsest])[coarsest]  # (B, C, h, w)

@@ -10,9 +10,7 @@ from torch import Tensor, nn
 
 from vfm_fusion.datasets.base import Dataset, Sample
 from vfm_fusion.encoders.base import Encoder
-
-Batch = dict[str, Tensor]
-"""Tensors by name, as an objective makes them from images and reads them again."""
+from vfm_fusion.training.samples import TensorBatch
 
 
 class Objective(nn.Module, ABC):
@@ -30,7 +28,7 @@ class Objective(nn.Module, ABC):
     encoder: Encoder
 
     @abstractmethod
-    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
+    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> TensorBatch:
         """Draws what a step learns from.
 
         Args:
@@ -39,7 +37,7 @@ class Objective(nn.Module, ABC):
         """
 
     @abstractmethod
-    def losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def losses(self, batch: TensorBatch, progress: float) -> dict[str, Tensor]:
         """Returns the weighted terms of the loss, scalars; their sum is minimised.
 
         Args:

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from vfm_fusion.datasets.base import Dataset, Instances, Sample
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.miniature.pretraining.prompts import innermost_point
-from vfm_fusion.miniature.pretraining.regions import objects, stuff
+from vfm_fusion.miniature.pretraining.prompts import innermost_point, objects, stuff
 
 _IMAGES = 60  # at most
 _LEAST = 64  # pixels of a region

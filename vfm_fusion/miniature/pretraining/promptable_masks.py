@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from vfm_fusion.config.pretraining import PromptableMasksConfig
@@ -15,15 +16,16 @@ from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.miniature.pretraining.crops import cut, draw_window
 from vfm_fusion.miniature.pretraining.mask_decoder import STRIDES, PromptedMasks
-from vfm_fusion.miniature.pretraining.mask_losses import dice_losses, focal_losses, ious
-from vfm_fusion.miniature.pretraining.objective import Batch, Objective
+from vfm_fusion.miniature.pretraining.objective import Objective
 from vfm_fusion.miniature.pretraining.point_iou import MasksAtPoints, point_iou
-from vfm_fusion.miniature.pretraining.prompts import draw_box, draw_point
-from vfm_fusion.miniature.pretraining.regions import objects, stuff
+from vfm_fusion.miniature.pretraining.prompts import draw_box, draw_point, objects, stuff
 from vfm_fusion.training.color import jitter_color
+from vfm_fusion.training.samples import TensorBatch
 
 _LEAST = 32  # pixels of a region in a crop
 _MASK_STRIDE = 4  # at which masks are predicted and compared
+_ALPHA = 0.25  # weight of a region's own pixels in the focal loss; others have 1 - alpha
+_GAMMA = 2.0
 
 
 class PromptableMasks(Objective):
@@ -58,7 +60,7 @@ class PromptableMasks(Objective):
         self.masks.decoder.pred_obj_score_head.requires_grad_(False)
         self.masks.prompts.no_mask_embed.requires_grad_(False)
 
-    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
+    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> TensorBatch:
         """See :meth:`Objective.batch`: one crop an image, prompts, and their regions.
 
         Returns:
@@ -70,7 +72,9 @@ class PromptableMasks(Objective):
             TrainingError: a sample has no labels.
         """
         crops = [self._crop(sample, rng) for sample in samples]
-        return {name: torch.from_numpy(np.stack([crop[name] for crop in crops])) for name in crops[0]}
+        return TensorBatch(
+            {name: torch.from_numpy(np.stack([crop[name] for crop in crops])) for name in crops[0]}
+        )
 
     def _crop(self, sample: Sample, rng: np.random.Generator) -> dict[str, np.ndarray]:
         settings = self.settings
@@ -127,7 +131,7 @@ class PromptableMasks(Objective):
             drawn.append(kinds[choice][_weighted(chances[choice], rng)])
         return drawn
 
-    def losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def losses(self, batch: TensorBatch, progress: float) -> dict[str, Tensor]:
         """See :meth:`Objective.losses`: means over prompts; 0 in a batch without a region."""
         settings = self.settings
         coverage = batch["coverage"].float()[:, :, None] / 255  # (B, P, 1, h, w)
@@ -178,6 +182,38 @@ class PromptableMasks(Objective):
             return logits[0].cpu(), predicted[0].cpu()
 
         return masks_at
+
+
+def focal_losses(logits: Tensor, coverage: Tensor) -> Tensor:
+    """Focal loss, the mean over pixels; a pixel that is covered in part counts in part for both sides.
+
+    Args:
+        logits: ``(..., h, w)``.
+        coverage: the same shape, in [0, 1].
+
+    Returns:
+        ``(...)``.
+    """
+    share = torch.sigmoid(logits)
+    inside = _ALPHA * coverage * (1 - share) ** _GAMMA * F.logsigmoid(logits)
+    outside = (1 - _ALPHA) * (1 - coverage) * share**_GAMMA * F.logsigmoid(-logits)
+    return -(inside + outside).mean(dim=(-2, -1))
+
+
+def dice_losses(logits: Tensor, coverage: Tensor) -> Tensor:
+    """One minus the dice coefficient, smoothed by one pixel; shapes as in :func:`focal_losses`."""
+    share = torch.sigmoid(logits)
+    common = (share * coverage).sum(dim=(-2, -1))
+    total = share.sum(dim=(-2, -1)) + coverage.sum(dim=(-2, -1))
+    return 1 - (2 * common + 1) / (total + 1)
+
+
+def ious(logits: Tensor, coverage: Tensor) -> Tensor:
+    """IoU of the masks where logits are above 0, in [0, 1]; shapes as in :func:`focal_losses`."""
+    mask = (logits > 0).to(coverage.dtype)
+    common = (mask * coverage).sum(dim=(-2, -1))
+    union = mask.sum(dim=(-2, -1)) + coverage.sum(dim=(-2, -1)) - common
+    return common / union.clamp(min=torch.finfo(coverage.dtype).tiny)
 
 
 def _weighted(weights: np.ndarray, rng: np.random.Generator) -> int:

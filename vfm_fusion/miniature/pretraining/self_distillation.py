@@ -14,13 +14,61 @@ from torch import Tensor, nn
 from vfm_fusion.config.pretraining import SelfDistillationConfig
 from vfm_fusion.datasets.base import Category, Dataset, Sample
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.timm_models import TimmViT
+from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.miniature.pretraining.objective import Batch, Objective
-from vfm_fusion.miniature.pretraining.patch_masking import draw_mask, hidden_patches
+from vfm_fusion.miniature.pretraining.crops import draw_mask, draw_views
+from vfm_fusion.miniature.pretraining.objective import Objective
 from vfm_fusion.miniature.pretraining.probing import probe
-from vfm_fusion.miniature.pretraining.projection_head import ProjectionHead
-from vfm_fusion.miniature.pretraining.views import draw_views
+from vfm_fusion.training.samples import TensorBatch
+
+
+def hide_patches(patches: TokenState, masks: Tensor, token: Tensor) -> TokenState:
+    """Replaces the embeddings of hidden patches, before positions are added.
+
+    Args:
+        patches: a ViT's embedded patches, ``h w`` tokens of C channels.
+        masks: ``(B, h, w)`` bool, True where hidden.
+        token: ``(C,)``, what stands in their place.
+    """
+    tokens = patches.tokens
+    return patches.with_tokens(torch.where(masks.flatten(1)[..., None], token.to(tokens.dtype), tokens))
+
+
+class ProjectionHead(nn.Module):
+    """An MLP, a normalised bottleneck, and the cosine to each of a number of learned prototypes.
+
+    Before the bottleneck's tokens are brought to length 1, every channel is standardised over the batch: what
+    all tokens share would otherwise hide, for the length of a short training, how they differ.
+    """
+
+    def __init__(self, channels: int, hidden: int, bottleneck: int, prototypes: int) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(channels, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, hidden),
+            nn.GELU(),
+            nn.Linear(hidden, bottleneck),
+        )
+        self.spread = nn.BatchNorm1d(bottleneck, affine=False, track_running_stats=False)
+        self.prototypes = nn.Parameter(torch.randn(prototypes, bottleneck))
+        for layer in self.mlp:
+            if isinstance(layer, nn.Linear):
+                nn.init.trunc_normal_(layer.weight, std=layer.in_features**-0.5)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, tokens: Tensor, *, frozen: bool = False) -> Tensor:
+        """Scores tokens.
+
+        Args:
+            tokens: ``(N, channels)``, N > 1.
+            frozen: True if the prototypes shall not learn.
+
+        Returns:
+            ``(N, prototypes)`` cosines in [-1, 1].
+        """
+        prototypes = self.prototypes.detach() if frozen else self.prototypes
+        return F.linear(F.normalize(self.spread(self.mlp(tokens)), dim=-1), F.normalize(prototypes, dim=-1))
 
 
 class SelfDistillation(Objective):
@@ -35,8 +83,6 @@ class SelfDistillation(Objective):
 
     terms = ("image", "patch")
     centers: Tensor
-    mean: Tensor
-    std: Tensor
 
     def __init__(
         self, encoder: Encoder, settings: SelfDistillationConfig, categories: Sequence[Category], seed: int
@@ -44,10 +90,10 @@ class SelfDistillation(Objective):
         """Puts a head on the encoder and copies both for the teacher.
 
         Raises:
-            ConfigError: the encoder is not a plain ViT of timm's with a class token.
+            ConfigError: the encoder is no plain ViT with a class token alone before its patches.
         """
         super().__init__()
-        if not isinstance(encoder, TimmViT) or encoder.model.num_prefix_tokens != 1:
+        if not isinstance(encoder, TokenEncoder) or encoder.prefix != 1:
             raise ConfigError(
                 f"self_distillation trains a plain ViT with one class token (mini_vit), found "
                 f"{encoder.spec.architecture!r}; choose another architecture or objective"
@@ -65,11 +111,9 @@ class SelfDistillation(Objective):
         self.teacher = copy.deepcopy(self.encoder).requires_grad_(False)
         self.teacher_heads = copy.deepcopy(self.heads).requires_grad_(False)
         self.register_buffer("centers", torch.zeros(2, settings.prototypes))
-        self.register_buffer("mean", torch.tensor(encoder.spec.mean).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(encoder.spec.std).view(1, 3, 1, 1), persistent=False)
         self._scores_mean: Tensor | None = None
 
-    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> Batch:
+    def batch(self, samples: Sequence[Sample], rng: np.random.Generator) -> TensorBatch:
         """See :meth:`Objective.batch`: two global views an image with hidden patches, and local views.
 
         Returns:
@@ -81,33 +125,34 @@ class SelfDistillation(Objective):
         large, small = (np.stack(part, axis=1) for part in zip(*views, strict=True))  # (V, B, 3, S, S)
         grid = settings.global_side // self.patch
         masks = [draw_mask(grid, settings.masked_share, rng) for _ in range(2 * len(samples))]
-        return {
-            "globals": torch.from_numpy(large.reshape(-1, *large.shape[2:])),
-            "locals": torch.from_numpy(small.reshape(-1, *small.shape[2:])),
-            "masks": torch.from_numpy(np.stack(masks)),
-        }
+        return TensorBatch(
+            globals=torch.from_numpy(large.reshape(-1, *large.shape[2:])),
+            locals=torch.from_numpy(small.reshape(-1, *small.shape[2:])),
+            masks=torch.from_numpy(np.stack(masks)),
+        )
 
-    def losses(self, batch: Batch, progress: float) -> dict[str, Tensor]:
+    def losses(self, batch: TensorBatch, progress: float) -> dict[str, Tensor]:
         """See :meth:`Objective.losses`: cross-entropy of the student with the centred, sharpened teacher."""
         masks = batch["masks"].flatten(1)  # (2 B, h w)
         image_targets, patch_targets = self._targets(batch["globals"], masks, progress)
-        with hidden_patches(self.encoder.model.patch_embed, batch["masks"], self.mask_token):
-            tokens = self._tokens(self.encoder, batch["globals"])  # (2 B, 1 + h w, C)
+        patches = hide_patches(_patches(self.encoder, batch["globals"]), batch["masks"], self.mask_token)
+        tokens = self.encoder.encode(patches).tokens  # (2 B, 1 + h w, C)
         classes = [tokens[:, 0]]
         if len(batch["locals"]):
-            classes.append(self._tokens(self.encoder, batch["locals"])[:, 0])
+            local = self.encoder.encode(_patches(self.encoder, batch["locals"]))
+            classes.append(local.tokens[:, 0])
         frozen = progress < self.settings.frozen_share
         images = self.heads[0](torch.cat(classes), frozen=frozen)  # (V B, K)
-        patches = self.heads[1](tokens[:, 1:][masks], frozen=frozen)  # (M, K)
+        hidden = self.heads[1](tokens[:, 1:][masks], frozen=frozen)  # (M, K)
         return {
             "image": self._image_term(images, image_targets),
-            "patch": self.settings.patch_weight * self._patch_term(patches, patch_targets, masks),
+            "patch": self.settings.patch_weight * self._patch_term(hidden, patch_targets, masks),
         }
 
     @torch.no_grad()
     def _targets(self, images: Tensor, masks: Tensor, progress: float) -> tuple[Tensor, Tensor]:
         """Returns what the teacher says of whole global views, ``(2 B, K)``, and of patches, ``(M, K)``."""
-        tokens = self._tokens(self.teacher, images)
+        tokens = self.teacher.encode(_patches(self.teacher, images)).tokens
         scores = self.teacher_heads[0](tokens[:, 0]), self.teacher_heads[1](tokens[:, 1:][masks])
         self._scores_mean = torch.stack([part.mean(dim=0) for part in scores])
         temperature = self.teacher_temperature(progress)
@@ -116,10 +161,6 @@ class SelfDistillation(Objective):
             for part, center in zip(scores, self.centers, strict=True)
         )
         return image, patch
-
-    def _tokens(self, encoder: Encoder, images: Tensor) -> Tensor:
-        """Returns class and patch tokens ``(N, 1 + h w, C)`` of uint8 images ``(N, 3, S, S)``."""
-        return encoder.model.forward_features((images.float() / 255 - self.mean) / self.std)
 
     def _image_term(self, scores: Tensor, targets: Tensor) -> Tensor:
         """Mean over pairs of one of the teacher's two views and another one of the student's."""
@@ -165,3 +206,8 @@ class SelfDistillation(Objective):
     def measures(self, train: Dataset, val: Dataset) -> Mapping[str, float]:
         """See :func:`vfm_fusion.miniature.pretraining.probing.probe`."""
         return probe(self.teacher, train, val, self.classes)
+
+
+def _patches(encoder: TokenEncoder, images: Tensor) -> TokenState:
+    """Returns the embedded patches of uint8 images ``(N, 3, S, S)``."""
+    return encoder.patchify(encoder.normalise(images.float() / 255))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.metrics.controls import CONTROLS
-from vfm_fusion.reporting.controls import NAMES, ControlExample, Controls
+from vfm_fusion.reporting.controls import NAMES, ControlExample, Controls, load_example, read_controls
 from vfm_fusion.reporting.controls_text import right_strides
 from vfm_fusion.reporting.style import (
     PAGE_WIDTH,
@@ -139,3 +142,10 @@ def _handles(looks: Mapping[str, SeriesStyle]) -> list[Line2D | Patch]:
         Patch(color=WRONG_COLOR, linewidth=0, label="order not right"),
         Patch(facecolor="none", edgecolor=WRONG_COLOR, hatch=UNKNOWN_HATCH, linewidth=0, label="not known"),
     ]
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figure:
+    """Builds the report ``figure_controls``."""
+    controls = read_controls(inputs["controls"][0])
+    dataset = open_indexed(settings["dataset"], inputs["index"][0], Path(settings["generated"]))
+    return controls_figure(controls, load_example(controls, dataset))

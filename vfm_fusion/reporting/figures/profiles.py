@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vfm_fusion.reporting.inputs import definitions_in_order
+from vfm_fusion.reporting.inputs import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, series_styles, stride_axis, styled
 
@@ -132,3 +133,10 @@ def _ring(axes: Axes, rows: pd.DataFrame, labels: EncoderLabels, selection: Mapp
     own = rows[(rows["encoder"] == auxiliary) & (rows["score"] == selection["stride_by"])]
     peak = own.loc[own["stride"] == stride, "mean"]
     axes.plot([stride * _nudges(rows, labels)[auxiliary]], peak, markersize=11, **RING)
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figure:
+    """Builds the report ``figure_profiles``."""
+    encoders = dict(settings["encoders"])
+    profiles = read_profiles(dict(zip(encoders, inputs["summaries"], strict=True)))
+    return profiles_figure(profiles, encoders, read_selection(inputs["selection"][0]))

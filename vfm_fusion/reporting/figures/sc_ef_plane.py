@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 from vfm_fusion.reporting.figures.profiles import RING, interval_note
+from vfm_fusion.reporting.inputs import read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.style import COLUMN_WIDTH, SeriesStyle, series_styles, styled
 
@@ -93,3 +95,10 @@ def _draw_path(axes: Axes, path: pd.DataFrame, look: SeriesStyle, name: str) -> 
             color=look.color,
             path_effects=[withStroke(linewidth=1.5, foreground="white")],
         )
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figure:
+    """Builds the report ``figure_sc_ef_plane``."""
+    encoders = dict(settings["encoders"])
+    profiles = read_profiles(dict(zip(encoders, inputs["summaries"], strict=True)))
+    return sc_ef_plane_figure(profiles, encoders, read_selection(inputs["selection"][0]))

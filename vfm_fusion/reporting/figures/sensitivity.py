@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -12,8 +14,16 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from vfm_fusion.config.sensitivity import FACTORS, factors_of
+from vfm_fusion.reporting.inputs import chosen_among, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
-from vfm_fusion.reporting.sensitivity import Effect, Sensitivity, shown_setting, shown_value
+from vfm_fusion.reporting.sensitivity import (
+    Effect,
+    Sensitivity,
+    read_sweeps,
+    sensitivity_of,
+    shown_setting,
+    shown_value,
+)
 from vfm_fusion.reporting.sensitivity_text import order_sentence
 from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, series_styles, styled
 from vfm_fusion.selection.rule import SCORES, Score
@@ -143,3 +153,12 @@ def _title(sensitivity: Sensitivity) -> str:
     counted = f"Mean over output strides and n = {sensitivity.images} images."
     sentences = [counted, *(order_sentence(sensitivity, score) for score in SCORES)]
     return "\n".join(textwrap.fill(sentence, LEGEND_CHARACTERS) for sentence in sentences if sentence)
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figure:
+    """Builds the report ``figure_sensitivity``."""
+    labels = dict(settings["encoders"])
+    selection = read_selection(inputs["selection"][0])
+    paths = dict(zip(labels, inputs["sweeps"], strict=True))
+    sweeps = read_sweeps({encoder: paths[encoder] for encoder in chosen_among(selection)})
+    return sensitivity_figure(sensitivity_of(sweeps, selection["task"], selection["stride_by"]), labels)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vfm_fusion.reporting.inputs import read_stability
 from vfm_fusion.reporting.style import COLUMN_WIDTH, LINE_SPACING, SeriesStyle, series_styles, styled
 from vfm_fusion.reporting.tables.stability import TITLES
 
@@ -68,3 +70,8 @@ def _draw(axes: Axes, points: Points, part: str, nudge: float, look: SeriesStyle
         linestyle="-" if title else "none",
         label=title or None,
     )
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figure:
+    """Builds the report ``figure_stability``."""
+    return stability_figure(read_stability(inputs["stability"][0]))

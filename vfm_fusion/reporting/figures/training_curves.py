@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.inputs import read_evaluation
+from vfm_fusion.reporting.labels import pretrainings, run_models
 from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, series_styles, styled
 
 LEGEND_CHARACTERS = 46
@@ -86,3 +90,19 @@ def _check(curve: Curve) -> None:
         raise ReportingError(f"{who}: columns {sorted(absent)} are missing; found {list(curve.metrics)}")
     if curve.metrics.empty or not np.isfinite(curve.metrics[["step", "loss"]]).all(axis=None):
         raise ReportingError(f"{who}: no line, or a step or loss that is not finite; train the run again")
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figure:
+    """Builds the report ``figure_training_curves``."""
+    encoders, runs = dict(settings["encoders"]), dict(settings["runs"])
+    evaluations = [read_evaluation(path) for path in inputs["evaluations"]]
+    curves = [
+        Curve(
+            run=runs[evaluation["run"]],
+            encoders=run_models(evaluation, encoders),
+            seed=evaluation["seed"],
+            metrics=pd.read_csv(metrics),
+        )
+        for metrics, evaluation in zip(inputs["metrics"], evaluations, strict=True)
+    ]
+    return training_curves_figure(curves, notes=pretrainings(evaluations, encoders))

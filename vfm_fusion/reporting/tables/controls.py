@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vfm_fusion.metrics.controls import CONTROLS
 from vfm_fusion.profiles.control_order import SCORES
-from vfm_fusion.reporting.controls import Controls
+from vfm_fusion.reporting.controls import Controls, read_controls
 from vfm_fusion.reporting.controls_text import (
     DIGITS,
     best_sentence,
@@ -102,3 +104,8 @@ def _tidy(controls: Controls) -> pd.DataFrame:
     columns += [*("standard_error", "images", "undefined", "agreeing", "holds", "reason")]
     tidy = pd.concat([means, checks], ignore_index=True).reindex(columns=columns)
     return tidy.astype({"undefined": "Int64", "agreeing": "Int64"})
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_controls``."""
+    return controls_table(read_controls(inputs["controls"][0]), settings["dataset"])

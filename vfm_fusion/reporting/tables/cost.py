@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.inputs import read_benchmarks, read_cost
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
+from vfm_fusion.reporting.published import shown_table
 from vfm_fusion.reporting.table import Column, Section, Table
 
 Cost = Mapping[str, Any]
@@ -230,4 +233,19 @@ def _published_notes(published: pd.DataFrame | None) -> tuple[str, ...]:
     return (
         f"Published values are of full-size models ({sources}); their image size, their machine and what "
         "they count as a FLOP are not known here. —: not published.",
+    )
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_cost``."""
+    costs = [read_cost(path) for path in inputs["costs"]]
+    seconds: dict[str, list[float]] = {run: [] for run in settings["trainings"]}
+    for run, path in zip(settings["trainings"], inputs["trainings"], strict=True):
+        seconds[run] += read_benchmarks({path: "train"})["seconds"].tolist()
+    return cost_table(
+        {cost["run"]: cost for cost in costs},
+        seconds,
+        dict(settings["encoders"]),
+        dict(settings["runs"]),
+        shown_table(inputs["published"], "11"),
     )

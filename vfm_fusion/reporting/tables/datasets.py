@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.inputs import read_keys
 from vfm_fusion.reporting.table import Column, Section, Table
 
 SUMMARY_KEYS = (
@@ -71,3 +73,10 @@ def _skipped_notes(dataset: str, split: str, skipped: Sequence[Mapping[str, str]
     notes = [f"{dataset}, {split}: skipped {entry['image_id']}: {entry['reason']}" for entry in skipped]
     more = len(notes) - _LISTED
     return [*notes[:_LISTED], *([f"{dataset}, {split}: and {more} more, see the log"] if more > 0 else [])]
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_datasets``."""
+    splits = [tuple(split) for split in settings["splits"]]
+    summaries = zip(splits, inputs["summaries"], strict=True)
+    return datasets_table({split: read_keys(path, SUMMARY_KEYS) for split, path in summaries})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -64,3 +65,12 @@ def _row(known: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:
 
 def _sides(*sizes: tuple[int, int]) -> str:
     return ", ".join(f"{height} x {width}" for height, width in sizes)
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_encoders``."""
+    facts = dict(settings["encoders"])
+    manifests = zip(facts, inputs["manifests"], strict=True)
+    return encoders_table(
+        facts, {name: Manifest.read(path) for name, path in manifests}, settings["provenance"]
+    )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.image_scores import Bootstrap, commonest_reason, estimate
+from vfm_fusion.reporting.image_scores import Bootstrap, commonest_reason, estimate, read_image_scores
 from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
+from vfm_fusion.reporting.published import shown_table
 from vfm_fusion.reporting.table import Column, Section, Table
 
 SCORES = {"sc": ("SC", 2, 3), "ef": ("EF", 2, 2)}
@@ -267,4 +269,24 @@ def _published_note(published: pd.DataFrame) -> str:
     return (
         f"Published values are of full-size encoders on {datasets} ({sources}), without intervals; their Δ "
         "is computed here."
+    )
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_finetuned``."""
+    encoders = dict(settings["encoders"])
+    before = zip(encoders, inputs["before"], strict=True)
+    after = zip(settings["finetuned"], inputs["after"], strict=True)
+    return finetuned_table(
+        {name: read_image_scores(path, ["definition"]) for name, path in before},
+        {
+            (run, seed): read_image_scores(path, ["role", "encoder", "definition"])
+            for (run, seed), path in after
+        },
+        encoders,
+        dict(settings["runs"]),
+        settings["dataset"],
+        settings["definition"],
+        Bootstrap(*settings["bootstrap"]),
+        shown_table(inputs["published"], "8"),
     )

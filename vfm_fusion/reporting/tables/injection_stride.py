@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vfm_fusion.reporting.hit_rate import HitRate, hit_rate, regret_in_words
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode
+from vfm_fusion.reporting.published import read_published
 from vfm_fusion.reporting.published_strides import published_note, published_section
 from vfm_fusion.reporting.seeds import Summary, seeds_note
 from vfm_fusion.reporting.stride_settings import Setting
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion
-from vfm_fusion.reporting.sweep import Sweep
+from vfm_fusion.reporting.sweep import Sweep, read_sweep
 from vfm_fusion.reporting.table import Column, Section, Table
 
 METRICS = ("AP", "mIoU", "PQ")
@@ -260,3 +262,10 @@ def _rates(settings: Sequence[Setting], metric: str) -> list[dict[str, Any]]:
             ("random_regret", rate.random_regret),
         )
     ]
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_injection_stride``."""
+    sweep = read_sweep(settings, inputs["evaluations"], inputs["profiles"], inputs["selection"][0])
+    published = inputs["published"]
+    return injection_stride_table(sweep, read_published(published[0]) if published else None)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol, where
+from vfm_fusion.reporting.inputs import read_evaluation
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
+from vfm_fusion.reporting.published import published_results, published_table, read_published
 from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
 from vfm_fusion.reporting.table import MISSING, Column, Section, Table
 
@@ -240,3 +243,20 @@ def _published_note(published: pd.DataFrame) -> str:
     sources = ", ".join(sorted(set(published["source"])))
     datasets = ", ".join(sorted(set(published["dataset"])))
     return f"Published values are of full-size models on {datasets} ({sources}); —: not published."
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_main_results``."""
+    reference = None
+    if inputs["published"]:
+        known, otherwise = read_published(inputs["published"][0]), settings["published"]["otherwise"]
+        reference = published_results(known, **settings["published"]["of"])
+        if reference.empty:
+            reference = published_table(known, otherwise) if otherwise else None
+    return main_results_table(
+        [read_evaluation(path) for path in inputs["evaluations"]],
+        dict(settings["encoders"]),
+        dict(settings["runs"]),
+        settings["seeds"],
+        reference,
+    )

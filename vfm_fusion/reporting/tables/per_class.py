@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.reporting.boundary_ratio import group_by_ratio
+from vfm_fusion.datasets.registry import open_indexed
+from vfm_fusion.reporting.boundary_ratio import class_ratios, group_by_ratio
 from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol, where
+from vfm_fusion.reporting.inputs import read_evaluation
 from vfm_fusion.reporting.labels import EncoderLabels, run_encoders
 from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
 from vfm_fusion.reporting.table import Column, Section, Table
@@ -212,3 +215,15 @@ def _notes(
         )
         notes.append(boundary_note(first))
     return [*notes, seeds_note(seeds)]
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_per_class``."""
+    dataset = open_indexed(settings["dataset"], inputs["val"][0], Path(settings["generated"]))
+    return per_class_table(
+        [read_evaluation(path) for path in inputs["evaluations"]],
+        dict(settings["encoders"]),
+        dict(settings["runs"]),
+        settings["seeds"],
+        class_ratios(dataset),
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.profiles.null_excess import EXCESS
-from vfm_fusion.reporting.inputs import definitions_in_order
+from vfm_fusion.reporting.inputs import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
+from vfm_fusion.reporting.published import shown_table
 from vfm_fusion.reporting.table import MISSING, Column, Section, Table, number
 
 SCORES = {"sc": ("SC", 2), "ef": ("EF", 2)}
@@ -236,4 +238,15 @@ def _published_note(published: pd.DataFrame) -> str:
     return (
         f"Published values are of full-size encoders on {datasets} ({sources}), without intervals; "
         "—: not published."
+    )
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_profiles``."""
+    encoders = dict(settings["encoders"])
+    return profiles_table(
+        read_profiles(dict(zip(encoders, inputs["summaries"], strict=True))),
+        encoders,
+        read_selection(inputs["selection"][0]),
+        shown_table(inputs["published"], "5"),
     )

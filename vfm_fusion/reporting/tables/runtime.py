@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.inputs import read_benchmarks
 from vfm_fusion.reporting.table import Column, Section, Table
 
 NOT_SAMPLED = "no job of the rule ran long enough for Snakemake to sample its memory and CPU time"
@@ -63,3 +66,9 @@ def _row(rule: str, jobs: pd.DataFrame) -> dict[str, object]:
         "jobs_sampled": int(jobs["max_rss"].notna().sum()),
         "reason": "" if sampled else NOT_SAMPLED,
     }
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_runtime`` of benchmark files by their rule."""
+    files = {path: rule for rule, paths in inputs.items() for path in paths}
+    return runtime_table(read_benchmarks(files), order=list(inputs))

@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.inputs import chosen_among, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
-from vfm_fusion.reporting.sensitivity import Effect, Sensitivity, shown_setting, shown_value
+from vfm_fusion.reporting.sensitivity import (
+    Effect,
+    Sensitivity,
+    read_sweeps,
+    sensitivity_of,
+    shown_setting,
+    shown_value,
+)
 from vfm_fusion.reporting.sensitivity_text import (
     choice_sentence,
     largest_change_sentence,
@@ -140,3 +149,13 @@ def _tidy(sensitivity: Sensitivity, encoders: list[str], labels: EncoderLabels) 
                     for encoder in encoders
                 ]
     return pd.DataFrame(rows).astype({"rank": "Int64", "stride": "Int64"})
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_sensitivity``."""
+    labels = dict(settings["encoders"])
+    selection = read_selection(inputs["selection"][0])
+    paths = dict(zip(labels, inputs["sweeps"], strict=True))
+    sweeps = read_sweeps({encoder: paths[encoder] for encoder in chosen_among(selection)})
+    sensitivity = sensitivity_of(sweeps, selection["task"], selection["stride_by"])
+    return sensitivity_table(sensitivity, labels, selection)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.inputs import read_stability
 from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
 from vfm_fusion.reporting.table import Column, Section, Table
 from vfm_fusion.selection.stability import PARTS, shares
@@ -143,3 +145,8 @@ def _tidy(stability: Mapping[str, Any]) -> pd.DataFrame:
                     }
                 )
     return pd.DataFrame(rows)
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_stability``."""
+    return stability_table(read_stability(inputs["stability"][0]), dict(settings["encoders"]))

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.image_scores import Bootstrap, Estimate, by_image, commonest_reason, estimate
+from vfm_fusion.reporting.image_scores import (
+    Bootstrap,
+    Estimate,
+    by_image,
+    commonest_reason,
+    estimate,
+    read_image_scores,
+)
+from vfm_fusion.reporting.inputs import read_evaluation
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode
+from vfm_fusion.reporting.published import shown_table
 from vfm_fusion.reporting.rank_correlation import in_words, spearman
 from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
 from vfm_fusion.reporting.stride_groups import Group, Strides, group_by_stride
@@ -303,4 +313,21 @@ def _published_note(published: pd.DataFrame) -> str:
     return (
         f"Published EF and gains are of full-size encoders on {datasets} ({sources}); their ρ and p are "
         "computed here from these values."
+    )
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_stride_gain``."""
+    encoders = dict(settings["encoders"])
+    profiles = zip(encoders, inputs["profiles"], strict=True)
+    return stride_gain_table(
+        [read_evaluation(path) for path in inputs["evaluations"]],
+        {name: read_image_scores(path, ["definition"]) for name, path in profiles},
+        encoders,
+        dict(settings["runs"]),
+        dict(settings["fusions"]),
+        settings["seeds"],
+        settings["definition"],
+        Bootstrap(*settings["bootstrap"]),
+        shown_table(inputs["published"], "7"),
     )

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.image_scores import Bootstrap, Estimate, by_image, commonest_reason, estimate
+from vfm_fusion.reporting.image_scores import (
+    Bootstrap,
+    Estimate,
+    by_image,
+    commonest_reason,
+    estimate,
+    read_image_scores,
+)
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
+from vfm_fusion.reporting.published import shown_table
 from vfm_fusion.reporting.rank_correlation import RankCorrelation, in_words, spearman
 from vfm_fusion.reporting.table import Column, Section, Table
 
@@ -258,4 +267,20 @@ def _published_note(published: pd.DataFrame) -> str:
     return (
         f"Published values are of full-size encoders on {datasets} ({sources}), without intervals. The paper "
         "gives one SC_GT 'using semantic and instance labels' and no formula, so it has a column of its own."
+    )
+
+
+def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
+    """Builds the report ``table_supervised``."""
+    encoders = dict(settings["encoders"])
+    profiles = zip(encoders, inputs["profiles"], strict=True)
+    supervised = zip(encoders, inputs["supervised"], strict=True)
+    return supervised_table(
+        {name: read_image_scores(path, ["definition"]) for name, path in profiles},
+        {name: read_image_scores(path, ["labels"]) for name, path in supervised},
+        encoders,
+        settings["dataset"],
+        settings["definition"],
+        Bootstrap(*settings["bootstrap"]),
+        shown_table(inputs["published"], "7"),
     )

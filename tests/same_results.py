@@ -1,0 +1,115 @@
+"""Says whether two folders of results hold the same results: python tests/same_results.py BEFORE AFTER.
+
+Everything that an experiment computes is compared byte by byte: data, features, profiles, decisions,
+weights, predictions, scores, tables, figures. Only what differs between two runs of the same code is passed
+over: logs, benchmarks, working state, the report (which shows both), measured time and memory, and the tokens
+that tie stored features to the version of the code. Settings may have got further keys. Results of before a
+file moved are found where they were.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import operator
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+PASSED_OVER = ("logs", "benchmarks", "state")
+"""Folders of what two runs of the same code differ in."""
+
+MEASURED = {"device", "threads", "inference", "training"}
+"""Keys of ``cost.json`` that hold time and memory, and what they were measured on."""
+
+SETTINGS = ("config.resolved.yaml",)
+"""Files of settings, which may have got further keys; so has ``run.json`` of every run."""
+
+COUNTED = ("run", "parameters", "flops")
+"""What the names of the columns of ``cost.csv`` begin with that are counted, not measured."""
+
+
+def differences(before: Path, after: Path) -> list[str]:
+    """Compares two folders of results.
+
+    Returns:
+        One line for each file that only one of them has or that differs.
+    """
+    old, new = _files(before), _files(after)
+    lines = [f"only before: {name}" for name in sorted(old.keys() - new.keys())]
+    lines += [f"only after: {name}" for name in sorted(new.keys() - old.keys())]
+    for name in sorted(old.keys() & new.keys()):
+        content = _reader(name)
+        same = _covers if name in SETTINGS or name.endswith("/run.json") else operator.eq
+        if not same(content(old[name]), content(new[name])):
+            lines.append(f"differs: {name}")
+    return lines
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    found = {}
+    for path in folder.rglob("*"):
+        parts = path.relative_to(folder).parts
+        if path.is_file() and parts[0] not in PASSED_OVER and "tensorboard" not in parts:
+            found[_name_now(path, parts)] = path
+    return {name: path for name, path in found.items() if not _is_measured(name)}
+
+
+def _name_now(path: Path, parts: tuple[str, ...]) -> str:
+    """Returns where a file lies now: what is said of a run's images lies in a folder of their data set."""
+    if len(parts) == 4 and parts[0] == "runs" and parts[3] in ("evaluation.json", "predictions.h5"):
+        evaluation = json.loads(path.with_name("evaluation.json").read_text(encoding="utf-8"))
+        parts = (*parts[:3], evaluation["dataset"], parts[3])
+    return "/".join(parts)
+
+
+def _is_measured(name: str) -> bool:
+    tables = ("tables/runtime.", "tables/cost.")
+    return name == "report.html" or (name.startswith(tables) and name != "tables/cost.csv")
+
+
+def _reader(name: str) -> Callable[[Path], object]:
+    if name in SETTINGS or name.endswith("/run.json"):
+        return lambda path: yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
+    if name.endswith("manifest.json"):
+        return lambda path: _without(path, {"token"})
+    if name.endswith("/cost.json"):
+        return lambda path: _without(path, MEASURED)
+    if name == "tables/cost.csv":
+        return _counted
+    return Path.read_bytes
+
+
+def _without(path: Path, keys: set[str]) -> dict[str, object]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    return {key: value for key, value in content.items() if key not in keys}
+
+
+def _counted(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return [{key: value for key, value in row.items() if key.startswith(COUNTED)} for row in rows]
+
+
+def _covers(old: object, new: object) -> bool:
+    """Whether settings are as before, but for keys that a later version of the code has added."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return all(key in new and _covers(value, new[key]) for key, value in old.items())
+    return old == new
+
+
+def main(arguments: list[str]) -> int:
+    """Prints the differences; the exit status says whether there are any."""
+    if len(arguments) != 2 or not all(Path(folder).is_dir() for folder in arguments):
+        print("usage: python tests/same_results.py BEFORE AFTER (two folders of results)", file=sys.stderr)
+        return 2
+    before, after = map(Path, arguments)
+    found = differences(before, after)
+    print("\n".join(found) or f"the same results: {len(_files(after))} files")
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,88 @@
+"""The comparison of two folders of results sees every change of a result, and nothing else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from same_results import differences, main
+
+EVALUATION = {"dataset": "scenes", "metrics": {"AP": 1.5}}
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+FILES = {
+    "config.resolved.yaml": "training: {steps: 6}\n",
+    "features/scenes/a.zarr.manifest.json": json.dumps({"token": "1", "content": "x"}),
+    "runs/fused/cost.json": json.dumps({"flops": 7, "training": {"seconds": 1.0}}),
+    "runs/fused/seed0/evaluation.json": json.dumps(EVALUATION),
+    "runs/fused/seed0/model.safetensors": "weights",
+    "runs/fused/seed0/predictions.h5": "masks",
+    "runs/fused/seed0/run.json": json.dumps({"training": {"steps": 6}}),
+    "tables/cost.csv": "run,flops_total,training_seconds\nfused,7,1.0\n",
+    "tables/runtime.md": "1 s",
+    "tables/main_results.tex": "1.5",
+    "logs/train.log": "12:00",
+}
+
+LIKE_ANOTHER_RUN = {
+    "config.resolved.yaml": "training: {steps: 6, matcher: hungarian}\n",
+    "features/scenes/a.zarr.manifest.json": json.dumps({"content": "x", "token": "2"}),
+    "runs/fused/cost.json": json.dumps({"flops": 7, "training": {"seconds": 2.0}}),
+    "runs/fused/seed0/run.json": json.dumps({"training": {"matcher": "hungarian", "steps": 6}}),
+    "tables/cost.csv": "run,flops_total,training_seconds\nfused,7,2.0\n",
+    "tables/runtime.md": "2 s",
+    "logs/train.log": "13:00",
+}
+
+
+def test_two_runs_of_the_same_code_hold_the_same(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = write(tmp_path / "before", FILES)
+    after = write(tmp_path / "after", FILES | LIKE_ANOTHER_RUN)
+    assert differences(before, after) == []
+    assert main([str(before), str(after)]) == 0
+    assert "the same results: 9 files" in capsys.readouterr().out
+
+
+def test_results_of_before_targets_had_folders_are_found(tmp_path: Path) -> None:
+    before = write(tmp_path / "before", FILES)
+    moved = {
+        name.replace("seed0/", "seed0/scenes/") if name.endswith((".h5", "evaluation.json")) else name: text
+        for name, text in FILES.items()
+    }
+    after = write(tmp_path / "after", moved)
+    assert differences(before, after) == []
+    (after / "runs/fused/seed0/scenes/predictions.h5").write_text("other masks", encoding="utf-8")
+    assert differences(before, after) == ["differs: runs/fused/seed0/scenes/predictions.h5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.resolved.yaml", "training: {steps: 7}\n"),
+        ("features/scenes/a.zarr.manifest.json", json.dumps({"token": "1", "content": "y"})),
+        ("runs/fused/cost.json", json.dumps({"flops": 8, "training": {"seconds": 1.0}})),
+        ("runs/fused/seed0/model.safetensors", "other weights"),
+        ("runs/fused/seed0/run.json", json.dumps({"training": {"steps": 7}})),
+        ("tables/cost.csv", "run,flops_total,training_seconds\nfused,8,1.0\n"),
+        ("tables/main_results.tex", "1.6"),
+    ],
+)
+def test_a_changed_result_is_named(tmp_path: Path, name: str, text: str) -> None:
+    before = write(tmp_path / "before", FILES)
+    after = write(tmp_path / "after", FILES | {name: text})
+    assert differences(before, after) == [f"differs: {name}"]
+
+
+def test_a_lost_and_a_new_result_are_named(tmp_path: Path) -> None:
+    before = write(tmp_path / "before", FILES)
+    after = write(tmp_path / "after", FILES | {"tables/new.md": "1"})
+    (after / "tables/main_results.tex").unlink()
+    assert differences(before, after) == ["only before: tables/main_results.tex", "only after: tables/new.md"]

@@ -1,0 +1,84 @@
+"""An experiment of another system: no runs, no pair of encoders, a section and rules of its own."""
+
+from __future__ import annotations
+
+from working_copy import Workflow
+
+SECTION = """
+from pydantic import Field
+
+from vfm_fusion.config.systems import SystemConfig
+from vfm_fusion.errors import ConfigError
+
+
+class ToyConfig(SystemConfig):
+    \"\"\"A toy.\"\"\"
+
+    encoder: str = Field(description="The encoder that it plays with.")
+
+    def check(self, config):
+        if self.encoder not in config.encoders:
+            raise ConfigError(f"toy.encoder: {self.encoder!r} is not defined")
+
+    def splits(self, config):
+        return [(config.dataset, "train")]
+"""
+RULES = """
+rule play:
+    input:
+        FILES.pattern("index", dataset=DATASET, split="train"),
+        FILES.pattern("features", dataset=DATASET, encoder=CONFIG.toy.encoder),
+    output:
+        f"{RESULTS}/toy/played.txt",
+    shell:
+        "touch {output}"
+
+
+rule toy:
+    input:
+        rules.play.output,
+"""
+EXPERIMENT = """
+paths: {results: results/quick}
+datasets: {miniscapes: {kind: miniscapes, train: 8, val: 5, height: 64, width: 128}}
+dataset: miniscapes
+encoders:
+  mini-dino: {architecture: mini_vit, weights: {source: seeded}}
+toy: {encoder: mini-dino}
+"""
+IMPORT = "from vfm_fusion.config.training import TrainingConfig\n"
+FIELD = "    cost: CostConfig = Field("
+
+
+def test_a_section_of_another_system_is_planned_without_runs_and_without_a_pair(fresh: Workflow) -> None:
+    (fresh.folder / "vfm_fusion/config/toy.py").write_text(SECTION)
+    (fresh.folder / "rules/toy.smk").write_text(RULES)
+    schema = "vfm_fusion/config/schema.py"
+    fresh.edit(schema, IMPORT, f"from vfm_fusion.config.toy import ToyConfig\n{IMPORT}")
+    fresh.edit(schema, FIELD, f'    toy: ToyConfig | None = Field(None, description="A toy.")\n{FIELD}')
+    experiment = fresh.folder / "experiments/toy.yaml"
+    experiment.write_text(EXPERIMENT)
+    fresh.config = {"experiment": "toy"}
+
+    assert fresh.planned() == {
+        "resolved_config": 1,
+        "generate_dataset": 1,
+        "index_dataset": 2,
+        "extract_features": 1,
+        "profile_encoder": 1,
+        "score_controls": 1,
+        "table_datasets": 1,
+        "table_encoders": 1,
+        "table_controls": 1,
+        "figure_controls": 1,
+        "figure_feature_maps": 1,
+        "play": 1,
+    }
+
+    fresh.config["toy"] = "{encoder: mini-sam}"
+    refused = fresh.snakemake("-n", "all")
+    assert refused.returncode == 1
+    assert "ConfigError: toy.encoder: 'mini-sam' is not defined" in refused.stdout + refused.stderr
+
+    fresh.config = {"experiment": "quick"}
+    assert not {"play", "toy"} & fresh.planned().keys()

@@ -1,0 +1,192 @@
+"""What the sections of an experiment say of one another, checked one subject at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from vfm_fusion.config.base import STRIDES
+from vfm_fusion.config.merge import deep_merge
+from vfm_fusion.config.recipes import overlaid
+from vfm_fusion.config.runs import ROLES
+from vfm_fusion.config.schema import Config
+from vfm_fusion.encoders.describe import check_encoder
+from vfm_fusion.errors import ConfigError
+from vfm_fusion.study.comparisons import check_comparisons
+from vfm_fusion.study.messages import explain
+from vfm_fusion.study.study import SCENES
+
+_TAKEN = {
+    **dict.fromkeys(ROLES, "the name of a role"),
+    "controls": "what the scores of the controls are called",
+}
+
+
+def check(config: Config) -> None:
+    """Holds the sections of an experiment against each other; the first problem ends it.
+
+    Raises:
+        ConfigError: it names the key, what was found there and what may stand there.
+    """
+    check_contents(config)
+    check_data_sets(config)
+    check_file_names(config)
+    check_labels(config)
+    check_encoder_names(config)
+    check_runs(config)
+    check_selection(config)
+    check_reporting(config)
+    check_metrics(config)
+    for name, encoder in config.encoders.items():
+        check_encoder(name, encoder)
+    check_recipes(config)
+    check_windows(config)
+    if config.runs:
+        check_comparisons(config)
+    for section in config.systems.values():
+        section.check(config)
+
+
+def check_contents(config: Config) -> None:
+    """An experiment asks for something, and its runs have encoders to choose from."""
+    if not config.encoders and not config.systems:
+        others = ", ".join(config.possible_systems())
+        raise ConfigError(
+            "encoders: none, so there is nothing to do; name one to profile it, or two and some runs"
+            + (f", or give a section of another system: {others}" if others else "")
+        )
+    if config.runs and len(config.encoders) < 2:
+        raise ConfigError(
+            f"encoders: {', '.join(config.encoders) or 'none'} is too few for runs, which take a master and "
+            "an auxiliary from a choice of two encoders or more; name another, or leave out the runs"
+        )
+
+
+def check_data_sets(config: Config) -> None:
+    """The data sets that the experiment and its profiles name are defined."""
+    if config.dataset not in config.datasets:
+        raise ConfigError(
+            f"dataset: {config.dataset!r} is not defined; datasets has: {', '.join(config.datasets)}"
+        )
+    for name in config.also_profiled:
+        if name not in config.datasets or name == config.dataset:
+            raise ConfigError(
+                f"also_profiled.{name}: choose from the other data sets that datasets defines: "
+                f"{', '.join(set(config.datasets) - {config.dataset}) or 'none'}"
+            )
+    if SCENES in config.datasets:
+        raise ConfigError(
+            f"datasets.{SCENES}: that is what the scenes of `pretraining` are called; call "
+            "the data set something else"
+        )
+
+
+def check_file_names(config: Config) -> None:
+    """What the user names can be part of a file's name."""
+    for name in [*config.datasets, *config.encoders, *config.recipes, *config.runs]:
+        if not name or not all(c.isalnum() or c in "-_" for c in name):
+            raise ConfigError(f"name {name!r}: use letters, digits, '-' and '_' (it becomes a file name)")
+
+
+def check_labels(config: Config) -> None:
+    """No two encoders, and no two runs, are called the same in tables."""
+    for section, entries in (("encoders", config.encoders), ("runs", config.runs)):
+        labels = [entry.label or name for name, entry in entries.items()]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        if twice:
+            raise ConfigError(f"{section}: two are labelled {twice[0]!r}; tables could not tell them apart")
+
+
+def check_encoder_names(config: Config) -> None:
+    """No encoder has a name that means something else."""
+    for name, meaning in _TAKEN.items():
+        if name in config.encoders:
+            raise ConfigError(f"encoders.{name}: that is {meaning}; call the encoder something else")
+
+
+def check_runs(config: Config) -> None:
+    """The encoders, data sets and recipes that runs name are defined."""
+    known = [*ROLES, *config.encoders]
+    for name, run in config.runs.items():
+        for key, value in (("master", run.master), ("auxiliary", run.auxiliary)):
+            if value is not None and value not in known:
+                raise ConfigError(
+                    f"runs.{name}.{key}: {value!r} is neither a role nor an encoder; "
+                    f"choose from: {', '.join(known)}"
+                )
+        targets = (run.evaluated_on,) if isinstance(run.evaluated_on, str) else run.evaluated_on or ()
+        for key, values, section in (
+            ("dataset", (run.dataset,), "datasets"),
+            ("evaluated_on", targets, "datasets"),
+            ("recipe", (run.recipe,), "recipes"),
+        ):
+            defined = getattr(config, section)
+            for value in values:
+                if value is not None and value not in defined:
+                    raise ConfigError(
+                        f"runs.{name}.{key}: {value!r} is not defined; "
+                        f"{section} has: {', '.join(defined) or 'none'}"
+                    )
+
+
+def check_selection(config: Config) -> None:
+    """A pair is chosen among encoders that there are."""
+    among = config.selection.among
+    if among is not None and (len(set(among)) < 2 or not set(among) <= set(config.encoders)):
+        raise ConfigError(
+            f"selection.among: {list(among)}: name two encoders or more, of: {', '.join(config.encoders)}"
+        )
+
+
+def check_reporting(config: Config) -> None:
+    """Figures show runs that there are."""
+    unknown = [name for name in config.reporting.shown or () if name not in config.runs]
+    if unknown:
+        raise ConfigError(f"reporting.shown: {unknown[0]!r} is no run; choose from: {', '.join(config.runs)}")
+
+
+def check_metrics(config: Config) -> None:
+    """Strides are possible, and the definition that pairs encoders is computed and can be varied."""
+    impossible = [stride for stride in config.metrics.strides if stride not in STRIDES]
+    if impossible:
+        raise ConfigError(f"metrics.strides: {impossible} impossible; choose from: {list(STRIDES)}")
+    definition = config.selection.definition
+    if definition not in config.metrics.definitions:
+        raise ConfigError(
+            f"selection.definition: {definition!r} is not computed; "
+            f"metrics.definitions has: {', '.join(config.metrics.definitions)}"
+        )
+    try:
+        config.sensitivity.variants(config.metrics.definitions[definition])
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+
+
+def check_recipes(config: Config) -> None:
+    """Recipes change keys that there are to values that are possible."""
+    for name, recipe in config.recipes.items():
+        for key, changes in recipe:
+            _check_changes(config, f"recipes.{name}", key, changes)
+
+
+def check_windows(config: Config) -> None:
+    """Runs that are evaluated in windows predict no objects."""
+    for run in config.runs:
+        task = config.training_of(run).task
+        if task != "semantic" and config.evaluation_of(run).window is not None:
+            raise ConfigError(
+                f"evaluation.window: objects cannot be merged over windows, and runs.{run} is trained for "
+                f"task {task}; leave the window null there (a recipe can), or train the task semantic"
+            )
+
+
+def _check_changes(config: Config, recipe: str, key: str, changes: Mapping[str, Any]) -> None:
+    section = getattr(config, key)
+    try:
+        overlaid(section, changes)
+    except ValidationError as error:
+        data = {key: deep_merge(section.model_dump(mode="json"), changes)}
+        found = [explain({**item, "loc": (key, *item["loc"])}, data) for item in error.errors()]
+        raise ConfigError("\n".join(f"{recipe}.{line}" for line in found)) from None

@@ -1,0 +1,87 @@
+"""Where every result lies: one pattern for each kind of file below the folder of results."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import product
+from pathlib import PurePosixPath
+
+PATTERNS: dict[str, str] = {
+    "config": "config.resolved.yaml",
+    # data sets
+    "data": "data/{dataset}",
+    "data_manifest": "data/{dataset}.manifest.json",
+    "index": "datasets/{dataset}/{split}.parquet",
+    "index_summary": "datasets/{dataset}/{split}.json",
+    "categories": "datasets/{dataset}/categories.json",
+    # features
+    "feature_part": "state/features/{dataset}/{encoder}/{part}of{parts}.json",
+    "feature_state": "state/features/{dataset}/{encoder}",
+    "features": "features/{dataset}/{encoder}.zarr.manifest.json",
+    "feature_export": "exports/{dataset}/{encoder}.h5",
+    # profiles and the choice
+    "profile": "metrics/{dataset}/{encoder}.parquet",
+    "profile_summary": "metrics/{dataset}/{encoder}.summary.parquet",
+    "supervised": "metrics/{dataset}/{encoder}.supervised.parquet",
+    "sweep": "metrics/{dataset}/{encoder}.sensitivity.parquet",
+    "controls": "metrics/{dataset}/controls.parquet",
+    "selection": "selection/{dataset}/selection.json",
+    "stability": "selection/{dataset}/stability.json",
+    # runs
+    "run_state": "state/runs/{run}/seed{seed}",
+    "model": "runs/{run}/seed{seed}/model.safetensors",
+    "training_log": "runs/{run}/seed{seed}/metrics.csv",
+    "run": "runs/{run}/seed{seed}/run.json",
+    "predictions": "runs/{run}/seed{seed}/{target}/predictions.h5",
+    "evaluation": "runs/{run}/seed{seed}/{target}/evaluation.json",
+    "cost": "runs/{run}/cost.json",
+    # reports
+    "table": "tables/{name}.{format}",
+    "figure": "figures/{name}.{format}",
+    # encoders that runs have fine-tuned
+    "finetuned_features": "features/{dataset}/finetuned/{run}.seed{seed}.zarr.manifest.json",
+    "finetuned_state": "state/features/{dataset}/finetuned/{run}.seed{seed}",
+    "finetuned_profile": "metrics/{dataset}/finetuned/{run}.seed{seed}.parquet",
+    "finetuned_summary": "metrics/{dataset}/finetuned/{run}.seed{seed}.summary.parquet",
+    # mini encoders
+    "pretraining_state": "state/pretraining/{model}",
+    "pretrained": "pretraining/{model}/model.safetensors",
+    "pretraining_log": "pretraining/{model}/metrics.csv",
+    "pretraining_card": "pretraining/{model}/card.json",
+    "pretrained_figure": "pretraining/pca_maps.{suffix}",
+    "shipped": "pretraining/shipped.json",
+}
+"""Kind of file to its path below the folder of results, with Snakemake's wildcards in braces."""
+
+
+class Files:
+    """The files of one folder of results.
+
+    Args:
+        results: the folder.
+    """
+
+    def __init__(self, results: str) -> None:
+        self.results = results
+
+    def pattern(self, kind: str, **values: object) -> str:
+        """Returns the path of a kind of file with its wildcards, those given in ``values`` filled in."""
+        path = str(PurePosixPath(self.results, PATTERNS[kind]))
+        for name, value in values.items():
+            path = path.replace(f"{{{name}}}", str(value))
+        return path
+
+    def every(self, kind: str, **values: object) -> list[str]:
+        """Returns the paths of a kind of file, each once.
+
+        Args:
+            kind: key of :data:`PATTERNS`.
+            values: a value or an iterable of values for every wildcard; all combinations are taken, the last
+                wildcard changing fastest.
+        """
+        lists = [
+            list(value) if isinstance(value, Iterable) and not isinstance(value, str) else [value]
+            for value in values.values()
+        ]
+        chosen = (dict(zip(values, combination, strict=True)) for combination in product(*lists))
+        return list(dict.fromkeys(self.pattern(kind, **combination) for combination in chosen))

@@ -1,0 +1,61 @@
+"""Data and weights that the user has to have: what of them is here, and what is said of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+from vfm_fusion.datasets.kinds import data_root
+from vfm_fusion.encoders.files import weight_file, weights_digest
+from vfm_fusion.errors import DatasetLayoutError, WeightsError
+from vfm_fusion.study.study import Study
+
+Found = TypeVar("Found")
+
+
+class Owned:
+    """What of the data and weights of an experiment is here.
+
+    Nothing is said of what is not until it is needed, so that an experiment can be planned without it.
+
+    Args:
+        study: the experiment.
+
+    Attributes:
+        weights: weight file of every encoder; None for one that has none, or whose file is not here.
+        absent: one line for everything that is not here: the key, the path, and where to get it.
+
+    Raises:
+        ConfigError: hub weights without a repository or revision.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.absent: list[str] = []
+        self._encoders = study.config.encoders
+        for name in dict(study.splits):
+            self._look_up(data_root, study.config.datasets[name], Path(), name)
+        self.weights: dict[str, Path | None] = {
+            name: self._look_up(weight_file, name, encoder) for name, encoder in self._encoders.items()
+        }
+
+    def weight_files(self, encoders: Iterable[str]) -> list[Path]:
+        """The weight files of those of the encoders that have one."""
+        return [path for path in map(self.weights.get, encoders) if path is not None]
+
+    def check_weights(self) -> None:
+        """Checks that the weight files are those that the configuration and the registry expect.
+
+        Raises:
+            WeightsError: one has another checksum.
+        """
+        for name, path in self.weights.items():
+            if path is not None:
+                weights_digest(self._encoders[name])
+
+    def _look_up(self, look_up: Callable[..., Found], *arguments: object) -> Found | None:
+        try:
+            return look_up(*arguments)
+        except (DatasetLayoutError, WeightsError) as error:
+            self.absent.append(f"{type(error).__name__}: {error}")
+            return None

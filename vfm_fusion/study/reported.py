@@ -1,0 +1,195 @@
+"""What reports show of an experiment: their inputs, and how things are called in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from vfm_fusion.encoders.describe import describe_pretraining, encoder_facts, provenance_sentences
+from vfm_fusion.study.study import Study
+
+PUBLISHED = "resources/published/metric_guided_fusion.csv"
+
+
+def of_encoders(study: Study, kind: str, dataset: str | None = None) -> list[str]:
+    """Files of a kind, of every encoder on a data set: on the experiment's own where none is named."""
+    return study.files.every(kind, encoder=study.config.encoders, dataset=dataset or study.dataset)
+
+
+def of_dataset(study: Study, kind: str, dataset: str | None = None) -> list[str]:
+    """The one file of a kind of a data set: of the experiment's own where none is named."""
+    return study.files.every(kind, dataset=dataset or study.dataset)
+
+
+def profiled(study: Study, dataset: str | None = None) -> dict[str, list[str]]:
+    """The encoders' profiles on a data set, and the choice that is made of them."""
+    return {
+        "summaries": of_encoders(study, "profile_summary", dataset),
+        "selection": of_dataset(study, "selection", dataset),
+    }
+
+
+def swept(study: Study) -> dict[str, list[str]]:
+    """The encoders' levels under other metric settings, and the choice under the configured ones."""
+    return {"sweeps": of_encoders(study, "sweep"), "selection": of_dataset(study, "selection")}
+
+
+def chosen_strides(study: Study, comparison: str) -> dict[str, list[str]]:
+    """What the runs of a comparison reach, and the profiles and the choice that their strides come from."""
+    dataset = chosen_on(study, comparison)
+    return {
+        "evaluations": evaluations(study, comparison),
+        "profiles": of_encoders(study, "profile_summary", dataset),
+        "selection": of_dataset(study, "selection", dataset),
+    }
+
+
+def profiled_index(study: Study) -> str:
+    """The index of the images that the encoders are profiled on."""
+    return study.files.pattern("index", dataset=study.dataset, split=study.config.features.split)
+
+
+def published(study: Study, item: str | None = None) -> list[str]:
+    """The published values, where they are shown: beneath those of the main comparison or data set.
+
+    Args:
+        study: the experiment.
+        item: the comparison or data set that is reported, None for the main one.
+    """
+    return (
+        [PUBLISHED] if study.config.reporting.published and item in (None, study.main, study.dataset) else []
+    )
+
+
+def runs_of(study: Study, comparison: str) -> tuple[str, ...]:
+    """The runs of a comparison."""
+    return study.comparisons[comparison][1]
+
+
+def chosen_on(study: Study, comparison: str) -> str:
+    """The data set whose profiles the runs of a comparison take roles and strides from."""
+    return study.config.chosen_on(runs_of(study, comparison)[0])
+
+
+def first_target(study: Study, comparison: str) -> str:
+    """The data set that a report of a comparison shows which shows one: the first that it is evaluated on."""
+    return study.comparisons[comparison][0].targets[0]
+
+
+def evaluations(study: Study, comparison: str) -> list[str]:
+    """Evaluations of the runs of a comparison, on its first target."""
+    return study.evaluations(runs_of(study, comparison), target=first_target(study, comparison))
+
+
+def shown_evaluations(study: Study, comparison: str, seeds: Sequence[int] | None = None) -> list[str]:
+    """Evaluations, on the first target, of the runs that figures show: with these seeds, or with all."""
+    return study.evaluations(shown_runs(study, comparison), seeds, first_target(study, comparison))
+
+
+def predictions(study: Study, comparison: str) -> list[str]:
+    """Predictions for the first target, by the runs that figures show, with the first seed."""
+    target = first_target(study, comparison)
+    return study.predictions(shown_runs(study, comparison), study.seeds[:1], target)
+
+
+def evaluated_index(study: Study, comparison: str) -> str:
+    """The index of the first target's images."""
+    return study.files.pattern("index", dataset=first_target(study, comparison), split="val")
+
+
+def evaluated_images(study: Study, comparison: str) -> dict[str, Any]:
+    """The first target of a comparison, and where it lies if it is generated."""
+    return images_of(study, first_target(study, comparison))
+
+
+def images_of(study: Study, dataset: str) -> dict[str, Any]:
+    """The settings of a data set, and where it lies if it is generated."""
+    return {
+        "dataset": study.dataset_section(dataset),
+        "generated": study.files.pattern("data", dataset=dataset),
+    }
+
+
+def shown_runs(study: Study, comparison: str) -> list[str]:
+    """The runs of a comparison that figures show: those of ``reporting.shown``, or all if it has none."""
+    runs = runs_of(study, comparison)
+    return [run for run in runs if run in (study.config.reporting.shown or runs)] or list(runs)
+
+
+def fused_elsewhere(study: Study) -> list[str]:
+    """Comparisons besides the main one in which an auxiliary is injected."""
+    return [
+        name
+        for name in study.elsewhere
+        if any(study.config.runs[run].auxiliary for run in runs_of(study, name))
+    ]
+
+
+def swept_elsewhere(study: Study) -> list[str]:
+    """Those of them in which an auxiliary is injected at several single strides."""
+    found = []
+    for name in fused_elsewhere(study):
+        runs = [study.config.runs[run] for run in runs_of(study, name)]
+        strides = {run.fusion.strides for run in runs if run.auxiliary}
+        if sum(len(injected) == 1 for injected in strides) > 1:
+            found.append(name)
+    return found
+
+
+def encoder_names(study: Study) -> dict[str, Any]:
+    """How encoders are called, as pairs: their order is the order of rows and colours."""
+    return {
+        "encoders": [
+            (name, {"label": encoder.label or name, "pretraining": describe_pretraining(encoder)})
+            for name, encoder in study.config.encoders.items()
+        ]
+    }
+
+
+def names(study: Study, runs: Iterable[str]) -> dict[str, Any]:
+    """How encoders and these runs are called, in their order."""
+    labels = [(name, study.config.runs[name].label or name) for name in runs]
+    return {**encoder_names(study), "runs": labels}
+
+
+def encoders_described(study: Study) -> dict[str, Any]:
+    """What the table of encoders says of each, and of where their weights come from."""
+    encoders = study.config.encoders
+    facts = [(name, encoder_facts(name, encoder)) for name, encoder in encoders.items()]
+    return {"encoders": facts, "provenance": provenance_sentences(encoders)}
+
+
+def interval(study: Study) -> dict[str, Any]:
+    """The metric definition that tables show, and how their intervals over images are drawn."""
+    metrics = study.config.metrics
+    return {"definition": study.config.selection.definition, "bootstrap": [metrics.bootstrap, metrics.seed]}
+
+
+def compared(study: Study, comparison: str) -> dict[str, Any]:
+    """How the runs of a comparison are called, and their seeds."""
+    return {**names(study, runs_of(study, comparison)), "seeds": study.seeds}
+
+
+def compared_fusions(study: Study, comparison: str) -> dict[str, Any]:
+    """The same, and how each run fuses but for the stride: equal for runs that differ in it alone."""
+    said = []
+    for name in runs_of(study, comparison):
+        run = study.config.runs[name]
+        settings = run.fusion.model_dump(mode="json", exclude={"stride"})
+        if run.auxiliary_precision != "same":
+            settings["auxiliary in"] = run.auxiliary_precision
+        said.append((name, ", ".join(f"{key} {value}" for key, value in settings.items())))
+    return {**compared(study, comparison), "fusions": said}
+
+
+def published_results(study: Study, comparison: str) -> dict[str, Any]:
+    """Whose published results stand below those of a comparison: kinds of data, and the task.
+
+    The main comparison shows Cityscapes where nothing is published of its own data set.
+    """
+    group = study.comparisons[comparison][0]
+    trained, evaluated = (study.config.datasets[name].kind for name in (group.dataset, group.targets[0]))
+    return {
+        "of": {"trained_on": trained, "evaluated_on": evaluated, "task": group.task},
+        "otherwise": "2" if comparison == study.main else None,
+    }

@@ -1,0 +1,225 @@
+"""What each stage depends on: exactly the settings that it uses, as one canonical JSON string.
+
+A stage runs again when its string changes, so what only names or arranges things is left out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vfm_fusion.config.controls import controlled_definitions
+from vfm_fusion.config.runs import ARRANGEMENT
+from vfm_fusion.config.training import EXECUTION
+from vfm_fusion.study.resolve import canonical
+from vfm_fusion.study.study import SCENES, Study
+
+_MAPS = {"strides", "interpolation"}
+"""Settings of profiles that say which maps are looked at."""
+
+
+class Settings:
+    """The settings of every stage of an experiment.
+
+    Args:
+        study: the experiment.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+        self._config = study.config
+
+    def dataset(self, dataset: str) -> str:
+        """Generating, indexing or listing the classes of a data set."""
+        return canonical(self._study.dataset_section(dataset))
+
+    def features(self, dataset: str, encoder: str) -> str:
+        """Extracting the features of an encoder."""
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(dataset),
+                "encoder": self._study.encoder_section(encoder),
+                "spec": self._study.encoder_spec(encoder),
+                "features": self._study.features_section(dataset),
+            }
+        )
+
+    def planned_features(self) -> str:
+        """Every store of an encoder's own features: its manifest, and what its size follows from."""
+        return canonical(
+            [
+                {
+                    "manifest": self._study.files.pattern("features", dataset=dataset, encoder=name),
+                    "index": self._study.profiled_index(dataset),
+                    "architecture": encoder.architecture,
+                    "features": self._study.features_section(dataset),
+                }
+                for dataset in self._study.profiled
+                for name, encoder in self._config.encoders.items()
+            ]
+        )
+
+    def profile(self, dataset: str) -> str:
+        """Profiling an encoder, fine-tuned or not."""
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(dataset),
+                "metrics": self._config.metrics.model_dump(mode="json"),
+            }
+        )
+
+    def sweep(self, dataset: str) -> str:
+        """A sweep: the definition that is varied, the maps, and the settings tried."""
+        definition = self._config.metrics.definitions[self._config.selection.definition]
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(dataset),
+                "maps": self._config.metrics.model_dump(mode="json", include=_MAPS),
+                "definition": definition.model_dump(mode="json", exclude={"null_draws"}),
+                "sensitivity": {
+                    "images": self._config.sensitivity.images,
+                    "sweeps": list(self._config.sensitivity.sweeps.items()),
+                },
+            }
+        )
+
+    def supervised(self, dataset: str) -> str:
+        """SC_GT: the definition that pairs encoders, and the maps it looks at."""
+        name = self._config.selection.definition
+        definition = self._config.metrics.definitions[name].model_dump(mode="json")
+        maps = self._config.metrics.model_dump(mode="json", include=_MAPS)
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(dataset),
+                "definition": name,
+                "metrics": {**maps, "definitions": {name: definition}},
+            }
+        )
+
+    def controls(self, dataset: str) -> str:
+        """The scores of the controls."""
+        definitions = controlled_definitions(
+            self._config.metrics.definitions, self._config.selection.definition
+        )
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(dataset),
+                "images": self._config.controls.images,
+                "strides": self._config.metrics.strides,
+                "definitions": [
+                    (name, definition.model_dump(mode="json")) for name, definition in definitions.items()
+                ],
+            }
+        )
+
+    def selection(self) -> str:
+        """The choice of a pair and a stride."""
+        return canonical(
+            {
+                "encoders": list(self._config.encoders),
+                "selection": self._config.selection.model_dump(mode="json"),
+            }
+        )
+
+    def stability(self) -> str:
+        """How stable that choice is."""
+        metrics = self._config.metrics
+        return canonical(
+            {
+                "encoders": list(self._config.encoders),
+                "draws": metrics.bootstrap,
+                "seed": metrics.seed,
+                "metric_seed": metrics.definitions[self._config.selection.definition].seed,
+            }
+        )
+
+    def training(self, run: str) -> str:
+        """Training a run."""
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(self._config.dataset_of(run)),
+                **self._recipe(run),
+                **self._encoders(run),
+            }
+        )
+
+    def cost(self, run: str) -> str:
+        """Measuring what a run's model costs: not the values of weights."""
+        used = self._encoders(run)
+        seeded = {"weights": {"source": "seeded"}}
+        return canonical(
+            {
+                **self._recipe(run),
+                "encoders": {name: {**settings, **seeded} for name, settings in used["encoders"].items()},
+                "specs": used["specs"],
+                "cost": self._config.cost.model_dump(mode="json"),
+            }
+        )
+
+    def finetuned(self, run: str) -> str:
+        """Extracting the features of the encoder that a run has fine-tuned."""
+        return canonical(
+            {
+                "name": self._study.dataset,
+                "dataset": self._study.dataset_section(self._study.dataset),
+                **self._encoders(run),
+                "features": self._study.features_section(self._study.dataset),
+            }
+        )
+
+    def prediction(self, run: str, target: str) -> str:
+        """Segmenting a data set with a run."""
+        inference = self._config.evaluation_of(run).model_dump(mode="json", exclude={"instance_protocol"})
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(target),
+                **self._encoders(run),
+                "inference": inference,
+            }
+        )
+
+    def evaluation(self, run: str, target: str) -> str:
+        """Scoring what a run predicted for a data set."""
+        return canonical(
+            {
+                "name": target,
+                "trained_on": self._config.dataset_of(run),
+                "dataset": self._study.dataset_section(target),
+                "protocol": self._config.evaluation_of(run).instance_protocol,
+            }
+        )
+
+    def pretraining(self, model: str) -> str:
+        """Training a mini encoder."""
+        return canonical(
+            {
+                "scenes": self._study.dataset_section(SCENES),
+                "recipe": self._config.pretraining.models[model].model_dump(mode="json"),
+            }
+        )
+
+    def pretrained_figure(self) -> str:
+        """The figure of the mini encoders' maps."""
+        models = self._config.pretraining.models
+        return canonical(
+            {
+                "scenes": self._study.dataset_section(SCENES),
+                "models": [(name, model.model_dump(mode="json")) for name, model in models.items()],
+                "images": 2,
+                "dpi": 110,
+            }
+        )
+
+    def _recipe(self, run: str) -> dict[str, Any]:
+        """How a run is built and trained, but for its encoders."""
+        return {
+            "run": self._config.runs[run].model_dump(mode="json", exclude=set(ARRANGEMENT)),
+            "training": self._config.training_of(run).model_dump(mode="json", exclude={"seeds", *EXECUTION}),
+        }
+
+    def _encoders(self, run: str) -> dict[str, Any]:
+        """What a run depends on of the encoders that it may come to use."""
+        used = self._study.encoders_of(run)
+        return {
+            "encoders": {name: self._study.encoder_section(name) for name in used},
+            "specs": {name: self._study.encoder_spec(name) for name in used},
+        }

@@ -1,0 +1,217 @@
+"""One experiment as the workflow sees it: what there is to be made, of what, and where it lies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from vfm_fusion.config.datasets import DatasetConfig
+from vfm_fusion.config.features import EXECUTION
+from vfm_fusion.config.schema import Config
+from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
+from vfm_fusion.study.files import Files
+
+SCENES = "pretraining-scenes"
+"""Name of the scenes that the mini encoders are trained on."""
+
+LOADER_MB = 2000
+"""Memory of a process that loads training images."""
+
+
+class Study:
+    """A resolved experiment.
+
+    Attributes:
+        config: the configuration.
+        files: where every result lies.
+        datasets: every data set by name, the scenes of the pre-training included.
+        dataset: the experiment's own data set.
+        profiled: data sets that the encoders are profiled on, its own first.
+        seeds: seeds of every run.
+        comparisons: name to (what the runs have in common, the runs), the main one first.
+        main: name of the main comparison.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.files = Files(config.paths.results)
+        self.datasets: dict[str, DatasetConfig] = {**config.datasets, SCENES: config.pretraining.scenes}
+        self.dataset = config.dataset
+        self.profiled = [config.dataset, *config.also_profiled]
+        self.seeds = config.training.seeds
+        self.comparisons: dict[str, tuple[Comparison, tuple[str, ...]]] = {
+            group.name: (group, runs) for group, runs in comparisons(config).items()
+        }
+        self.main = main_comparison(config).name
+
+    # What the experiment asks for
+
+    @property
+    def has_profiles(self) -> bool:
+        """Whether there are encoders to profile."""
+        return bool(self.config.encoders)
+
+    @property
+    def has_pair(self) -> bool:
+        """Whether there are encoders to choose a pair from."""
+        return len(self.config.encoders) > 1
+
+    @property
+    def has_runs(self) -> bool:
+        """Whether something is trained."""
+        return bool(self.config.runs)
+
+    @property
+    def elsewhere(self) -> list[str]:
+        """Names of the comparisons besides the main one."""
+        return [name for name in self.comparisons if name != self.main]
+
+    @property
+    def splits(self) -> list[tuple[str, str]]:
+        """The splits that are read, as (data set, split), each once."""
+        config = self.config
+        splits = [(self.dataset, "train"), (self.dataset, "val")] if self.has_runs else []
+        if self.has_profiles:
+            splits += [(name, config.features_of(name).split) for name in self.profiled]
+        for run in config.runs:
+            splits.append((config.dataset_of(run), "train"))
+            splits += [(target, "val") for target in config.targets_of(run)]
+        for section in config.systems.values():
+            splits += section.splits(config)
+        return list(dict.fromkeys(splits))
+
+    def encoders_of(self, run: str) -> list[str]:
+        """Encoders that a run may come to use: the named ones, or all where it uses a role."""
+        named = {self.config.runs[run].master, self.config.runs[run].auxiliary} - {None}
+        return sorted(named if named <= set(self.config.encoders) else self.config.encoders)
+
+    @property
+    def finetuned_runs(self) -> list[str]:
+        """Runs of the main comparison that train an encoder alone, as in the paper's Table 8."""
+        runs = {name: self.config.runs[name] for name in self.comparisons[self.main][1]}
+        return [name for name, run in runs.items() if run.train_master and not run.auxiliary]
+
+    # What it is made of
+
+    def is_generated(self, dataset: str) -> bool:
+        """Whether a data set is generated, and not the user's own."""
+        return self.datasets[dataset].generated
+
+    def dataset_section(self, name: str) -> dict[str, Any]:
+        """The settings of a data set as plain data."""
+        return self.datasets[name].model_dump(mode="json")
+
+    def encoder_section(self, name: str) -> dict[str, Any]:
+        """What an encoder's features depend on: everything but its label."""
+        return self.config.encoders[name].model_dump(mode="json", exclude={"label"})
+
+    def encoder_spec(self, name: str) -> dict[str, Any]:
+        """What the registry says of an encoder that its features depend on."""
+        return ARCHITECTURES[self.config.encoders[name].architecture].facts()
+
+    def features_section(self, dataset: str) -> dict[str, Any]:
+        """What stored features depend on: everything but how the work is done."""
+        return self.config.features_of(dataset).model_dump(mode="json", exclude=set(EXECUTION))
+
+    # Where it lies
+
+    def data_manifest(self, dataset: str) -> list[str]:
+        """The manifest of a generated data set; nothing for one that the user owns."""
+        return self.files.every("data_manifest", dataset=dataset) if self.is_generated(dataset) else []
+
+    def profiled_index(self, dataset: str) -> str:
+        """The index of the images that a data set is profiled on."""
+        return self.files.pattern("index", dataset=dataset, split=self.config.features_of(dataset).split)
+
+    def feature_parts(self, dataset: str, encoder: str) -> list[str]:
+        """Marks of the jobs that extract a part each; nothing where one job does it all."""
+        parts = self.config.features.parts
+        if parts == 1:
+            return []
+        return self.files.every(
+            "feature_part", dataset=dataset, encoder=encoder, part=range(1, parts + 1), parts=parts
+        )
+
+    def feature_manifests(self) -> list[str]:
+        """Manifests of all feature stores that this configuration uses."""
+        own = self.files.every("features", dataset=self.profiled, encoder=self.config.encoders)
+        return own + self.files.every(
+            "finetuned_features", dataset=self.dataset, run=self.finetuned_runs, seed=self.seeds
+        )
+
+    def training_index(self, run: str) -> str:
+        """The index of the images that a run is trained on."""
+        return self.files.pattern("index", dataset=self.config.dataset_of(run), split="train")
+
+    def training_data(self, run: str) -> str:
+        """Folder of the generated images that a run is trained on, where they are generated."""
+        return self.files.pattern("data", dataset=self.config.dataset_of(run))
+
+    def training_categories(self, run: str) -> str:
+        """The classes of the data set that a run is trained on."""
+        return self.files.pattern("categories", dataset=self.config.dataset_of(run))
+
+    def selection_of(self, run: str) -> str:
+        """The selection that a run takes its roles and its stride from."""
+        return self.files.pattern("selection", dataset=self.config.chosen_on(run))
+
+    def evaluations(
+        self, runs: Iterable[str], seeds: Iterable[int] | None = None, target: str | None = None
+    ) -> list[str]:
+        """The evaluations of runs; see :meth:`per_target` for their order."""
+        return self.per_target(self.files.pattern("evaluation"), runs, seeds, target)
+
+    def predictions(
+        self, runs: Iterable[str], seeds: Iterable[int] | None = None, target: str | None = None
+    ) -> list[str]:
+        """The predictions of runs; see :meth:`per_target` for their order."""
+        return self.per_target(self.files.pattern("predictions"), runs, seeds, target)
+
+    def per_target(
+        self,
+        pattern: str,
+        runs: Iterable[str],
+        seeds: Iterable[int] | None = None,
+        target: str | None = None,
+    ) -> list[str]:
+        """Returns the files of what there is for every run, seed and target, the target changing fastest.
+
+        Args:
+            pattern: path with the wildcards ``run``, ``seed`` and ``target``.
+            runs: the runs.
+            seeds: some of the seeds; all when left out.
+            target: one of the data sets that the runs are evaluated on; all when left out.
+        """
+        return [
+            pattern.format(run=run, seed=seed, target=name)
+            for run in runs
+            for seed in (self.seeds if seeds is None else seeds)
+            for name in (self.config.targets_of(run) if target is None else (target,))
+        ]
+
+    # What jobs ask of a machine
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of a heavy job: one where the experiment is made for GPUs."""
+        return int(self.config.compute.gpu)
+
+    @property
+    def heavy_mb(self) -> int:
+        """Memory of a heavy job."""
+        return 16_000 if self.config.compute.gpu else 4000
+
+    def training_gpus(self, run: str) -> int:
+        """The GPUs of a training job: all of one task on one node."""
+        return self.gpus * self.config.training_of(run).devices
+
+    def training_mb(self, run: str) -> int:
+        """Memory of a training job, for each of its processes and their loaders."""
+        training = self.config.training_of(run)
+        return training.devices * (self.heavy_mb + training.workers * LOADER_MB)
+
+    def training_threads(self, run: str) -> int:
+        """A thread for each device and for each of its loader processes."""
+        training = self.config.training_of(run)
+        return training.devices * (1 + training.workers)

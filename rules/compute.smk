@@ -5,16 +5,8 @@ from vfm_fusion.workflow import cluster
 from vfm_fusion.errors import ComputeError
 
 HEAVY_MB = STUDY.heavy_mb
-
-
-def gpus(wildcards):
-    """The GPU of a heavy job, where the experiment is made for GPUs."""
-    return STUDY.gpus
-
-
-def training_gpus(wildcards):
-    """The GPUs of a training job."""
-    return STUDY.training_gpus(wildcards.run)
+gpus = of(STUDY.gpus)
+training_gpus = of(STUDY.training_gpus, "run")
 
 
 def training_memory(wildcards, attempt):

@@ -19,6 +19,13 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuses slow tests that do not say why they are."""
+    for item in items:
+        if any(not mark.args for mark in item.iter_markers("slow")):
+            raise pytest.UsageError(f'{item.nodeid}: say what takes its time, @pytest.mark.slow("...")')
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The repository's root."""

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 from slurm_cluster import Cluster
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.slow("times jobs one by one and bundled"),
+    pytest.mark.timeout(600),
+]
 
 
 def test_bundles_cost_less_than_jobs_one_by_one(cluster: Cluster, repository: Path) -> None:

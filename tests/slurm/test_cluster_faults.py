@@ -16,7 +16,11 @@ from safetensors.numpy import load_file
 from slurm_cluster import Cluster
 from working_copy import Workflow
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.slow("each training is interrupted and resumed through the queue"),
+    pytest.mark.timeout(900),
+]
 
 RUN = "results/quick/runs/master/seed0"
 MODEL = f"{RUN}/model.safetensors"

@@ -12,7 +12,11 @@ from safetensors.numpy import load_file
 from slurm_cluster import Cluster
 from working_copy import Workflow
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.slow("two trainings of two processes each, one through the queue"),
+    pytest.mark.timeout(600),
+]
 
 RUN = "results/quick/runs/fused/seed0/model.safetensors"
 

@@ -12,7 +12,11 @@ from safetensors.numpy import load_file
 from slurm_cluster import Cluster
 from working_copy import Workflow, copy_repository
 
-pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [
+    pytest.mark.slurm,
+    pytest.mark.slow("the whole small experiment, through the queue"),
+    pytest.mark.timeout(1800),
+]
 
 DIGESTED = (
     "features/**/*.manifest.json",

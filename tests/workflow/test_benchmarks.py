@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow("every benchmark, with its peers"), pytest.mark.timeout(600)]
 
 
 def run(script: str, options: list[str], repository: Path) -> subprocess.CompletedProcess:

@@ -39,7 +39,7 @@ COMPARISONS = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains and evaluates five more runs")
 def test_every_run_is_trained_evaluated_and_shown_among_its_equals(
     finished: Workflow, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import h5py
 import pytest
 from working_copy import SMALL, Workflow
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow("some twenty calls of the workflow"), pytest.mark.timeout(1200)]
 
 STORE = "features/miniscapes/mini-sam.zarr"
 

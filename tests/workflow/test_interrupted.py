@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file
 from working_copy import Workflow
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow("the whole small experiment, killed three times"), pytest.mark.timeout(1800)]
 
 
 def kill_when(workflow: Workflow, traces: Callable[[Path], set[Path]], number: signal.Signals) -> None:

@@ -22,7 +22,7 @@ SETTINGS = (
 )
 
 
-@pytest.mark.slow
+@pytest.mark.slow("trains three encoders and profiles them")
 def test_the_target_puts_weights_and_cards_where_experiments_look(fresh: Workflow) -> None:
     """It needs no weights itself, and what it makes is what the quick experiment then asks for."""
     folder = fresh.folder / "resources" / "encoders"

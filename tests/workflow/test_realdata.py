@@ -9,7 +9,7 @@ import pytest
 from working_copy import Workflow
 
 
-@pytest.mark.slow
+@pytest.mark.slow("a whole experiment on photos of up to 2 megapixels")
 @pytest.mark.realdata
 @pytest.mark.timeout(1800)
 def test_real_photos_and_weights_go_through_every_stage(fresh: Workflow, realdata: Path) -> None:

@@ -14,10 +14,10 @@ from vfm_fusion.errors import ConfigError
 class ToyConfig(SystemConfig):
     \"\"\"A toy.\"\"\"
 
-    encoder: str = Field(description="The encoder that it plays with.")
+    encoder: str | None = Field(None, description="The encoder that it plays with, if any.")
 
     def check(self, config):
-        if self.encoder not in config.encoders:
+        if self.encoder is not None and self.encoder not in config.encoders:
             raise ConfigError(f"toy.encoder: {self.encoder!r} is not defined")
 
     def splits(self, config):
@@ -27,7 +27,7 @@ RULES = """
 rule play:
     input:
         FILES.pattern("index", dataset=DATASET, split="train"),
-        FILES.pattern("features", dataset=DATASET, encoder=CONFIG.toy.encoder),
+        FILES.every("features", dataset=DATASET, encoder=filter(None, [CONFIG.toy.encoder])),
     output:
         f"{RESULTS}/toy/played.txt",
     shell:
@@ -46,6 +46,11 @@ encoders:
   mini-dino: {architecture: mini_vit, weights: {source: seeded}}
 toy: {encoder: mini-dino}
 """
+ABOUT_PAIRS_AND_RUNS = {
+    *("select_pair", "assess_stability", "table_profiles", "text_selection", "table_stability"),
+    *("train", "predict", "evaluate", "measure_cost", "table_main_results", "table_cost", "text_questions"),
+    *("figure_sc_ef_plane", "figure_qualitative", "figure_training_curves", "extract_finetuned"),
+}
 IMPORT = "from vfm_fusion.config.training import TrainingConfig\n"
 FIELD = "    cost: CostConfig = Field("
 
@@ -60,18 +65,16 @@ def test_a_section_of_another_system_is_planned_without_runs_and_without_a_pair(
     experiment.write_text(EXPERIMENT)
     fresh.config = {"experiment": "toy"}
 
+    planned = fresh.planned()
+    assert (planned["extract_features"], planned["profile_encoder"], planned["play"]) == (1, 1, 1)
+    assert not ABOUT_PAIRS_AND_RUNS & planned.keys()
+
+    fresh.config |= {"encoders": "{mini-dino: null}", "toy": "{encoder: null}"}
     assert fresh.planned() == {
         "resolved_config": 1,
         "generate_dataset": 1,
-        "index_dataset": 2,
-        "extract_features": 1,
-        "profile_encoder": 1,
-        "score_controls": 1,
+        "index_dataset": 1,
         "table_datasets": 1,
-        "table_encoders": 1,
-        "table_controls": 1,
-        "figure_controls": 1,
-        "figure_feature_maps": 1,
         "play": 1,
     }
 

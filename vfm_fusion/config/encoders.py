@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from vfm_fusion.config.base import Section
-from vfm_fusion.encoders.spec import Supervision
+
+Supervision = Literal["self-supervised", "supervised", "language-supervised", "promptable masks"]
+"""What a pre-training learned from: images alone, class labels, captions, masks that prompts ask for."""
 
 _SHA256 = r"^[0-9a-f]{64}$"
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from vfm_fusion.config.encoders import EncoderConfig, FileWeights, HubWeights, SeededWeights
+from vfm_fusion.config.encoders import EncoderConfig, FileWeights, HubWeights, SeededWeights, Supervision
 from vfm_fusion.encoders.files import hub_source
 from vfm_fusion.encoders.registry import ARCHITECTURES
-from vfm_fusion.encoders.spec import Supervision
 from vfm_fusion.errors import ConfigError
 
 _GUARDED = ("DINO", "SAM")

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from vfm_fusion.config.encoders import Supervision
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-Supervision = Literal["self-supervised", "supervised", "language-supervised", "promptable masks"]
-"""What a pre-training learned from: images alone, class labels, captions, masks that prompts ask for."""
 
 
 @dataclass(frozen=True)

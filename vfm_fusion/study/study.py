@@ -192,7 +192,6 @@ class Study:
 
     # What jobs ask of a machine
 
-    @property
     def gpus(self) -> int:
         """GPUs of a heavy job: one where the experiment is made for GPUs."""
         return int(self.config.compute.gpu)
@@ -204,7 +203,7 @@ class Study:
 
     def training_gpus(self, run: str) -> int:
         """The GPUs of a training job: all of one task on one node."""
-        return self.gpus * self.config.training_of(run).devices
+        return self.gpus() * self.config.training_of(run).devices
 
     def training_mb(self, run: str) -> int:
         """Memory of a training job, for each of its processes and their loaders."""

@@ -18,9 +18,10 @@ from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, 
 from vfm_fusion.errors import ShapeError
 
 SIZE = (96, 160)
+BIG = pytest.mark.slow("models of 0.3 to 2.5 GB")
 NAMES = [
     *(spec.architecture for spec in TINY),
-    *(pytest.param(name, marks=pytest.mark.slow if name in HEAVY else ()) for name in ARCHITECTURES),
+    *(pytest.param(name, marks=BIG if name in HEAVY else ()) for name in ARCHITECTURES),
 ]
 ON_THE_HUB = [name for name, spec in ARCHITECTURES.items() if spec.published and spec.published.hub]
 
@@ -101,7 +102,7 @@ def test_bfloat16_stays_close(built: Built) -> None:
     "name",
     [
         *(spec.architecture for spec in TINY),
-        *(pytest.param(n, marks=pytest.mark.slow if n in ON_THE_HUB else ()) for n in ARCHITECTURES),
+        *(pytest.param(n, marks=BIG if n in ON_THE_HUB else ()) for n in ARCHITECTURES),
     ],
 )
 def test_the_same_seed_gives_the_same_bits_and_leaves_the_global_generator_alone(name: str) -> None:

@@ -228,7 +228,7 @@ def test_what_an_online_hub_refuses_is_explained(
     assert message in last
 
 
-@pytest.mark.slow  # the client tries for 23 s
+@pytest.mark.slow("the client tries for 23 s")
 def test_a_hub_that_does_not_answer_is_said_so(tmp_path: Path) -> None:
     done = ask("http://127.0.0.1:9", tmp_path / "home")
     last = done.stderr.strip().splitlines()[-1]

@@ -65,7 +65,7 @@ def test_masks_of_a_real_crop_are_those_of_its_label_maps(
             np.testing.assert_array_equal(mask, pixels)
 
 
-@pytest.mark.slow
+@pytest.mark.slow("frames of 2 megapixels, in worker processes")
 def test_worker_processes_do_not_change_the_batches_of_real_frames(realdata: Path) -> None:
     dataset = opened(realdata, "cityscapes")
 

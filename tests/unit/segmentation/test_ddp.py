@@ -117,7 +117,7 @@ def test_two_processes_train_as_one_with_two_micro_batches(job, tmp_path: Path, 
     assert len(list((tmp_path / "shared" / "fused" / "seed0" / "tensorboard").iterdir())) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.slow("two processes that start, and train until they are ended")
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_processes_with_micro_batches_each_change_nothing_but_the_order_of_sums(job, precision: str) -> None:
     both = train(job("both", devices=2, accumulate=2, precision=precision))

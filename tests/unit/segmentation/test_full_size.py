@@ -20,7 +20,7 @@ from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.loss import MaskCriterion
 from vfm_fusion.training.optimization import parameter_groups
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow("a step of models of the paper's size"), pytest.mark.timeout(900)]
 
 SIZE = (512, 1024)
 ENCODERS = {

@@ -38,7 +38,7 @@ from vfm_fusion.training.learner import Execution, Learner
 from vfm_fusion.training.processes import Processes
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.slow("a step of models of the paper's size"),
     pytest.mark.full_size,
     pytest.mark.realdata,
     pytest.mark.timeout(900),

@@ -1,0 +1,106 @@
+"""What reports show of an experiment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vfm_fusion.study import reported
+from vfm_fusion.study.resolve import resolve
+from vfm_fusion.study.study import Study
+
+ROOT = Path(__file__).parents[3]
+ELSEWHERE = {"kind": "miniscapes", "style": "real", "train": 6, "val": 4, "height": 64, "width": 128}
+FUSED = {"master": "master", "auxiliary": "auxiliary", "recipe": "objects"}
+RUNS = {
+    "objects": {"master": "master", "recipe": "objects"},
+    "objects-os8": {**FUSED, "label": "OS 8", "fusion": {"stride": 8}},
+    "objects-os16": {**FUSED, "fusion": {"stride": 16}, "auxiliary_precision": "bfloat16"},
+    "moved": {"master": "mini-swin", "dataset": "elsewhere", "evaluated_on": "miniscapes"},
+    "fused-elsewhere": {"master": "master", "auxiliary": "auxiliary", "dataset": "elsewhere"},
+}
+
+
+def study(**raw: Any) -> Study:
+    return Study(resolve({"experiment": "quick", **raw}, ROOT / "experiments"))
+
+
+@pytest.fixture(scope="module")
+def several() -> Study:
+    """Four comparisons: two of the main data set, one of another, and one from the other to the main one."""
+    return study(
+        datasets={"elsewhere": ELSEWHERE},
+        recipes={"objects": {"training": {"task": "instance"}}},
+        runs=RUNS,
+        training={"seeds": [0, 3]},
+        reporting={"shown": ["fused", "objects"]},
+    )
+
+
+def test_comparisons_with_injections_and_with_several_strides(several: Study) -> None:
+    assert several.elsewhere == [
+        "miniscapes-instance",
+        "elsewhere-to-miniscapes-panoptic",
+        "elsewhere-panoptic",
+    ]
+    assert reported.fused_elsewhere(several) == ["miniscapes-instance", "elsewhere-panoptic"]
+    assert reported.swept_elsewhere(several) == ["miniscapes-instance"]
+    assert reported.finetuned_runs(several) == ["master"]
+
+
+def test_figures_show_the_chosen_runs_or_all(several: Study) -> None:
+    assert reported.shown_runs(several, several.main) == ["fused"]
+    assert reported.shown_runs(several, "miniscapes-instance") == ["objects"]
+    assert reported.shown_runs(several, "elsewhere-panoptic") == ["fused-elsewhere"]
+    assert reported.of_shown_runs(several, "evaluation", several.main) == [
+        "results/quick/runs/fused/seed0/evaluation.json",
+        "results/quick/runs/fused/seed3/evaluation.json",
+    ]
+    assert reported.of_shown_runs(several, "predictions", several.main, [3]) == [
+        "results/quick/runs/fused/seed3/predictions.h5"
+    ]
+
+
+def test_evaluations_of_a_comparison_run_by_run(several: Study) -> None:
+    assert reported.evaluations(several, "miniscapes-instance") == [
+        f"results/quick/runs/{run}/seed{seed}/evaluation.json"
+        for run in ("objects", "objects-os8", "objects-os16")
+        for seed in (0, 3)
+    ]
+    moved = "elsewhere-to-miniscapes-panoptic"
+    assert reported.evaluated_index(several, moved) == "results/quick/datasets/miniscapes/val.parquet"
+    assert reported.evaluated_images(several, moved) == {
+        "dataset": several.dataset_section("miniscapes"),
+        "generated": "results/quick/data/miniscapes",
+    }
+
+
+def test_what_tells_runs_apart_but_the_stride(several: Study) -> None:
+    settings = reported.compared_fusions(several, "miniscapes-instance")
+    said = dict(settings["fusions"])
+    assert "stride" not in said["objects"]
+    assert said["objects-os8"] == said["objects"]
+    assert said["objects-os16"] == f"{said['objects']}, auxiliary in bfloat16"
+    assert settings["seeds"] == several.seeds
+    assert dict(settings["runs"])["objects-os8"] == "OS 8"
+    assert dict(settings["runs"])["objects"] == "objects"
+    assert [name for name, _ in settings["encoders"]] == list(several.config.encoders)
+
+
+def test_published_results_are_those_of_the_same_data_and_task(several: Study) -> None:
+    kinds = {"trained_on": "miniscapes", "evaluated_on": "miniscapes"}
+    assert reported.published_results(several, several.main) == {
+        "of": {**kinds, "task": "panoptic"},
+        "otherwise": "2",
+    }
+    assert reported.published_results(several, "miniscapes-instance") == {
+        "of": {**kinds, "task": "instance"},
+        "otherwise": None,
+    }
+    shown = ["resources/published/metric_guided_fusion.csv"]
+    assert reported.published(several) == shown
+    assert reported.published(several, several.main) == shown
+    assert reported.published(several, "miniscapes-instance") == []
+    assert reported.published(study(reporting={"published": False})) == []

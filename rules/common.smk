@@ -11,6 +11,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from vfm_fusion.config.merge import deep_merge
+from vfm_fusion.config.runs import OPERATORS
 from vfm_fusion.datasets.kinds import reader_module
 from vfm_fusion.errors import VfmFusionError
 from vfm_fusion.evaluation.registry import EVALUATORS
@@ -57,6 +58,9 @@ SOURCES = fingerprints.Sources(Path(".snakemake", "fingerprints.json"))
 LOADED = {
     "vfm_fusion.datasets.kinds": [
         reader_module(dataset.kind) for dataset in CONFIG.datasets.values()
+    ],
+    "vfm_fusion.fusion.operators": [
+        OPERATORS[run.fusion.operator].partition(":")[0] for run in CONFIG.runs.values()
     ],
     "vfm_fusion.evaluation.registry": [
         evaluator.module for evaluator in EVALUATORS.values()

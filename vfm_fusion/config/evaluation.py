@@ -25,6 +25,30 @@ class ResizeConfig(Section):
         return self
 
 
+class WindowConfig(Section):
+    """Sliding windows over the (resized) image."""
+
+    size: tuple[int, int] = Field(
+        strict=False, description="Height and width of a window, multiples of 32; a smaller image is one."
+    )
+    stride: tuple[int, int] = Field(
+        strict=False,
+        description="Pixels from one window to the next, down and across, at most `size`; the last window is "
+        "flush with the border.",
+    )
+
+    @model_validator(mode="after")
+    def _covers_the_image(self) -> WindowConfig:
+        if any(side < 32 or side % 32 for side in self.size):
+            raise ValueError(f"size {list(self.size)}: both sides must be multiples of 32 (the head's grid)")
+        if any(not 1 <= step <= side for step, side in zip(self.stride, self.size, strict=True)):
+            raise ValueError(
+                f"stride {list(self.stride)} must be from 1 to the size {list(self.size)}, or pixels between "
+                "two windows would belong to none"
+            )
+        return self
+
+
 class EvaluationConfig(Section):
     """Mask2Former inference, and how its predictions are scored."""
 
@@ -34,6 +58,12 @@ class EvaluationConfig(Section):
         description="Segment images at another size than their own, as Mask2Former does ADE20K `{short_side: "
         "640, max_side: 2560}` and COCO `{short_side: 800, max_side: 1333}`; null: as they are (Cityscapes). "
         "Predictions are scored at the images' own size either way.",
+    )
+    window: WindowConfig | None = Field(
+        None,
+        description="Segment the image in sliding windows and average the class scores where they overlap, "
+        "as MFuser does `{size: [512, 512], stride: [341, 341]}`; runs of task `semantic` only, since "
+        "objects cannot be merged. null: the whole image at once.",
     )
     top_instances: int = Field(100, ge=1, description="Most confident instances kept per image.")
     object_score: float = Field(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
@@ -33,6 +35,18 @@ class HeadConfig(Section):
     )
     feedforward_dim: int = Field(2048, ge=16, description="Feed-forward width of the transformer decoder.")
     queries: int = Field(100, ge=1, description="Object queries.")
+    matcher: Literal["hungarian", "identity"] = Field(
+        "hungarian",
+        description="Which query answers for which target: the `hungarian` assignment of least cost, or "
+        "`identity`: query k is class k, as where queries are made of text (one query a class; task "
+        "`semantic`).",
+    )
+    text_temperature: float = Field(
+        0.07,
+        gt=0,
+        description="Where classes are text embeddings: what their cosine similarities are divided by at "
+        "first; training changes it.",
+    )
     points: int = Field(12544, ge=16, description="Points at which the mask losses are sampled.")
     oversample: float = Field(3.0, ge=1, description="Oversampling ratio of uncertain points.")
     importance: float = Field(0.75, ge=0, le=1, description="Share of the points chosen by uncertainty.")

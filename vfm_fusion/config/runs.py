@@ -17,10 +17,20 @@ InjectionStride = int | Literal["selected"]
 """An output stride, or the one that the metric chooses for the auxiliary."""
 
 
+_OPERATORS = "vfm_fusion.fusion.operators"
+
+OPERATORS: dict[str, str] = {
+    "replace": f"{_OPERATORS}:Replace",
+    "concat": f"{_OPERATORS}:Concat",
+    "gated": f"{_OPERATORS}:Gated",
+}
+"""The one list of fusion operators: each with the ``module:name`` of its class, an ``Injection``."""
+
+
 class FusionConfig(Section):
     """How auxiliary features enter the master's pyramid (Eq. 9)."""
 
-    operator: Literal["replace", "concat", "gated"] = Field(
+    operator: Literal[*OPERATORS] = Field(
         "replace",
         description="What happens at an injection stride. `replace`: the auxiliary's map takes the place of "
         "the master's (the paper). `concat`: both are concatenated and projected back to the master's "

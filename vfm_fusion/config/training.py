@@ -94,6 +94,15 @@ class TrainingConfig(Section):
         return self
 
     @model_validator(mode="after")
+    def _one_query_a_class(self) -> TrainingConfig:
+        if self.head.matcher == "identity" and self.task != "semantic":
+            raise ValueError(
+                f"head.matcher: identity gives each class one query, but in task {self.task} an image has "
+                "several objects of a class; train the task semantic, or take matcher hungarian"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _rule_of_the_single_category(self) -> TrainingConfig:
         share = self.augmentation.single_category_max_area
         if self.task == "instance" and share < 1:

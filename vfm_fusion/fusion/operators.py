@@ -1,13 +1,14 @@
-"""The operators: what happens at an injection stride (Eq. 9), and their registry."""
+"""The operators: what happens at an injection stride (Eq. 9). Their registry is in ``config.runs``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from importlib import import_module
 
 import torch
 from torch import Tensor, nn
 
-from vfm_fusion.config.runs import FusionConfig
+from vfm_fusion.config.runs import OPERATORS, FusionConfig
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.fusion.injection import FusionOperator, Injection
 
@@ -77,10 +78,6 @@ class Gated(Injection):
         return master + gate * injected
 
 
-OPERATORS: dict[str, type[Injection]] = {"replace": Replace, "concat": Concat, "gated": Gated}
-"""Every operator by the name it has in the configuration."""
-
-
 def build_fusion(
     config: FusionConfig, strides: Sequence[int], master: Mapping[int, int], auxiliary: Mapping[int, int]
 ) -> FusionOperator:
@@ -95,4 +92,5 @@ def build_fusion(
     Raises:
         ShapeError: the operator cannot inject at these strides.
     """
-    return OPERATORS[config.operator](master, auxiliary, strides, config.align)
+    module, _, name = OPERATORS[config.operator].partition(":")
+    return getattr(import_module(module), name)(master, auxiliary, strides, config.align)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig
+from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig, WindowConfig
 from vfm_fusion.encoders.sizes import fit_size, resize_to
+from vfm_fusion.errors import ConfigError
+from vfm_fusion.segmentation.head import MaskPrediction
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
 from vfm_fusion.segmentation.task_classes import TaskClasses
@@ -26,22 +28,83 @@ def predict(
     """Segments images of one size.
 
     The images are resized bilinearly to :func:`inference_size`; the mask logits are resized bilinearly to the
-    images' own size before anything is thresholded.
+    images' own size before anything is thresholded. With ``config.window``, an image that is larger than one
+    window is segmented by :func:`windowed_evidence` instead, which is resized in the place of mask logits.
 
     Args:
         model: the trained model, in evaluation mode.
         images: ``(H, W, 3)`` uint8 RGB, all of one size.
         classes: what the model's outputs stand for.
         config: sizes and thresholds.
+
+    Raises:
+        ConfigError: windows are configured, and the task has objects.
     """
+    if config.window is not None and classes.task != "semantic":
+        raise ConfigError(
+            f"evaluation.window: objects cannot be merged over windows, and the task is {classes.task}; "
+            "leave it at null, or train the task semantic"
+        )
     height, width = images[0].shape[:2]
     device = next(model.parameters()).device
     batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float() / 255  # (B, 3, H, W)
-    output = model(resize_to(batch, inference_size(height, width, config.resize)))
+    resized = resize_to(batch, inference_size(height, width, config.resize))
+    if config.window is not None and len(windows(tuple(resized.shape[-2:]), config.window)) > 1:
+        evidence = _resized(windowed_evidence(model, resized, config.window), (height, width))
+        return [Prediction(_most_evident(single), None, None, None) for single in evidence]
+    output = model(resized)
     return [
         decode(logits, masks, (height, width), classes, config)
         for logits, masks in zip(output.class_logits, output.mask_logits, strict=True)
     ]
+
+
+def windows(size: tuple[int, int], config: WindowConfig) -> list[tuple[slice, slice]]:
+    """Returns the rows and columns of every window over an image.
+
+    >>> windows((32, 96), WindowConfig(size=(32, 64), stride=(32, 48)))
+    [(slice(0, 32, None), slice(0, 64, None)), (slice(0, 32, None), slice(32, 96, None))]
+    """
+    sides = zip(size, config.size, config.stride, strict=True)
+    rows, columns = (_spans(length, min(window, length), step) for length, window, step in sides)
+    return [(row, column) for row in rows for column in columns]
+
+
+def _spans(length: int, window: int, stride: int) -> list[slice]:
+    """Windows along one side; the last one is moved back to end at the border."""
+    count = -(-(length - window) // stride) + 1
+    starts = [min(position * stride, length - window) for position in range(count)]
+    return [slice(start, start + window) for start in starts]
+
+
+def windowed_evidence(
+    model: Callable[[Tensor], MaskPrediction], images: Tensor, config: WindowConfig
+) -> Tensor:
+    """Segments images window by window, and averages the evidence for each class where windows overlap.
+
+    Args:
+        model: from ``(B, 3, h, w)`` to its prediction.
+        images: ``(B, 3, H, W)`` float RGB in [0, 1]; H and W multiples of 32.
+        config: size and stride of the windows.
+
+    Returns:
+        ``(B, K, H, W)`` float32, see :func:`class_evidence`.
+    """
+    total, count = None, images.new_zeros(images.shape[-2:])
+    for rows, columns in windows(tuple(images.shape[-2:]), config):
+        window = images[..., rows, columns]
+        output = model(window)
+        masks = _resized(output.mask_logits.float(), tuple(window.shape[-2:])).sigmoid_()
+        evidence = class_evidence(output.class_logits.float().softmax(dim=-1), masks)
+        if total is None:
+            total = evidence.new_zeros(*evidence.shape[:2], *images.shape[-2:])
+        total[..., rows, columns] += evidence
+        count[rows, columns] += 1
+    return total / count
+
+
+def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
+    return F.interpolate(maps, size=size, mode="bilinear", align_corners=False)
 
 
 def inference_size(height: int, width: int, resize: ResizeConfig | None) -> tuple[int, int]:
@@ -76,8 +139,7 @@ def decode(
         classes: the task, and what the K outputs stand for.
         config: thresholds.
     """
-    logits = F.interpolate(mask_logits[None].float(), size=size, mode="bilinear", align_corners=False)[0]
-    masks = logits.sigmoid_()  # (Q, H, W)
+    masks = _resized(mask_logits[None].float(), size)[0].sigmoid_()  # (Q, H, W)
     probabilities = class_logits.float().softmax(dim=-1)  # (Q, K + 1)
     if classes.task == "semantic":
         return Prediction(semantic_map(probabilities, masks), None, None, None)
@@ -88,9 +150,22 @@ def decode(
     return Prediction(semantic_map(probabilities, masks), instances, panoptic, segments)
 
 
+def class_evidence(probabilities: Tensor, masks: Tensor) -> Tensor:
+    """Returns ``(..., K, H, W)``: for each class, the sum over queries of class times mask probability.
+
+    Args:
+        probabilities: ``(..., Q, K + 1)``, 'no object' last.
+        masks: ``(..., Q, H, W)`` in [0, 1].
+    """
+    return torch.einsum("...qk,...qhw->...khw", probabilities[..., :-1], masks)
+
+
 def semantic_map(probabilities: Tensor, masks: Tensor) -> np.ndarray:
-    """Returns ``(H, W)`` uint8: the class of the largest sum over queries of class times mask probability."""
-    evidence = torch.einsum("qk,qhw->khw", probabilities[:, :-1], masks)  # (K, H, W)
+    """Returns ``(H, W)`` uint8: the class of the most evidence."""
+    return _most_evident(class_evidence(probabilities, masks))
+
+
+def _most_evident(evidence: Tensor) -> np.ndarray:
     return evidence.argmax(dim=0).to(torch.uint8).cpu().numpy()
 
 

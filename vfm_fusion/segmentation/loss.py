@@ -1,116 +1,24 @@
-"""Random points of a mask, more of them where the prediction is uncertain (PointRend)."""
+"""The loss of Mask2Former: what each query is taught, once it is matched."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.head import HeadConfig
 from vfm_fusion.segmentation.head import MaskPrediction
-
-ensure_torchvision()
-
-from transformers.models.mask2former.modeling_mask2former import sample_point  # noqa: E402
-
-
-@torch.no_grad()
-def uncertain_points(
-    logits: Tensor, counts: Sequence[int], config: HeadConfig, generators: Sequence[Generator | None]
-) -> Tensor:
-    """Draws the points at which the loss of each mask is computed.
-
-    Args:
-        logits: ``(M, 1, h, w)`` float32 mask logits, those of an image one after another.
-        counts: how many of them each image has.
-        config: number of points, oversampling, and the share that is taken for its uncertainty.
-        generators: one an image, which alone draws the points of its masks; None for torch's own.
-
-    Returns:
-        ``(M, P, 2)`` float32 coordinates x, y in [0, 1].
-    """
-    candidates = int(config.points * config.oversample)
-    uncertain = int(config.points * config.importance)
-    drawn = torch.empty(len(logits), candidates, 2, device=logits.device)
-    others = torch.empty(len(logits), config.points - uncertain, 2, device=logits.device)
-    start = 0
-    for count, generator in zip(counts, generators, strict=True):
-        drawn[start : start + count].uniform_(generator=generator)
-        others[start : start + count].uniform_(generator=generator)
-        start += count
-    certainty = sample_point(logits, drawn, align_corners=False).abs().squeeze(1)  # (M, candidates)
-    chosen = certainty.topk(uncertain, dim=1, largest=False).indices
-    return torch.cat([drawn.gather(1, chosen[..., None].expand(-1, -1, 2)), others], dim=1)
-
-
-ensure_torchvision()
-
-from transformers.models.mask2former.modeling_mask2former import (  # noqa: E402  (it imports torchvision)
-    pair_wise_dice_loss,
-    pair_wise_sigmoid_cross_entropy_loss,
-)
-
-
-@torch.no_grad()
-def matching_cost(
-    classes: Tensor,
-    masks: Tensor,
-    target: Tensor,
-    labels: Tensor,
-    config: HeadConfig,
-    generator: Generator | None,
-) -> Tensor:
-    """Returns what it would cost that each query answered for each target of one image, ``(Q, N)``.
-
-    Args:
-        classes: ``(Q, K + 1)`` float32 logits.
-        masks: ``(Q, h, w)`` float32 logits.
-        target: ``(N, H, W)`` float32, 0 or 1.
-        labels: ``(N,)`` int64 classes.
-        config: number of points, weights of the three costs.
-        generator: draws the points, the same for all queries and targets; None for torch's own.
-    """
-    points = torch.rand(1, config.points, 2, device=masks.device, generator=generator)
-    found = sample_point(masks[:, None], points.expand(len(masks), -1, -1), align_corners=False).squeeze(1)
-    wanted = sample_point(target[:, None], points.expand(len(target), -1, -1), align_corners=False).squeeze(1)
-    cost = (
-        config.mask_weight * pair_wise_sigmoid_cross_entropy_loss(found, wanted)
-        - config.class_weight * classes.softmax(-1)[:, labels]
-        + config.dice_weight * pair_wise_dice_loss(found, wanted)
-    )
-    worst = torch.finfo(cost.dtype).max  # a prediction that is no number is the last to be matched
-    return torch.nan_to_num(cost, nan=worst, posinf=worst, neginf=worst)
-
-
-def assign(costs: Sequence[Tensor]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Finds the cheapest assignment of queries to targets for each of several ``(Q, N)`` costs.
-
-    All costs travel from the GPU together, which waits for it once.
-
-    Returns:
-        For each cost the queries and the targets that belong together, ``(min(Q, N),)`` int64 each, in the
-        order of the targets.
-    """
-    flat = torch.cat([cost.flatten() for cost in costs]).cpu().numpy()
-    ends = np.cumsum([cost.numel() for cost in costs])
-    pairs = []
-    for cost, end in zip(costs, ends, strict=True):
-        queries, targets = linear_sum_assignment(flat[end - cost.numel() : end].reshape(cost.shape))
-        order = targets.argsort()
-        pairs.append((queries[order], targets[order]))
-    return pairs
-
+from vfm_fusion.segmentation.matching import Matcher, build_matcher
 
 ensure_torchvision()
 
 from transformers.models.mask2former.modeling_mask2former import (  # noqa: E402  (it imports torchvision)
     dice_loss,
+    sample_point,
     sigmoid_cross_entropy_loss,
 )
 
@@ -150,10 +58,21 @@ class MaskCriterion(nn.Module):
       of the step, however it is divided.
     """
 
-    def __init__(self, categories: int, config: HeadConfig) -> None:
+    def __init__(self, categories: int, config: HeadConfig, matcher: Matcher | None = None) -> None:
+        """Prepares the loss.
+
+        Args:
+            categories: number of classes K.
+            config: weights of the terms, number of points.
+            matcher: which query is for which target; ``config.matcher`` names it when left out.
+
+        Raises:
+            TrainingError: the configured matcher cannot match so many classes.
+        """
         super().__init__()
         self.config = config
         self.categories = categories
+        self.matcher = matcher or build_matcher(config, categories)
         self.register_buffer(
             "class_weights",
             torch.tensor([1.0] * categories + [config.no_object_weight]),
@@ -191,7 +110,7 @@ class MaskCriterion(nn.Module):
         with torch.autocast(prediction.class_logits.device.type, enabled=False):
             targets = torch.cat(list(masks)).float()  # (M, H, W), M = sum of N
             layers = [(classes.float(), logits.float()) for classes, logits in pairs]
-            queries, rows = self._matches(layers, targets, labels, draws)
+            queries, rows = self.matcher.match(layers, targets, labels, draws)
             class_term = self._class_term([classes for classes, _ in layers], queries, rows, labels, totals)
             mask_terms = [
                 self._mask_terms(logits.flatten(0, 1)[query], targets, row, labels, totals, draws)
@@ -204,40 +123,6 @@ class MaskCriterion(nn.Module):
             "loss_dice": self.config.dice_weight * dice_term,
         }
         return {"loss": sum(weighted.values()), **weighted}
-
-    def _matches(
-        self,
-        layers: list[tuple[Tensor, Tensor]],
-        targets: Tensor,
-        labels: Sequence[Tensor],
-        draws: Sequence[Generator | None],
-    ) -> tuple[Tensor, Tensor]:
-        """Matches every layer: which query, of all images' (B * Q), is for which of the M targets.
-
-        Returns:
-            Queries and targets, ``(L, M')`` int64 each, in the order of the targets; M' of the M are matched.
-        """
-        split = targets.split([len(label) for label in labels])
-        costs = [
-            matching_cost(classes[i], logits[i], split[i], labels[i], self.config, draws[i])
-            for classes, logits in layers
-            for i in range(len(labels))
-        ]
-        starts = np.cumsum([0, *(len(label) for label in labels)])[:-1]
-        pairs = assign(costs)
-        per_layer = [pairs[i : i + len(labels)] for i in range(0, len(pairs), len(labels))]
-        found = np.stack(
-            [
-                (
-                    np.concatenate([q + i * layers[0][0].shape[1] for i, (q, _) in enumerate(layer)]),
-                    np.concatenate([t + start for start, (_, t) in zip(starts, layer, strict=True)]),
-                )
-                for layer in per_layer
-            ],
-            axis=1,
-        )  # (2, L, M')
-        queries, rows = torch.from_numpy(found.astype(np.int64)).to(targets.device)
-        return queries, rows
 
     def _class_term(
         self,
@@ -278,3 +163,32 @@ class MaskCriterion(nn.Module):
         return torch.stack(
             [sigmoid_cross_entropy_loss(found, wanted, masks), dice_loss(found, wanted, masks)]
         )
+
+
+@torch.no_grad()
+def uncertain_points(
+    logits: Tensor, counts: Sequence[int], config: HeadConfig, generators: Sequence[Generator | None]
+) -> Tensor:
+    """Draws the points at which the loss of each mask is computed.
+
+    Args:
+        logits: ``(M, 1, h, w)`` float32 mask logits, those of an image one after another.
+        counts: how many of them each image has.
+        config: number of points, oversampling, and the share that is taken for its uncertainty.
+        generators: one an image, which alone draws the points of its masks; None for torch's own.
+
+    Returns:
+        ``(M, P, 2)`` float32 coordinates x, y in [0, 1].
+    """
+    candidates = int(config.points * config.oversample)
+    uncertain = int(config.points * config.importance)
+    drawn = torch.empty(len(logits), candidates, 2, device=logits.device)
+    others = torch.empty(len(logits), config.points - uncertain, 2, device=logits.device)
+    start = 0
+    for count, generator in zip(counts, generators, strict=True):
+        drawn[start : start + count].uniform_(generator=generator)
+        others[start : start + count].uniform_(generator=generator)
+        start += count
+    certainty = sample_point(logits, drawn, align_corners=False).abs().squeeze(1)  # (M, candidates)
+    chosen = certainty.topk(uncertain, dim=1, largest=False).indices
+    return torch.cat([drawn.gather(1, chosen[..., None].expand(-1, -1, 2)), others], dim=1)

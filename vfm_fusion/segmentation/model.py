@@ -97,13 +97,17 @@ class FusedSegmenter(nn.Module):
     def _auxiliary_precision(self, device: torch.device) -> AbstractContextManager[None]:
         return torch.autocast(device.type, torch.bfloat16) if self.auxiliary_bfloat16 else nullcontext()
 
-    def forward(self, images: Tensor) -> MaskPrediction:
+    def forward(
+        self, images: Tensor, queries: Tensor | None = None, texts: Tensor | None = None
+    ) -> MaskPrediction:
         """Predicts classes and masks.
 
         Args:
             images: ``(B, 3, H, W)`` float RGB in [0, 1]; H and W multiples of 32.
+            queries: contents of the queries, see :meth:`vfm_fusion.segmentation.head.MaskHead.forward`.
+            texts: text embeddings of the classes, see there.
         """
-        return self.head(self.pyramid(images))
+        return self.head(self.pyramid(images), queries, texts)
 
     def trained_names(self) -> set[str]:
         """Returns the names of the parameters that training changes: the only ones worth saving."""

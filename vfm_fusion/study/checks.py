@@ -42,6 +42,7 @@ def check(config: Config) -> None:
     for name, encoder in config.encoders.items():
         check_encoder(name, encoder)
     check_recipes(config)
+    check_windows(config)
     if config.runs:
         check_comparisons(config)
     for section in config.systems.values():
@@ -168,6 +169,17 @@ def check_recipes(config: Config) -> None:
     for name, recipe in config.recipes.items():
         for key, changes in recipe:
             _check_changes(config, f"recipes.{name}", key, changes)
+
+
+def check_windows(config: Config) -> None:
+    """Runs that are evaluated in windows predict no objects."""
+    for run in config.runs:
+        task = config.training_of(run).task
+        if task != "semantic" and config.evaluation_of(run).window is not None:
+            raise ConfigError(
+                f"evaluation.window: objects cannot be merged over windows, and runs.{run} is trained for "
+                f"task {task}; leave the window null there (a recipe can), or train the task semantic"
+            )
 
 
 def _check_changes(config: Config, recipe: str, key: str, changes: Mapping[str, Any]) -> None:

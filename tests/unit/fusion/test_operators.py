@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vfm_fusion.config.runs import FusionConfig
+from vfm_fusion.config.runs import OPERATORS, FusionConfig
 from vfm_fusion.errors import ShapeError
-from vfm_fusion.fusion.injection import FusionOperator
-from vfm_fusion.fusion.operators import OPERATORS, build_fusion
+from vfm_fusion.fusion.injection import FusionOperator, Injection
+from vfm_fusion.fusion.operators import build_fusion
 
 MASTER = {4: 8, 8: 12, 16: 16, 32: 20}
 AUXILIARY = {4: 6, 8: 12, 16: 24, 32: 48}
@@ -270,8 +270,25 @@ def test_replacing_every_map_is_refused() -> None:
         build("replace", *MASTER)
 
 
-def test_every_operator_of_the_configuration_exists() -> None:
-    assert set(OPERATORS) == set(get_args(FusionConfig.model_fields["operator"].annotation))
+@pytest.mark.parametrize("name", OPERATORS)
+def test_every_operator_is_a_choice_that_is_explained(name: str) -> None:
+    assert isinstance(build(name, 8), Injection)
+    assert f"`{name}`: " in FusionConfig.model_fields["operator"].description
+
+
+def test_an_operator_is_a_class_and_an_entry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "summing.py").write_text(
+        "from vfm_fusion.fusion.injection import Injection\n\n\n"
+        "class Sum(Injection):\n"
+        "    def combine(self, stride, master, injected):\n"
+        "        return master + injected\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(OPERATORS, "sum", "summing:Sum")
+    config = FusionConfig.model_construct(operator="sum", align="sample")
+    master, auxiliary = pyramid(MASTER), pyramid(MASTER, seed=1)
+    fused = build_fusion(config, (8,), MASTER, MASTER)(master, auxiliary)
+    assert torch.equal(fused[8], master[8] + auxiliary[8])
 
 
 def open_gates(operator: FusionOperator) -> None:

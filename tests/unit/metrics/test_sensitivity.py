@@ -34,6 +34,7 @@ OTHER = {
     "sfc_cells": "pixels",
     "grid": 4,
     "cell_pixels": 5,
+    "smallest_cell": 1000,
     "l2_clip": 1.0,
     "chance_deviations": 0.0,
     "pca_dims": 2,

@@ -11,13 +11,13 @@ from segmentation_toys import TinyHierarchy, TinyViT
 
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.head import HeadConfig
-from vfm_fusion.config.runs import FusionConfig, RunConfig
+from vfm_fusion.config.runs import OPERATORS, FusionConfig, RunConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.pyramid import derive_pyramid
 from vfm_fusion.errors import ShapeError, TrainingError
 from vfm_fusion.fusion.align import resize_to_grid
-from vfm_fusion.fusion.operators import OPERATORS, build_fusion
+from vfm_fusion.fusion.operators import build_fusion
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.encoder_pyramid import (
     PyramidProjection,

@@ -47,25 +47,25 @@ def test_comparisons_with_injections_and_with_several_strides(several: Study) ->
     ]
     assert reported.fused_elsewhere(several) == ["miniscapes-instance", "elsewhere-panoptic"]
     assert reported.swept_elsewhere(several) == ["miniscapes-instance"]
-    assert reported.finetuned_runs(several) == ["master"]
+    assert several.finetuned_runs == ["master"]
 
 
 def test_figures_show_the_chosen_runs_or_all(several: Study) -> None:
     assert reported.shown_runs(several, several.main) == ["fused"]
     assert reported.shown_runs(several, "miniscapes-instance") == ["objects"]
     assert reported.shown_runs(several, "elsewhere-panoptic") == ["fused-elsewhere"]
-    assert reported.of_shown_runs(several, "evaluation", several.main) == [
-        "results/quick/runs/fused/seed0/evaluation.json",
-        "results/quick/runs/fused/seed3/evaluation.json",
+    assert reported.shown_evaluations(several, several.main) == [
+        "results/quick/runs/fused/seed0/miniscapes/evaluation.json",
+        "results/quick/runs/fused/seed3/miniscapes/evaluation.json",
     ]
-    assert reported.of_shown_runs(several, "predictions", several.main, [3]) == [
-        "results/quick/runs/fused/seed3/predictions.h5"
+    assert reported.predictions(several, several.main) == [
+        "results/quick/runs/fused/seed0/miniscapes/predictions.h5"
     ]
 
 
 def test_evaluations_of_a_comparison_run_by_run(several: Study) -> None:
     assert reported.evaluations(several, "miniscapes-instance") == [
-        f"results/quick/runs/{run}/seed{seed}/evaluation.json"
+        f"results/quick/runs/{run}/seed{seed}/miniscapes/evaluation.json"
         for run in ("objects", "objects-os8", "objects-os16")
         for seed in (0, 3)
     ]

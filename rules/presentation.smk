@@ -35,7 +35,7 @@ def report_fingerprint(modules):
 
 def group_of(entry, wildcards):
     """The group that a report is submitted with, where this call has groups, as slurm/config.yaml does."""
-    return entry.group if workflow.group_settings.overwrite_groups else None
+    return entry.report.group if workflow.group_settings.overwrite_groups else None
 
 
 def made(*kinds):

@@ -40,7 +40,7 @@ for entry in REPORT_RULES:
         benchmark:
             f"{RESULTS}/benchmarks/{entry.path}.jsonl"
         group:
-            partial(group_of, entry.report)
+            partial(group_of, entry)
         conda:
             f"../envs/{entry.report.environment}"
         resources:

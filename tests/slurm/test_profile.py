@@ -51,7 +51,7 @@ def rules(repository: Path) -> dict[str, str]:
     found = dict(re.findall(r"^rule (\w+):\n((?:.*\n)*?)(?=^\S|\Z)", text, re.MULTILINE))
     ((head, body),) = re.findall(r"^for (.*):\n\n    rule:\n((?:.*\n)*?)(?=^\S|\Z)", text, re.MULTILINE)
     assert head == "entry in REPORT_RULES"
-    assert "            partial(group_of, entry.report)\n" in body
+    assert "            partial(group_of, entry)\n" in body
     return found | dict.fromkeys(REPORTED, body)
 
 

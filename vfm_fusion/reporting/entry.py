@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from vfm_fusion.errors import ReportingError
 from vfm_fusion.study.resolve import canonical
 from vfm_fusion.study.study import Study
 
@@ -89,12 +90,15 @@ class Report:
         message: what its job says.
         inputs: files by name, from the study and the item that is reported.
         settings: what else it depends on, from the same; a figure's resolution is added.
-        per: what it is made for each of; the item of the experiment's main one has no name in its files.
-        elsewhere: the other items that it is made for; those that there are if left out.
+        per: what it is made for each of, the item; the files of the main one carry no name.
+        elsewhere: which items besides the main one it is made for, all if left out.
         needs: what the experiment must have: ``data``, encoders to profile, a ``pair`` of them, ``runs``.
         environment: file in envs/.
         memory: MB of its job.
         minutes: time of its job.
+
+    Raises:
+        ReportingError: its kind or its category is none of those that there are.
     """
 
     name: str
@@ -110,6 +114,11 @@ class Report:
     environment: str = "workflow.yaml"
     memory: int = 1000
     minutes: int = 10
+
+    def __post_init__(self) -> None:
+        for found, known in ((self.kind, KINDS), (self.category, CATEGORIES)):
+            if found not in known:
+                raise ReportingError(f"report {self.name!r}: {found!r} is none of: {', '.join(known)}")
 
     @property
     def kind(self) -> str:

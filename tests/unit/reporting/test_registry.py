@@ -82,6 +82,12 @@ def test_an_entry_makes_rule_files_and_labels() -> None:
     assert found["two_png"] == ("results/quick/figures/two-{dataset}.png", "figure_two", "Two on {dataset}")
 
 
+@pytest.mark.parametrize("wrong", [{"name": "graph_new"}, {"category": "5. Other"}])
+def test_an_entry_of_no_kind_or_category_is_refused(wrong: dict[str, str]) -> None:
+    with pytest.raises(ReportingError, match="report '.*_new': '(graph|5. Other)' is none of: "):
+        example(**{"name": "table_new", **wrong})
+
+
 def test_items_are_those_of_the_wildcard_or_the_main_one() -> None:
     experiment = study()
     main, elsewhere = example("table_new", per="comparison").rules()

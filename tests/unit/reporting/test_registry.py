@@ -84,7 +84,7 @@ def test_an_entry_makes_rule_files_and_labels() -> None:
 
 @pytest.mark.parametrize("wrong", [{"name": "graph_new"}, {"category": "5. Other"}])
 def test_an_entry_of_no_kind_or_category_is_refused(wrong: dict[str, str]) -> None:
-    with pytest.raises(ReportingError, match="report '.*_new': '(graph|5. Other)' is none of: "):
+    with pytest.raises(ReportingError, match=r"report '.*_new': '(graph|5. Other)' is none of: "):
         example(**{"name": "table_new", **wrong})
 
 

@@ -16,6 +16,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
+import numpy as np
 import yaml
 
 PASSED_OVER = ("logs", "benchmarks", "state")
@@ -24,8 +26,8 @@ PASSED_OVER = ("logs", "benchmarks", "state")
 MEASURED = {"device", "threads", "inference", "training"}
 """Keys of ``cost.json`` that hold time and memory, and what they were measured on."""
 
-SETTINGS = ("config.resolved.yaml",)
-"""Files of settings, which may have got further keys; so has ``run.json`` of every run."""
+SETTINGS = ("config.resolved.yaml", "/run.json", "/predictions.h5")
+"""Ends of the names of files that hold settings, which may have got further keys."""
 
 COUNTED = ("run", "parameters", "flops")
 """What the names of the columns of ``cost.csv`` begin with that are counted, not measured."""
@@ -42,7 +44,7 @@ def differences(before: Path, after: Path) -> list[str]:
     lines += [f"only after: {name}" for name in sorted(new.keys() - old.keys())]
     for name in sorted(old.keys() & new.keys()):
         content = _reader(name)
-        same = _covers if name in SETTINGS or name.endswith("/run.json") else operator.eq
+        same = _covers if name.endswith(SETTINGS) else operator.eq
         if not same(content(old[name]), content(new[name])):
             lines.append(f"differs: {name}")
     return lines
@@ -71,7 +73,9 @@ def _is_measured(name: str) -> bool:
 
 
 def _reader(name: str) -> Callable[[Path], object]:
-    if name in SETTINGS or name.endswith("/run.json"):
+    if name.endswith(".h5"):
+        return _bundle
+    if name.endswith(SETTINGS):
         return lambda path: yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
     if name.endswith("manifest.json"):
         return lambda path: _without(path, {"token"})
@@ -80,6 +84,21 @@ def _reader(name: str) -> Callable[[Path], object]:
     if name == "tables/cost.csv":
         return _counted
     return Path.read_bytes
+
+
+def _bundle(path: Path) -> dict[str, object]:
+    """Returns every array of an HDF5 file by its bytes, and what describes a run as its settings."""
+    found: dict[str, object] = {}
+
+    def read(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Dataset):
+            array = np.asarray(item[()])
+            content = array.tolist() if array.dtype == object else array.tobytes()
+            found[name] = json.loads(content) if name == "run" else (array.shape, str(array.dtype), content)
+
+    with h5py.File(path) as file:
+        file.visititems(read)
+    return found
 
 
 def _without(path: Path, keys: set[str]) -> dict[str, object]:

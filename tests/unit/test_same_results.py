@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import h5py
+import numpy as np
 import pytest
 from same_results import differences, main
 
@@ -18,13 +20,19 @@ def write(folder: Path, files: dict[str, str]) -> Path:
     return folder
 
 
+def predictions(path: Path, classes: list[int], **settings: str) -> None:
+    with h5py.File(path, "w") as file:
+        file["run"] = json.dumps({"training": {"steps": 6, **settings}})
+        file["image_ids"] = ["a", "b"]
+        file["images/0/classes"] = np.array(classes)
+
+
 FILES = {
     "config.resolved.yaml": "training: {steps: 6}\n",
     "features/scenes/a.zarr.manifest.json": json.dumps({"token": "1", "content": "x"}),
     "runs/fused/cost.json": json.dumps({"flops": 7, "training": {"seconds": 1.0}}),
     "runs/fused/seed0/evaluation.json": json.dumps(EVALUATION),
     "runs/fused/seed0/model.safetensors": "weights",
-    "runs/fused/seed0/predictions.h5": "masks",
     "runs/fused/seed0/run.json": json.dumps({"training": {"steps": 6}}),
     "tables/cost.csv": "run,flops_total,training_seconds\nfused,7,1.0\n",
     "tables/runtime.md": "1 s",
@@ -48,18 +56,20 @@ def test_two_runs_of_the_same_code_hold_the_same(tmp_path: Path, capsys: pytest.
     after = write(tmp_path / "after", FILES | LIKE_ANOTHER_RUN)
     assert differences(before, after) == []
     assert main([str(before), str(after)]) == 0
-    assert "the same results: 9 files" in capsys.readouterr().out
+    assert "the same results: 8 files" in capsys.readouterr().out
 
 
 def test_results_of_before_targets_had_folders_are_found(tmp_path: Path) -> None:
     before = write(tmp_path / "before", FILES)
     moved = {
-        name.replace("seed0/", "seed0/scenes/") if name.endswith((".h5", "evaluation.json")) else name: text
+        name.replace("seed0/", "seed0/scenes/") if name.endswith("evaluation.json") else name: text
         for name, text in FILES.items()
     }
     after = write(tmp_path / "after", moved)
+    predictions(before / "runs/fused/seed0/predictions.h5", [1, 2])
+    predictions(after / "runs/fused/seed0/scenes/predictions.h5", [1, 2], matcher="hungarian")
     assert differences(before, after) == []
-    (after / "runs/fused/seed0/scenes/predictions.h5").write_text("other masks", encoding="utf-8")
+    predictions(after / "runs/fused/seed0/scenes/predictions.h5", [1, 3])
     assert differences(before, after) == ["differs: runs/fused/seed0/scenes/predictions.h5"]
 
 

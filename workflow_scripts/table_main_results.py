@@ -3,8 +3,8 @@
 import json
 from pathlib import Path
 
-from vfm_fusion.reporting.inputs import read_evaluation
 from vfm_fusion.reporting.published import published_results, published_table, read_published
+from vfm_fusion.reporting.records import read_evaluation
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.main_results import main_results_table
 from vfm_fusion.workflow.rule_log import rule_log

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.reporting.boundary_ratio import class_ratios
-from vfm_fusion.reporting.inputs import read_evaluation
+from vfm_fusion.reporting.records import read_evaluation
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.per_class import per_class_table
 from vfm_fusion.workflow.rule_log import rule_log

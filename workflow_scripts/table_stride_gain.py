@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from vfm_fusion.reporting.image_scores import Bootstrap, read_image_scores
-from vfm_fusion.reporting.inputs import read_evaluation
 from vfm_fusion.reporting.published import published_table, read_published
+from vfm_fusion.reporting.records import read_evaluation
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.stride_gain import stride_gain_table
 from vfm_fusion.workflow.rule_log import rule_log

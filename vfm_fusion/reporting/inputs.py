@@ -14,10 +14,6 @@ from vfm_fusion.errors import ReportingError
 PROFILE_COLUMNS = (
     *("definition", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"),
 )
-EVALUATION_KEYS = (
-    *("run", "seed", "dataset", "trained_on", "task", "images", "master", "auxiliary", "strides", "operator"),
-    *("instance_protocol", "boundary_ratio", "metrics", "reasons", "per_class", "parameters"),
-)
 SELECTION_KEYS = (
     *("dataset", "definition", "task", "stride_by", "master", "auxiliary", "stride", "reverse"),
     *("ranks", "strides", "margins", "reasons", "warnings"),
@@ -101,11 +97,6 @@ def chosen_among(selection: Mapping[str, Any]) -> list[str]:
 def read_stability(path: Path) -> dict[str, Any]:
     """Reads ``stability.json``; see :func:`read_selection` for the error."""
     return read_keys(path, STABILITY_KEYS)
-
-
-def read_evaluation(path: Path) -> dict[str, Any]:
-    """Reads one run's ``evaluation.json``; see :func:`read_selection` for the error."""
-    return read_keys(path, EVALUATION_KEYS)
 
 
 def read_cost(path: Path) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.labels import EncoderLabels, arrangement
 from vfm_fusion.reporting.seed_difference import Difference, difference
-from vfm_fusion.reporting.seeds import Summary
 from vfm_fusion.reporting.stride_groups import Group
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge, suggested_stride
 
@@ -44,7 +44,7 @@ class Setting:
         """The same within every seed that all its runs have."""
         return {seed: judge(self.ef, self.group.at_seed(metric, seed)) for seed in self.group.seeds}
 
-    def level(self, stride: int, metric: str) -> Summary:
+    def level(self, stride: int, metric: str) -> Value:
         """What the run of one stride reaches, in percent."""
         return self.group.level((stride,), metric)
 

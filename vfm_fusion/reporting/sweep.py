@@ -9,9 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.reporting.inputs import read_evaluation, read_profiles, read_selection
+from vfm_fusion.reporting.inputs import read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels
-from vfm_fusion.reporting.seeds import RunResults, collect_runs
+from vfm_fusion.reporting.records import RunResults, collect_runs, read_evaluation
 from vfm_fusion.reporting.stride_groups import Group, group_by_stride
 from vfm_fusion.reporting.stride_settings import Setting, ef_by_stride, other_settings, stride_settings
 

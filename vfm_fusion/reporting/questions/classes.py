@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from vfm_fusion.reporting.questions.answer import Answer, Finding, judged
 from vfm_fusion.reporting.questions.evidence import Evidence
+from vfm_fusion.reporting.records import RunResults
 from vfm_fusion.reporting.seed_difference import Difference, difference, with_spread
-from vfm_fusion.reporting.seeds import RunResults
 from vfm_fusion.reporting.stride_groups import Group
 from vfm_fusion.reporting.stride_settings import setting_name
 
@@ -149,11 +149,10 @@ def _levels(evidence: Evidence, run: RunResults) -> Levels:
     """Means over the classes of a group that have a value, of every expected seed."""
     frame = evidence.per_class
     own = frame[(frame["run"] == run.key) & (frame["metric"] == _metric(evidence))]
-    seeds = [*run.by_seed, *run.missing]
     return {
         group: {
             seed: float(own.loc[(own["group"] == group) & (own["seed"] == seed), "value"].mean())
-            for seed in seeds
+            for seed in run.seeds
         }
         for group in (RICH, LARGE)
     }

@@ -10,7 +10,7 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.labels import label
-from vfm_fusion.reporting.seeds import RunResults
+from vfm_fusion.reporting.records import RunResults
 from vfm_fusion.reporting.stride_settings import structure_and_edges
 from vfm_fusion.reporting.sweep import Sweep
 from vfm_fusion.reporting.tables.injection_stride import shown_metrics
@@ -66,7 +66,7 @@ class Evidence:
         """The first run of every encoder without an auxiliary, fine-tuned or frozen."""
         found: dict[str, RunResults] = {}
         for result in self.sweep.results:
-            known = result.any
+            known = result.facts
             if known and known["auxiliary"] is None and known["master"]["trainable"] == trained:
                 found.setdefault(known["master"]["encoder"], result)
         return found

@@ -8,10 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.hit_rate import HitRate, hit_rate, regret_in_words
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode
 from vfm_fusion.reporting.published_strides import published_note, published_section
-from vfm_fusion.reporting.seeds import Summary, seeds_note
+from vfm_fusion.reporting.records import images_in_words, one_per_target, seeds_note
 from vfm_fusion.reporting.stride_settings import Setting
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion
 from vfm_fusion.reporting.sweep import Sweep
@@ -66,8 +67,8 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
 
 def shown_metrics(settings: Sequence[Setting]) -> list[str]:
     """Returns the metrics that some run of a setting has, the main one of the task first."""
-    evaluations = [e for s in settings for run in s.group.fused.values() for e in run.by_seed.values()]
-    return [m for m in METRICS if any(e["metrics"].get(m) is not None for e in evaluations)]
+    runs = [run for setting in settings for run in setting.group.fused.values()]
+    return [metric for metric in METRICS if any(run.has(metric) for run in runs)]
 
 
 def rates(settings: Sequence[Setting], metric: str) -> tuple[HitRate, HitRate]:
@@ -143,7 +144,7 @@ def _row(setting: Setting, metric: str, strides: Sequence[int], labels: EncoderL
         "hit": hit_in_words(found),
     }
     for stride in strides:
-        value = Summary(math.nan, math.nan, "no run injects at this stride")
+        value = Value.missing("no run injects at this stride")
         if stride in setting.group.single:
             value = setting.level(stride, metric)
         row |= {f"os{stride}": value.mean, f"os{stride}_std": value.std, f"os{stride}_reason": value.reason}
@@ -161,9 +162,8 @@ def hit_in_words(found: Suggestion) -> str:
 def _what_note(sweep: Sweep) -> str:
     if not sweep.settings:
         return f"No auxiliary was injected at {MIN_TRAINED} or more single strides, so there is no setting."
-    first = next(result.any for result in sweep.results if result.any)
     text = (
-        f"n = {first['images']} validation images of {first['dataset']}. EF by definition "
+        f"n = {images_in_words(one_per_target(sweep.results))}. EF by definition "
         f"'{sweep.selection['definition']}'. FT: fine-tuned, FZ: frozen."
     )
     if any(setting.name for setting in sweep.settings):
@@ -194,7 +194,7 @@ def _records(setting: Setting, metric: str) -> list[dict[str, Any]]:
     for stride in setting.group.single:
         run = setting.group.fused[stride,]
         level = setting.level(stride, metric)
-        for seed in run.by_seed:
+        for seed in run.found:
             value = setting.group.at_seed(metric, seed)[stride]
             records.append(_record(setting, metric, "value", str(seed), value, stride=stride, run=run.key))
         records.append(

@@ -8,9 +8,18 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol, where
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
-from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
+from vfm_fusion.reporting.records import (
+    Evaluation,
+    RunResults,
+    boundary_line,
+    boundary_note,
+    collect_runs,
+    one_per_target,
+    protocol,
+    seeds_note,
+    where,
+)
 from vfm_fusion.reporting.table import MISSING, Column, Section, Table
 
 METRICS = {
@@ -47,16 +56,17 @@ def main_results_table(
 
     Raises:
         ReportingError: evaluations that do not belong into one table (see
-            :func:`vfm_fusion.reporting.seeds.collect_runs`) or an undefined metric without a reason.
+            :func:`vfm_fusion.reporting.records.collect_runs`) or an undefined metric without a reason.
     """
     results = collect_runs(evaluations, runs, seeds)
-    first = next((result.any for result in results if result.any), None)
+    evaluated = one_per_target(results)
+    first = evaluated[0] if evaluated else None
     metrics = _metrics(first)
     rows = pd.DataFrame([_row(result, labels, seeds, metrics) for result in results])
     sections = [Section("", rows)]
     notes = [
         _what_note(first),
-        boundary_note(first),
+        boundary_note(evaluated),
         seeds_note(seeds),
         "FT: fine-tuned, FZ: frozen. Bold: best measured value.",
     ]
@@ -65,7 +75,7 @@ def main_results_table(
         notes.append(_published_note(published))
     return Table(
         name="main_results",
-        caption=_caption(first, metrics),
+        caption=_caption(evaluated, metrics),
         data=pd.DataFrame(
             [record for result in results for record in _records(result, labels, seeds, metrics)]
         ),
@@ -83,17 +93,17 @@ def _metrics(first: Evaluation | None) -> tuple[str, ...]:
     return tuple(metric for metric in metrics if metric in TASK_METRICS.get(first["task"], metrics))
 
 
-def _caption(first: Evaluation | None, metrics: Sequence[str]) -> str:
+def _caption(evaluated: Sequence[Evaluation], metrics: Sequence[str]) -> str:
     which = "AP, AP50, AP75 and APs (small objects)" if "APs" in metrics else "AP and AP50"
     shown = {
-        "AP": f"instance {which} by {protocol(first)}",
+        "AP": f"instance {which} by {protocol(evaluated)}",
         "mIoU": "semantic mIoU",
         "PQ": "panoptic PQ",
     }
     text = ", ".join(said for metric, said in shown.items() if metric in metrics)
     return (
-        f"Segmentation results{where(first)}, in percent: {text}. OS: output stride at which the auxiliary "
-        "is injected."
+        f"Segmentation results{where(evaluated)}, in percent: {text}. OS: output stride at which the "
+        "auxiliary is injected."
     )
 
 
@@ -123,16 +133,16 @@ def _columns(metrics: Sequence[str]) -> tuple[Column, ...]:
 def _row(
     result: RunResults, labels: EncoderLabels, seeds: Sequence[int], metrics: Sequence[str]
 ) -> dict[str, Any]:
-    row: dict[str, Any] = {"run": result.label, **_encoders(result.any, labels)}
+    row: dict[str, Any] = {"run": result.label, **_encoders(result.facts, labels)}
     for metric in metrics:
-        summary = result.summarise(_values(result, metric))
+        summary = result.level(metric)
         row |= {metric: summary.mean, f"{metric}_std": summary.std, f"{metric}_reason": summary.reason}
         row[f"{metric}_below"] = ""
         if metric in BOUNDARY:
-            row[f"{metric}_below"] = below(result.summarise(_values(result, BOUNDARY[metric])).mean)
-    row["parameters"] = result.any["parameters"]["total"] / 1e6 if result.any else math.nan
+            row[f"{metric}_below"] = boundary_line(result.level(BOUNDARY[metric]))
+    row["parameters"] = result.facts["parameters"]["total"] / 1e6 if result.facts else math.nan
     row["parameters_reason"] = result.reason
-    row["seeds"] = f"{len(result.by_seed)} of {len(seeds)}" if result.missing else str(len(seeds))
+    row["seeds"] = f"{len(result.found)} of {len(seeds)}" if result.missing else str(len(seeds))
     return row
 
 
@@ -157,24 +167,17 @@ def _encoders(evaluation: Evaluation | None, labels: EncoderLabels) -> dict[str,
     }
 
 
-def _values(result: RunResults, metric: str) -> dict[int, tuple[float | None, str]]:
-    return {
-        seed: (evaluation["metrics"].get(metric), evaluation["reasons"].get(metric, ""))
-        for seed, evaluation in result.by_seed.items()
-    }
-
-
 def _records(
     result: RunResults, labels: EncoderLabels, seeds: Sequence[int], metrics: Sequence[str]
 ) -> list[dict[str, Any]]:
     """Tidy rows: one per run, metric and seed, and one per run and metric for the mean (empty seed)."""
     records = []
     for metric in (*metrics, *BOUNDARY.values()):
-        values = _values(result, metric)
+        values = result.values(metric)
         for seed in seeds:
-            value, reason = values.get(seed, (None, "not evaluated"))
+            value, reason = values.get(seed, (math.nan, "not evaluated"))
             records.append(_record(result, labels, metric, str(seed), value, math.nan, reason))
-        summary = result.summarise(values)
+        summary = result.average(values)
         records.append(_record(result, labels, metric, "all", summary.mean, summary.std, summary.reason))
     return records
 
@@ -184,11 +187,11 @@ def _record(
     labels: EncoderLabels,
     metric: str,
     seed: str,
-    value: float | None,
+    value: float,
     std: float,
     reason: str,
 ) -> dict[str, Any]:
-    known = result.any
+    known = result.facts
     return {
         "run": result.key,
         "label": result.label,
@@ -199,9 +202,9 @@ def _record(
         "trainable_parameters": known["parameters"]["trainable"] if known else pd.NA,
         "metric": metric,
         "seed": seed,
-        "value": math.nan if value is None else value,
+        "value": value,
         "std": std,
-        "reason": reason if value is None or math.isnan(value) else "",
+        "reason": reason,
     }
 
 

@@ -10,15 +10,24 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.boundary_ratio import group_by_ratio
-from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol, where
 from vfm_fusion.reporting.labels import EncoderLabels, run_encoders
-from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
+from vfm_fusion.reporting.records import (
+    NO_SUCH_CLASS,
+    Evaluation,
+    RunResults,
+    boundary_line,
+    boundary_note,
+    collect_runs,
+    one_per_target,
+    protocol,
+    seeds_note,
+    where,
+)
 from vfm_fusion.reporting.table import Column, Section, Table
 
 GROUPS = ("Boundary-sensitive classes (ratio above the median)", "Large classes (ratio up to the median)")
 NO_PIXEL = "Classes without a ground-truth pixel"
 BOUNDARY = {"AP": "boundary_AP", "IoU": "boundary_IoU"}
-NO_SUCH_CLASS = "the class is not in the run's evaluation"
 
 
 def per_class_table(
@@ -45,8 +54,8 @@ def per_class_table(
         ReportingError: evaluations that do not belong into one table.
     """
     results = collect_runs(evaluations, runs, seeds)
-    first = next((result.any for result in results if result.any), None)
-    metric = "IoU" if first is not None and first["task"] == "semantic" else "AP"
+    evaluated = one_per_target(results)
+    metric = "IoU" if evaluated and evaluated[0]["task"] == "semantic" else "AP"
     classes = _classes(results, metric)
     shown_ratios = {name: ratios.get(name, math.nan) for name in classes}
     sensitive, large, median = group_by_ratio(shown_ratios)
@@ -60,7 +69,7 @@ def per_class_table(
         sections.append(Section("All classes", pd.DataFrame([_average(results, metric, classes)])))
     return Table(
         name="per_class",
-        caption=_caption(first, metric),
+        caption=_caption(evaluated, metric),
         data=pd.DataFrame(
             [
                 record
@@ -71,17 +80,17 @@ def per_class_table(
         ),
         columns=_columns(results),
         sections=tuple(sections),
-        notes=tuple(_notes(results, labels, seeds, median, first)),
+        notes=tuple(_notes(results, labels, seeds, median, evaluated)),
         problems=tuple(result.problem for result in results if result.problem),
         best_in="row",
     )
 
 
-def _caption(first: Evaluation | None, metric: str) -> str:
-    what = f"Instance AP (by {protocol(first)})" if metric == "AP" else "IoU"
+def _caption(evaluated: Sequence[Evaluation], metric: str) -> str:
+    what = f"Instance AP (by {protocol(evaluated)})" if metric == "AP" else "IoU"
     return (
-        f"{what} per class{where(first)}, in percent. Ratio: boundary pixels over area in the ground truth, "
-        "which groups the classes."
+        f"{what} per class{where(evaluated)}, in percent. Ratio: boundary pixels over area in the ground "
+        "truth, which groups the classes."
     )
 
 
@@ -89,7 +98,7 @@ def _classes(results: Sequence[RunResults], metric: str) -> list[str]:
     """Class names in the order of the data set; for AP only things."""
     names: dict[str, None] = {}
     for result in results:
-        for evaluation in result.by_seed.values():
+        for evaluation in result.evaluations.values():
             for entry in evaluation["per_class"]:
                 if metric == "IoU" or entry["isthing"]:
                     names[entry["category"]] = None
@@ -118,8 +127,7 @@ def _columns(results: Sequence[RunResults]) -> tuple[Column, ...]:
 def _row(name: str, results: Sequence[RunResults], metric: str, ratio: float) -> dict[str, Any]:
     row: dict[str, Any] = {"class": name, "ratio": ratio, "ratio_reason": "no ground-truth pixel"}
     for result in results:
-        boundary = _values(result, name, BOUNDARY[metric])
-        row |= _summary(result, _values(result, name, metric), boundary)
+        row |= _summary(result, *(result.values(key, name) for key in (metric, BOUNDARY[metric])))
     return row
 
 
@@ -131,46 +139,33 @@ def _average(results: Sequence[RunResults], metric: str, classes: Sequence[str])
     }
     for result in results:
         means, boundary = (
-            {
-                seed: _class_mean([_values(result, name, key)[seed] for name in classes])
-                for seed in result.by_seed
-            }
+            {seed: _class_mean([result.values(key, name)[seed] for name in classes]) for seed in result.found}
             for key in (metric, BOUNDARY[metric])
         )
         row |= _summary(result, means, boundary)
     return row
 
 
-def _class_mean(values: Sequence[tuple[float | None, str]]) -> tuple[float | None, str]:
-    if any(reason == NO_SUCH_CLASS for value, reason in values if value is None):
-        return None, NO_SUCH_CLASS
-    defined = [value for value, _ in values if value is not None]
-    return (math.fsum(defined) / len(defined), "") if defined else (None, "undefined for every class")
+def _class_mean(values: Sequence[tuple[float, str]]) -> tuple[float, str]:
+    absent = next((reason for _, reason in values if reason.endswith(NO_SUCH_CLASS)), "")
+    if absent:
+        return math.nan, absent
+    defined = [value for value, _ in values if not math.isnan(value)]
+    return (math.fsum(defined) / len(defined), "") if defined else (math.nan, "undefined for every class")
 
 
 def _summary(
     result: RunResults,
-    values: Mapping[int, tuple[float | None, str]],
-    boundary: Mapping[int, tuple[float | None, str]],
+    values: Mapping[int, tuple[float, str]],
+    boundary: Mapping[int, tuple[float, str]],
 ) -> dict[str, Any]:
-    summary = result.summarise(values)
+    summary = result.average(values)
     return {
         result.key: summary.mean,
         f"{result.key}|std": summary.std,
-        f"{result.key}|below": below(result.summarise(boundary).mean),
+        f"{result.key}|below": boundary_line(result.average(boundary)),
         f"{result.key}|reason": summary.reason,
     }
-
-
-def _values(result: RunResults, name: str, metric: str) -> dict[int, tuple[float | None, str]]:
-    values: dict[int, tuple[float | None, str]] = {}
-    for seed, evaluation in result.by_seed.items():
-        entry = next((e for e in evaluation["per_class"] if e["category"] == name), None)
-        if entry is None:
-            values[seed] = (None, NO_SUCH_CLASS)
-        else:
-            values[seed] = (entry[metric], f"{metric} of the class is undefined (no ground truth)")
-    return values
 
 
 def _records(
@@ -178,9 +173,9 @@ def _records(
 ) -> list[dict[str, Any]]:
     records = []
     for result, key in itertools.product(results, (metric, BOUNDARY[metric])):
-        values = _values(result, name, key)
+        values = result.values(key, name)
         for seed in seeds:
-            value, reason = values.get(seed, (None, "not evaluated"))
+            value, reason = values.get(seed, (math.nan, "not evaluated"))
             records.append(
                 {
                     "class": name,
@@ -190,8 +185,8 @@ def _records(
                     "label": result.label,
                     "seed": seed,
                     "metric": key,
-                    "value": math.nan if value is None else value,
-                    "reason": reason if value is None else "",
+                    "value": value,
+                    "reason": reason,
                 }
             )
     return records
@@ -202,13 +197,13 @@ def _notes(
     labels: EncoderLabels,
     seeds: Sequence[int],
     median: float,
-    first: Evaluation | None,
+    evaluated: Sequence[Evaluation],
 ) -> list[str]:
-    notes = [f"{result.label}: {run_encoders(result.any, labels)}." for result in results if result.any]
-    if first is not None:
+    notes = [f"{result.label}: {run_encoders(result.facts, labels)}." for result in results if result.facts]
+    if evaluated:
         notes.append(
-            f"n = {first['images']} validation images. Median ratio: {median:.3f} per pixel. Mean: over "
-            "the classes with a defined value. Bold: best run of the row."
+            f"n = {evaluated[0]['images']} validation images. Median ratio: {median:.3f} per pixel. Mean: "
+            "over the classes with a defined value. Bold: best run of the row."
         )
-        notes.append(boundary_note(first))
+        notes.append(boundary_note(evaluated))
     return [*notes, seeds_note(seeds)]

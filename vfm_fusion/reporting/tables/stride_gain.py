@@ -12,7 +12,14 @@ from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.image_scores import Bootstrap, Estimate, by_image, commonest_reason, estimate
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode
 from vfm_fusion.reporting.rank_correlation import in_words, spearman
-from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
+from vfm_fusion.reporting.records import (
+    Evaluation,
+    RunResults,
+    collect_runs,
+    images_in_words,
+    one_per_target,
+    seeds_note,
+)
 from vfm_fusion.reporting.stride_groups import Group, Strides, group_by_stride
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge
 from vfm_fusion.reporting.table import Column, Section, Table
@@ -58,7 +65,7 @@ def stride_gain_table(
     """
     results = collect_runs(evaluations, runs, seeds)
     groups = group_by_stride(results, fusions)
-    metrics = [m for m in METRICS if any(_has(result, m) for result in results)]
+    metrics = [m for m in METRICS if any(result.has(m) for result in results)]
     ef = {
         (group.auxiliary, stride): _ef(profiles, group.auxiliary, stride, definition, bootstrap)
         for group in groups
@@ -88,10 +95,6 @@ def stride_gain_table(
         notes=tuple(note for note in notes if note),
         problems=tuple(result.problem for result in results if result.problem),
     )
-
-
-def _has(result: RunResults, metric: str) -> bool:
-    return any(e["metrics"].get(metric) is not None for e in result.by_seed.values())
 
 
 def _columns(metrics: Sequence[str]) -> tuple[Column, ...]:
@@ -221,10 +224,9 @@ def _blank(title: str, metrics: Iterable[str]) -> dict[str, Any]:
 def _what_note(results: Sequence[RunResults], groups: Sequence[Group], definition: str) -> str:
     if not groups:
         return "No evaluated run injects an auxiliary, so there is no gain to show."
-    first = next(result.any for result in results if result.any)
     return (
         f"EF by definition '{definition}', mean over images [95 % bootstrap interval]; gains on "
-        f"{first['images']} validation images of {first['dataset']}. FT: fine-tuned, FZ: frozen."
+        f"{images_in_words(one_per_target(results))}. FT: fine-tuned, FZ: frozen."
     )
 
 
@@ -258,7 +260,7 @@ def _records(group: Group, metrics: Sequence[str], ef: Ef) -> list[dict[str, Any
             records.append(
                 pair
                 | {"run": result.key, "stride": _at(strides), "ef": found, "metric": metric}
-                | {"statistic": "gain", "value": gain.mean, "std": gain.std, "n": len(result.by_seed)}
+                | {"statistic": "gain", "value": gain.mean, "std": gain.std, "n": len(result.found)}
                 | {"reason": gain.reason}
             )
         records += [pair | record for record in _judgement_records(group, metric, ef)]

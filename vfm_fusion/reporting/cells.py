@@ -1,0 +1,89 @@
+"""What a cell of a table holds: a number with its spread, interval and sample size, or why it has none."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MISSING = "—"
+
+
+@dataclass(frozen=True)
+class Value:
+    """A number; what is not known of it is NaN.
+
+    Attributes:
+        mean: NaN where undefined.
+        std: sample standard deviation (n - 1) over seeds.
+        low: lower end of its 95 % interval.
+        high: upper end.
+        n: number of observations behind it; 0 where that is not told.
+        reason: why it is undefined; empty otherwise.
+    """
+
+    mean: float
+    std: float = math.nan
+    low: float = math.nan
+    high: float = math.nan
+    n: int = 0
+    reason: str = ""
+
+    @classmethod
+    def missing(cls, reason: str) -> Value:
+        """A number that there is not."""
+        return cls(math.nan, reason=reason)
+
+    @classmethod
+    def over_seeds(cls, values: Mapping[int, tuple[float, str]]) -> Value:
+        """Averages one number over seeds.
+
+        Args:
+            values: seed to ``(value, reason)``; the value is NaN where undefined, and so is then the mean.
+        """
+        for seed, (value, reason) in values.items():
+            if math.isnan(value):
+                return cls.missing(reason if len(values) == 1 else f"seed {seed}: {reason}")
+        numbers = [value for value, _ in values.values()]
+        std = statistics.stdev(numbers) if len(numbers) > 1 else math.nan
+        return cls(statistics.fmean(numbers), std, n=len(numbers))
+
+    @property
+    def sign(self) -> int | None:
+        """+1 or -1 where the interval lies on one side of zero, 0 where not; None without an interval."""
+        return None if math.isnan(self.low) else (self.low > 0) - (self.high < 0)
+
+
+def number(value: float, digits: int) -> str:
+    """Rounds ``value`` for print, with a true minus sign and no negative zero.
+
+    >>> number(-0.04, 1), number(-1.25, 2)
+    ('0.0', '−1.25')
+    """
+    text = f"{value:.{digits}f}"
+    if float(text) == 0:
+        text = text.lstrip("-")
+    return text.replace("-", "−")
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Writes a number with its sign, zero without.
+
+    >>> signed(1.25), signed(-0.004)
+    ('+1.25', '0.00')
+    """
+    text = number(value, digits)
+    return f"+{text}" if value > 0 and float(text) else text
+
+
+def with_spread(value: Value) -> str:
+    """Writes a mean over seeds with its standard deviation, where it has one.
+
+    >>> with_spread(Value(33.0, 0.1)), with_spread(Value(33.0)), with_spread(Value.missing("no run"))
+    ('33.00 ± 0.10', '33.00', 'undefined')
+    """
+    if math.isnan(value.mean):
+        return "undefined"
+    text = number(value.mean, 2)
+    return text if math.isnan(value.std) else f"{text} ± {number(value.std, 2)}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
-MISSING = "—"
+MISSING: Final = "—"
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,10 @@ class Value:
         numbers = [value for value, _ in values.values()]
         std = statistics.stdev(numbers) if len(numbers) > 1 else math.nan
         return cls(statistics.fmean(numbers), std, n=len(numbers))
+
+    def because(self, reason: str) -> Value:
+        """Returns the same with why it is undefined, if it is."""
+        return replace(self, reason=reason) if math.isnan(self.mean) else self
 
     @property
     def sign(self) -> int | None:

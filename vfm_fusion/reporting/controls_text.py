@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.profiles.control_order import COMPARISONS, SCORES, TOLERANCE
+from vfm_fusion.reporting.cells import number
 from vfm_fusion.reporting.controls import NAMES, Controls
-from vfm_fusion.reporting.table import number
 
 RIGHT = "right"
 DIGITS = 2

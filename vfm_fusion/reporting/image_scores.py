@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import Value
 
 _INTERVAL = (2.5, 97.5)
 
@@ -20,22 +21,6 @@ class Bootstrap(NamedTuple):
 
     resamples: int
     seed: int
-
-
-class Estimate(NamedTuple):
-    """A mean over images and strides with its 95 % percentile bootstrap interval over images.
-
-    Attributes:
-        mean: NaN where some stride has no defined image.
-        low: lower end; NaN where some stride has fewer than two.
-        high: upper end; NaN where ``low`` is.
-        images: number of defined images of the stride that has fewest.
-    """
-
-    mean: float
-    low: float
-    high: float
-    images: int
 
 
 def read_image_scores(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -66,7 +51,7 @@ def by_image(frame: pd.DataFrame, strides: Sequence[int]) -> np.ndarray:
     return table.sort_index().reindex(columns=list(strides)).to_numpy(dtype=np.float64)
 
 
-def estimate(values: np.ndarray, bootstrap: Bootstrap) -> Estimate:
+def estimate(values: np.ndarray, bootstrap: Bootstrap) -> Value:
     """Averages over the defined images of each stride, then over the strides.
 
     Args:
@@ -74,18 +59,20 @@ def estimate(values: np.ndarray, bootstrap: Bootstrap) -> Estimate:
         bootstrap: resampling of the images, the same for equally many, so that intervals are comparable.
 
     Returns:
-        The mean, its interval, and the number of images behind it.
+        The mean (NaN where some stride has no defined image), its 95 % percentile bootstrap interval over
+        images (NaN where some stride has fewer than two), and the number of defined images of the stride
+        that has fewest.
     """
     images = int((~np.isnan(values)).sum(axis=0).min()) if values.size else 0
     if images == 0:
-        return Estimate(np.nan, np.nan, np.nan, 0)
+        return Value(np.nan)
     mean = float(_level(values[None])[0])
     if images == 1:
-        return Estimate(mean, np.nan, np.nan, images)
+        return Value(mean, n=images)
     size = (bootstrap.resamples, len(values))
     draws = np.random.default_rng(bootstrap.seed).integers(len(values), size=size)
     low, high = np.nanpercentile(_level(values[draws]), _INTERVAL)
-    return Estimate(mean, float(low), float(high), images)
+    return Value(mean, low=float(low), high=float(high), n=images)
 
 
 def commonest_reason(frame: pd.DataFrame) -> str:

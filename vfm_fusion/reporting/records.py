@@ -252,6 +252,14 @@ def images_in_words(evaluated: Sequence[Evaluation]) -> str:
     return ", ".join([first, *(text.replace("validation images ", "") for text in rest)])
 
 
+def average_note(evaluated: Sequence[Evaluation]) -> str:
+    """Says how several targets are averaged; empty for one."""
+    if len(evaluated) < 2:
+        return ""
+    names = ", ".join(e["dataset"] for e in evaluated)
+    return f"Average: over the data sets ({names}), seed by seed; undefined where one of them has no value."
+
+
 def protocol(evaluated: Sequence[Evaluation]) -> str:
     """Says by whose rules AP was computed."""
     names = {"coco": "the protocol of COCO", "cityscapes": "the protocol of Cityscapes"}

@@ -10,7 +10,7 @@ import pandas as pd
 
 from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.labels import EncoderLabels, arrangement
-from vfm_fusion.reporting.seed_difference import Difference, difference
+from vfm_fusion.reporting.significance import difference
 from vfm_fusion.reporting.stride_groups import Group
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge, suggested_stride
 
@@ -48,14 +48,14 @@ class Setting:
         """What the run of one stride reaches, in percent."""
         return self.group.level((stride,), metric)
 
-    def margin(self, metric: str) -> Difference:
+    def margin(self, metric: str) -> Value:
         """The suggested stride minus the best other one (of the means), seed by seed."""
         found = self.judged(metric)
         if found.stride is None or found.second is None:
             return difference({})
         return self.between(metric, found.stride, found.second)
 
-    def between(self, metric: str, first: int, second: int) -> Difference:
+    def between(self, metric: str, first: int, second: int) -> Value:
         """One stride minus another, seed by seed."""
         by_seed = {seed: self.group.at_seed(metric, seed) for seed in self.group.seeds}
         return difference({seed: values[first] - values[second] for seed, values in by_seed.items()})

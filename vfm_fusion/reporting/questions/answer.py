@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from vfm_fusion.reporting.seed_difference import ONE_SEED, WITHIN_SPREAD, Difference
+from vfm_fusion.reporting.cells import Value
+from vfm_fusion.reporting.significance import ONE_SEED, WITHIN_SPREAD
 
 Outcome = Literal["agrees", "opposite", "mixed", "unclear", "one seed", "missing"]
 """How a test of a statement of the paper ended: ``unclear`` lies within spread or chance; ``missing`` could
@@ -64,13 +65,13 @@ def _verdict(found: set[Outcome]) -> str:
     return "Mixed" if "mixed" in made else "Undecided"
 
 
-def judged(found: Difference, expected: int = 1) -> tuple[Outcome, str]:
+def judged(found: Value, expected: int = 1) -> tuple[Outcome, str]:
     """Compares the sign of a difference with the expected one.
 
     Returns:
         The outcome, and how a sentence about the difference ends; it begins with a comma or colon.
     """
-    if found.seeds == 0:
+    if found.n == 0:
         return "missing", ": not defined for every seed"
     if found.sign is None:
         return "one seed", f"; {ONE_SEED}"

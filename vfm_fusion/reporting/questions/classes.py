@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from vfm_fusion.reporting.cells import Value, with_spread
 from vfm_fusion.reporting.questions.answer import Answer, Finding, judged
 from vfm_fusion.reporting.questions.evidence import Evidence
 from vfm_fusion.reporting.records import RunResults
-from vfm_fusion.reporting.seed_difference import Difference, difference, with_spread
+from vfm_fusion.reporting.significance import difference, in_points
 from vfm_fusion.reporting.stride_groups import Group
 from vfm_fusion.reporting.stride_settings import setting_name
 
@@ -68,12 +69,12 @@ def _alone(evidence: Evidence, *, trained: bool) -> Finding:
         return Finding(f"{text} Their difference is not defined for every seed.", ("missing",))
     text += (
         f" Relative to {evidence.name(evidence.structure)}, {evidence.name(evidence.edges)} is "
-        f"{_stronger(contrast)} (boundary-rich minus large: {contrast.said}){ending}."
+        f"{_stronger(contrast)} (boundary-rich minus large: {in_points(contrast)}){ending}."
     )
     return Finding(text, (outcome,))
 
 
-def _stronger(contrast: Difference) -> str:
+def _stronger(contrast: Value) -> str:
     """On which classes an encoder stands better; as a mere statement on the means where that is all."""
     by_means = "" if contrast.sign else "by the means "
     if _side(contrast) is None:
@@ -82,7 +83,7 @@ def _stronger(contrast: Difference) -> str:
     return f"{by_means}stronger on {_SAID[_side(contrast)]} than on {_SAID[other]}"
 
 
-def _side(contrast: Difference) -> str | None:
+def _side(contrast: Value) -> str | None:
     """The group that a contrast favours; None where it prints as zero."""
     if round(contrast.mean, 2) == 0:
         return None
@@ -92,9 +93,9 @@ def _side(contrast: Difference) -> str | None:
 def _lead(evidence: Evidence, by_encoder: Mapping[str, Mapping[int, float]], group: str) -> str:
     """Who has the highest mean on a group of classes, and who the next; the undefined come last."""
     means = {evidence.name(e): difference(values) for e, values in by_encoder.items()}
-    first, second, *_ = sorted(means, key=lambda e: -means[e].mean if means[e].seeds else math.inf)
-    levels = [with_spread(means[e].mean, means[e].std) for e in (first, second)]
-    if not means[first].seeds:
+    first, second, *_ = sorted(means, key=lambda e: -means[e].mean if means[e].n else math.inf)
+    levels = [with_spread(means[e]) for e in (first, second)]
+    if not means[first].n:
         return f"no encoder is defined on {_SAID[group]}"
     if round(means[first].mean, 2) == round(means[second].mean, 2):
         return f"{first} and {second} are level on {_SAID[group]} ({levels[0]} and {levels[1]})"
@@ -124,8 +125,8 @@ def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
     name = setting_name(found, evidence.sweep.selection)
     return Finding(
         f"{what} injected ({name}, {who} into {into} at OS {stride}): "
-        f"{gains[RICH].said} on {_SAID[RICH]} and {gains[LARGE].said} on {_SAID[LARGE]}, so "
-        f"{where} (boundary-rich minus large: {more.said}){ending}.",
+        f"{in_points(gains[RICH])} on {_SAID[RICH]} and {in_points(gains[LARGE])} on {_SAID[LARGE]}, so "
+        f"{where} (boundary-rich minus large: {in_points(more)}){ending}.",
         (outcome,),
     )
 
@@ -158,11 +159,11 @@ def _levels(evidence: Evidence, run: RunResults) -> Levels:
     }
 
 
-def _minus(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
+def _minus(first: Mapping[int, float], second: Mapping[int, float]) -> Value:
     return difference({seed: first[seed] - second[seed] for seed in first if seed in second})
 
 
-def _contrast(first: Levels, second: Levels) -> Difference:
+def _contrast(first: Levels, second: Levels) -> Value:
     """(first - second) on boundary-rich classes minus the same on large ones, seed by seed."""
     return difference(
         {

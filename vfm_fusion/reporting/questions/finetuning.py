@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from vfm_fusion.reporting.cells import number, with_spread
 from vfm_fusion.reporting.controls_text import strides_in_words
 from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, balance, in_a_row, judged
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.seed_difference import difference, with_spread
+from vfm_fusion.reporting.significance import difference, in_points
 from vfm_fusion.reporting.stride_settings import Setting
 from vfm_fusion.reporting.stride_suggestion import suggested_stride
-from vfm_fusion.reporting.table import number
 
 QUESTION = "What does fine-tuning do to SC and EF, and is a frozen auxiliary in a fine-tuned master (A) best?"
 
@@ -80,10 +80,10 @@ def _best_setting(evidence: Evidence) -> Finding:
     found = difference(by_seed)
     outcome, ending = judged(found)
     reached = [setting.level(stride, metric) for setting, stride in ((a, at), (b, there))]
-    levels = [with_spread(level.mean, level.std) for level in reached]
+    levels = [with_spread(level) for level in reached]
     text = (
         f"At its best stride (OS {at}), {own} has {metric} {levels[0]}; the best other setting, "
-        f"{rival} at OS {there}, {levels[1]}: {found.said}{ending}."
+        f"{rival} at OS {there}, {levels[1]}: {in_points(found)}{ending}."
     )
     if absent:
         text += f" Not swept: {in_a_row(absent)}."

@@ -6,10 +6,10 @@ import math
 from typing import Any
 
 from vfm_fusion.profiles.null_excess import EXCESS
+from vfm_fusion.reporting.cells import number
 from vfm_fusion.reporting.controls_text import strides_in_words
 from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, balance
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.table import number
 
 QUESTION = "Do SC and EF show, before any training, that the encoders complement each other?"
 _DIGITS = 2

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from vfm_fusion.reporting.hit_rate import HitRate
 from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, in_a_row
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.rank_correlation import SIGNIFICANT
-from vfm_fusion.reporting.seed_difference import ONE_SEED, WITHIN_SPREAD
+from vfm_fusion.reporting.significance import ONE_SEED, SIGNIFICANT, WITHIN_SPREAD, HitRate, in_points
 from vfm_fusion.reporting.stride_settings import Setting
 from vfm_fusion.reporting.tables.injection_stride import rate_notes, rates, shown_metrics, suggestions
 
@@ -70,7 +68,9 @@ def _margin(setting: Setting, metric: str) -> tuple[str, Outcome]:
     if found.hit is None:
         return f"{setting.title}: not judged, {found.reason}", "missing"
     verb, other = ("hits", "the next best") if found.hit else ("misses", "the best")
-    text = f"{setting.title} {verb}: OS {found.stride} against {other}, OS {found.second}: {margin.said}"
+    text = (
+        f"{setting.title} {verb}: OS {found.stride} against {other}, OS {found.second}: {in_points(margin)}"
+    )
     if margin.sign is None:
         return f"{text} ({ONE_SEED})", "one seed"
     if margin.sign == 0:

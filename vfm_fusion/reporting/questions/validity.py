@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from vfm_fusion.reporting.hit_rate import p_in_words
+from vfm_fusion.reporting.cells import signed
 from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, in_a_row
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.rank_correlation import SIGNIFICANT, RankCorrelation, spearman
-from vfm_fusion.reporting.seed_difference import signed
+from vfm_fusion.reporting.significance import SIGNIFICANT, RankCorrelation, correlate, p_in_words
 from vfm_fusion.reporting.stride_settings import Setting
 from vfm_fusion.reporting.tables.supervised import MEASURES
 
@@ -40,7 +39,7 @@ def _supervised(evidence: Evidence, kind: str) -> Finding:
     means = evidence.supervised[evidence.supervised["statistic"] == "mean"]
     by = {m: dict(zip(of["encoder"], of["value"], strict=True)) for m, of in means.groupby("measure")}
     sc, truth = by.get(MEASURES["sc"], {}), by.get(MEASURES[kind], {})
-    found = _correlated([(value, truth.get(encoder, math.nan)) for encoder, value in sc.items()])
+    found = correlate([(value, truth.get(encoder, math.nan)) for encoder, value in sc.items()])
     if found.reason:
         return Finding(f"SC was not compared with {title}: {found.reason}.", ("missing",))
     outcome, ending = evidence_of(found, "encoders")
@@ -59,11 +58,11 @@ def _gains(evidence: Evidence) -> Finding:
         return Finding(text, ("missing",))
     metric = evidence.metric
     pairs = {setting.title: _pairs(setting, metric) for setting in evidence.sweep.settings}
-    pooled = _correlated([pair for of in pairs.values() for pair in of])
+    pooled = correlate([pair for of in pairs.values() for pair in of])
     if pooled.reason:
         text = f"EF was not compared with the gain in {metric}: {_why(evidence, metric) or pooled.reason}."
         return Finding(text, ("missing",))
-    each = {title: _correlated(of) for title, of in pairs.items()}
+    each = {title: correlate(of) for title, of in pairs.items()}
     said = [f"{title} {_rho(found)}" for title, found in each.items()]
     smallest = min((found.smallest_p for found in each.values() if not found.reason), default=math.nan)
     text = f"EF and the gain in {metric} over the strides of a setting: {in_a_row(said)}"
@@ -90,11 +89,6 @@ def _why(evidence: Evidence, metric: str) -> str:
     """The first reason for which a gain is undefined; empty where all are defined."""
     gains = [s.group.gain((stride,), metric) for s in evidence.sweep.settings for stride in s.group.single]
     return next((gain.reason for gain in gains if gain.reason), "")
-
-
-def _correlated(pairs: Pairs) -> RankCorrelation:
-    defined = [pair for pair in pairs if not any(math.isnan(value) for value in pair)]
-    return spearman([first for first, _ in defined], [second for _, second in defined])
 
 
 def _rho(found: RankCorrelation) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 
 from vfm_fusion.metrics.controls import CONTROLS
 from vfm_fusion.profiles.control_order import SCORES
+from vfm_fusion.reporting.cells import MISSING, Value
 from vfm_fusion.reporting.controls import Controls
 from vfm_fusion.reporting.controls_text import (
     DIGITS,
@@ -16,7 +15,7 @@ from vfm_fusion.reporting.controls_text import (
     rule_sentence,
     verdict,
 )
-from vfm_fusion.reporting.table import MISSING, Column, Section, Table
+from vfm_fusion.reporting.table import Column, Row, Section, Table
 
 BLOCKS = {"ef": "EF", "sc": "SC"}
 """Order of the scores."""
@@ -42,7 +41,12 @@ def controls_table(controls: Controls, dataset: str) -> Table:
             "stride (OS), and whether their order is right."
         ),
         data=_tidy(controls),
-        columns=_columns(),
+        columns=(
+            Column("stride", "OS", digits=0),
+            *(Column(name, name.capitalize(), "Control", DIGITS, best="max") for name in CONTROLS),
+            Column("verdict", "Order"),
+            Column("agreeing", "Agreeing"),
+        ),
         sections=tuple(sections),
         notes=(
             rule_sentence(controls),
@@ -55,33 +59,18 @@ def controls_table(controls: Controls, dataset: str) -> Table:
     )
 
 
-def _columns() -> tuple[Column, ...]:
-    return (
-        Column("stride", "OS", digits=0),
-        *(
-            Column(name, name.capitalize(), "Control", DIGITS, best="max", reason=f"{name}_reason")
-            for name in CONTROLS
-        ),
-        Column("verdict", "Order"),
-        Column("agreeing", "Agreeing"),
-    )
-
-
-def _rows(controls: Controls, definition: str, score: str) -> pd.DataFrame:
+def _rows(controls: Controls, definition: str, score: str) -> list[Row]:
     rows = []
     for stride in controls.strides:
         checks = controls.checks_of(definition, score, stride)
-        row: dict[str, Any] = {
-            "stride": stride,
-            "verdict": verdict(checks),
-            "agreeing": _agreeing(checks, len(controls.images)),
+        of = {name: controls.mean(definition, score, stride, name) for name in CONTROLS}
+        means = {
+            name: Value(row["mean"]).because(row["reason"].replace("_", " ") if row["undefined"] else "")
+            for name, row in of.items()
         }
-        for name in CONTROLS:
-            found = controls.mean(definition, score, stride, name)
-            row[name] = found["mean"]
-            row[f"{name}_reason"] = found["reason"].replace("_", " ") if found["undefined"] else ""
-        rows.append(row)
-    return pd.DataFrame(rows)
+        said = {"verdict": verdict(checks), "agreeing": _agreeing(checks, len(controls.images))}
+        rows.append({"stride": stride} | means | said)
+    return rows
 
 
 def _agreeing(checks: pd.DataFrame, images: int) -> str:

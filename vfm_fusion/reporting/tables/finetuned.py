@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,9 +9,11 @@ import numpy as np
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.image_scores import Bootstrap, commonest_reason, estimate
 from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.published import published_note, published_section
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 SCORES = {"sc": ("SC", 2, 3), "ef": ("EF", 2, 2)}
 """Score to its name in print, its decimals, and those of a difference."""
@@ -82,12 +83,13 @@ def finetuned_table(
     sections, records = [], []
     for entry in found:
         changes = _changes(entry, bootstrap)
-        sections.append(Section(_title(entry, labels, runs), pd.DataFrame(_rows(changes, definition))))
+        sections.append(Section(_title(entry, labels, runs), _rows(changes, definition)))
         records += _records(entry, changes, labels, runs)
     notes = [_what_note(found, definition), *_images_note(records, definition)]
     if published is not None:
         sections += _published_sections(published)
-        notes.append(_published_note(published))
+        more = ", without intervals; their Δ is computed here."
+        notes.append(published_note(published, more))
     return Table(
         name="finetuned",
         caption=(
@@ -153,24 +155,15 @@ def _changes(entry: Finetuned, bootstrap: Bootstrap) -> dict[tuple[str, int, str
 def _columns() -> tuple[Column, ...]:
     columns = [Column("stride", "OS")]
     for score, (name, digits, finer) in SCORES.items():
-        reason, ends = f"{score}_reason", (f"{score}_low", f"{score}_high")
         columns += [
-            Column(f"{score}_before", "before", group=name, digits=digits, reason=reason),
-            Column(f"{score}_after", "→ after", group=name, digits=digits, reason=reason),
-            Column(
-                f"{score}_delta",
-                "Δ",
-                group=name,
-                digits=finer,
-                interval=ends,
-                below=f"{score}_images",
-                reason=reason,
-            ),
+            Column(f"{score}_before", "before", name, digits),
+            Column(f"{score}_after", "→ after", name, digits),
+            Column(f"{score}_delta", "Δ", name, finer, shows="interval"),
         ]
     return tuple(columns)
 
 
-def _rows(changes: Mapping[tuple[str, int, str], Change], definition: str) -> list[dict[str, Any]]:
+def _rows(changes: Mapping[tuple[str, int, str], Change], definition: str) -> list[Row]:
     strides = sorted({int(stride) for name, stride, _ in changes if name == definition})
     if not strides:
         raise ReportingError(f"there is no profile by definition {definition!r}; profile the encoders again")
@@ -179,21 +172,14 @@ def _rows(changes: Mapping[tuple[str, int, str], Change], definition: str) -> li
         row: dict[str, Any] = {"stride": str(stride)}
         for score in SCORES:
             change = changes[definition, stride, score]
-            row |= _cells(score, change.before, change.after, change.delta)
-            row |= {f"{score}_low": change.ci_low, f"{score}_high": change.ci_high}
-            row |= {f"{score}_reason": change.reason, f"{score}_images": _fewer_images(change)}
+            delta = Value(change.delta, low=change.ci_low, high=change.ci_high).because(change.reason)
+            row |= {
+                f"{score}_before": Value(change.before).because(change.reason),
+                f"{score}_after": Value(change.after).because(change.reason),
+                f"{score}_delta": Entry(delta, f"n = {change.images}" if change.undefined else ""),
+            }
         rows.append(row)
     return rows
-
-
-def _cells(score: str, before: float, after: float, delta: float) -> dict[str, Any]:
-    cells = {f"{score}_before": before, f"{score}_after": after, f"{score}_delta": delta}
-    cells |= {f"{score}_low": math.nan, f"{score}_high": math.nan}
-    return cells | {f"{score}_reason": "", f"{score}_images": ""}
-
-
-def _fewer_images(change: Change) -> str:
-    return f"n = {change.images}" if change.undefined else ""
 
 
 def _title(entry: Finetuned, labels: EncoderLabels, runs: Mapping[str, str]) -> str:
@@ -248,23 +234,13 @@ def _images_note(records: Sequence[Mapping[str, Any]], definition: str) -> list[
 def _published_sections(published: pd.DataFrame) -> list[Section]:
     sections = []
     for model, of_model in published.groupby("model", sort=False):
-        values = {(r.mode, int(r.output_stride), r.metric.lower()): r.value for r in of_model.itertuples()}
-        rows = []
-        for stride in sorted({int(stride) for stride in of_model["output_stride"]}):
-            row: dict[str, Any] = {"stride": str(stride)}
+        rows: dict[int, dict[str, Any]] = {stride: {} for stride in sorted(of_model["output_stride"])}
+        for value in of_model.itertuples():
+            rows[value.output_stride][f"{value.metric.lower()}_{value.mode}"] = value.value
+        for stride, row in rows.items():
             for score in SCORES:
-                before, after = (values.get((m, stride, score), math.nan) for m in ("before", "after"))
-                row |= _cells(score, before, after, after - before)
-            rows.append(row)
-        title = f"Published (Table {published['table'].iloc[0]}): {model}"
-        sections.append(Section(title, pd.DataFrame(rows), ranked=False, absent="not published"))
+                before, after = (row.get(f"{score}_{when}") for when in ("before", "after"))
+                row |= {} if before is None or after is None else {f"{score}_delta": after - before}
+            row["stride"] = str(stride)
+        sections.append(published_section(published, list(rows.values()), f": {model}"))
     return sections
-
-
-def _published_note(published: pd.DataFrame) -> str:
-    sources = ", ".join(sorted(set(published["source"])))
-    datasets = ", ".join(sorted(set(published["dataset"])))
-    return (
-        f"Published values are of full-size encoders on {datasets} ({sources}), without intervals; their Δ "
-        "is computed here."
-    )

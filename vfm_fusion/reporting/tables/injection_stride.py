@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.hit_rate import HitRate, hit_rate, regret_in_words
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode
-from vfm_fusion.reporting.published_strides import published_note, published_section
+from vfm_fusion.reporting.published import published_note, published_section, published_table
 from vfm_fusion.reporting.records import images_in_words, one_per_target, seeds_note
+from vfm_fusion.reporting.significance import HitRate, hit_rate, regret_in_words
 from vfm_fusion.reporting.stride_settings import Setting
-from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion
+from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge
 from vfm_fusion.reporting.sweep import Sweep
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
+_MODEL = re.compile(r"(?P<name>\w+): master (?P<master>.+), auxiliary (?P<auxiliary>.+)")
 METRICS = ("AP", "mIoU", "PQ")
 """Metrics shown where some setting has them, the main one first."""
 
@@ -33,7 +36,7 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
     metrics = shown_metrics(settings)
     strides = sorted({stride for setting in settings for stride in (*setting.group.single, *setting.ef)})
     sections = [
-        Section(metric, pd.DataFrame([_row(setting, metric, strides, labels) for setting in settings]))
+        Section(metric, [_row(setting, metric, strides, labels) for setting in settings])
         for metric in metrics
     ]
     notes = [
@@ -45,8 +48,10 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
         seeds_note(sweep.seeds) + " Margin: the suggested stride minus the best other one, seed by seed.",
     ]
     if published is not None and "AP" in metrics:
-        sections.append(published_section(published, strides))
-        notes.append(published_note(published))
+        shown, found = published_table(published, "6"), published_settings(published)
+        rows = [_published_row(setting) for setting in found]
+        sections.append(published_section(shown, rows, ", AP", ranked=True))
+        notes.append(published_note(shown, _published_rate_in_words(published_rate(found))))
     return Table(
         name="injection_stride",
         caption=(
@@ -112,25 +117,13 @@ def _columns(strides: Sequence[int]) -> tuple[Column, ...]:
         Column("master", "Master"),
         Column("auxiliary", "Auxiliary"),
         Column("operator", "Operator"),
-        *(
-            Column(
-                f"os{stride}",
-                str(stride),
-                group="OS",
-                digits=2,
-                best="max",
-                spread=f"os{stride}_std",
-                reason=f"os{stride}_reason",
-                underline=f"os{stride}_suggested",
-            )
-            for stride in strides
-        ),
-        Column("margin", "Margin", digits=2, spread="margin_std", reason="margin_reason"),
+        *(Column(f"os{stride}", str(stride), "OS", digits=2, best="max", shows="std") for stride in strides),
+        Column("margin", "Margin", digits=2, shows="std"),
         Column("hit", "Hit"),
     )
 
 
-def _row(setting: Setting, metric: str, strides: Sequence[int], labels: EncoderLabels) -> dict[str, Any]:
+def _row(setting: Setting, metric: str, strides: Sequence[int], labels: EncoderLabels) -> Row:
     master, auxiliary = setting.group.example["master"], setting.group.example["auxiliary"]
     found = setting.judged(metric)
     row: dict[str, Any] = {
@@ -138,17 +131,14 @@ def _row(setting: Setting, metric: str, strides: Sequence[int], labels: EncoderL
         "master": f"{label(labels, master['encoder'])} {mode(master['trainable'])}",
         "auxiliary": f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])}",
         "operator": setting.group.example["operator"],
-        "margin": found.margin,
-        "margin_std": setting.margin(metric).std,
-        "margin_reason": found.reason,
+        "margin": Value(found.margin, setting.margin(metric).std).because(found.reason),
         "hit": hit_in_words(found),
     }
     for stride in strides:
         value = Value.missing("no run injects at this stride")
         if stride in setting.group.single:
             value = setting.level(stride, metric)
-        row |= {f"os{stride}": value.mean, f"os{stride}_std": value.std, f"os{stride}_reason": value.reason}
-        row[f"os{stride}_suggested"] = stride == setting.suggested
+        row[f"os{stride}"] = Entry(value, underline=stride == setting.suggested)
     return row
 
 
@@ -260,3 +250,70 @@ def _rates(settings: Sequence[Setting], metric: str) -> list[dict[str, Any]]:
             ("random_regret", rate.random_regret),
         )
     ]
+
+
+class PublishedSetting(NamedTuple):
+    """One row of the published table; ``ap`` is by stride."""
+
+    name: str
+    master: str
+    auxiliary: str
+    ap: Mapping[int, float]
+    judged: Suggestion
+
+
+def published_settings(frame: pd.DataFrame) -> list[PublishedSetting]:
+    """Returns the published settings, each judged by the EF that is published of its auxiliary.
+
+    Args:
+        frame: all reference values, see :func:`vfm_fusion.reporting.published.read_published`.
+
+    Raises:
+        ReportingError: Table 5 or 6 has no value, or a setting does not name its encoders.
+    """
+    profiles = published_table(frame, "5")
+    found = []
+    for (model, trained), rows in published_table(frame, "6").groupby(["model", "mode"], sort=False):
+        named = _MODEL.fullmatch(model)
+        if named is None:
+            raise ReportingError(
+                f"published Table 6: model {model!r} does not read like 'A: master X, auxiliary Y'"
+            )
+        auxiliary = named["auxiliary"]
+        of = profiles[(profiles["model"] == auxiliary) & (profiles["metric"] == "EF")]
+        ef, ap = (_by_stride(values) for values in (of, rows))
+        modes = trained.split("/")
+        found.append(
+            PublishedSetting(
+                named["name"], f"{named['master']} {modes[0]}", f"{auxiliary} {modes[1]}", ap, judge(ef, ap)
+            )
+        )
+    return found
+
+
+def published_rate(settings: Sequence[PublishedSetting]) -> HitRate:
+    """Returns how often the published EF suggests the stride of the best published AP."""
+    return hit_rate(setting.judged for setting in settings)
+
+
+def _published_row(setting: PublishedSetting) -> Row:
+    judged = setting.judged
+    return {
+        "setting": setting.name,
+        "master": setting.master,
+        "auxiliary": setting.auxiliary,
+        "operator": "replace",
+        "margin": Value(judged.margin).because(judged.reason),
+        "hit": "hit" if judged.hit else "miss",
+    } | {f"os{s}": Entry(ap, underline=s == judged.stride) for s, ap in setting.ap.items()}
+
+
+def _published_rate_in_words(rate: HitRate) -> str:
+    return (
+        ", without spread; their suggested stride, hits and p are computed here from Tables 5 and 6: "
+        f"{rate.said('settings')}. {regret_in_words(rate)}"
+    )
+
+
+def _by_stride(rows: pd.DataFrame) -> dict[int, float]:
+    return {int(row.output_stride): float(row.value) for row in rows.itertuples()}

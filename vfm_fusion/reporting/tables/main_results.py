@@ -8,19 +8,23 @@ from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.cells import MISSING, Value
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
+from vfm_fusion.reporting.published import published_note, published_section
 from vfm_fusion.reporting.records import (
     Evaluation,
     RunResults,
+    average_note,
     boundary_line,
     boundary_note,
     collect_runs,
+    images_in_words,
     one_per_target,
     protocol,
     seeds_note,
     where,
 )
-from vfm_fusion.reporting.table import MISSING, Column, Section, Table
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 METRICS = {
     "coco": ("AP", "AP50", "AP75", "APs", "mIoU", "PQ"),
@@ -34,6 +38,11 @@ TASK_METRICS = {"instance": ("AP", "AP50", "AP75", "APs"), "semantic": ("mIoU",)
 BOUNDARY = {"AP": "boundary_AP", "mIoU": "boundary_mIoU"}
 """Metrics with their counterpart of boundary regions, which stands below them."""
 
+AVERAGE = "Average"
+
+Groups = Mapping[str, Sequence[str]]
+"""Heading (a target or the average; empty where there is one target) to the metrics below it."""
+
 
 def main_results_table(
     evaluations: Iterable[Evaluation],
@@ -41,56 +50,81 @@ def main_results_table(
     runs: Mapping[str, str],
     seeds: Sequence[int],
     published: pd.DataFrame | None = None,
+    targets: Sequence[str] = (),
 ) -> Table:
     """Builds the table of results, in percent, mean and sample standard deviation over seeds.
 
     A run without all its seeds shows no mean: its cells and the table's ``problems`` say what is missing, and
-    the CSV file holds what exists, seed by seed.
+    the CSV file holds what exists, seed by seed. Of several targets each has its columns, and so has their
+    average.
 
     Args:
-        evaluations: parsed ``evaluation.json`` of every run and seed that exists.
+        evaluations: parsed ``evaluation.json`` of every run, seed and target that exists.
         labels: names of the encoders in print.
         runs: expected runs, key to label, in the order of the rows.
         seeds: expected seeds.
-        published: rows of a published result table, shown below as a section of its own.
+        published: rows of a published result table, shown below as a section of its own; of several targets
+            a column ``target`` says below which a value stands.
+        targets: expected data sets, in the order of the columns; empty for the one that all runs have.
 
     Raises:
         ReportingError: evaluations that do not belong into one table (see
             :func:`vfm_fusion.reporting.records.collect_runs`) or an undefined metric without a reason.
     """
-    results = collect_runs(evaluations, runs, seeds)
+    results = collect_runs(evaluations, runs, seeds, targets)
     evaluated = one_per_target(results)
-    first = evaluated[0] if evaluated else None
-    metrics = _metrics(first)
-    rows = pd.DataFrame([_row(result, labels, seeds, metrics) for result in results])
+    groups = _groups(evaluated)
+    rows = [_row(result, labels, groups) for result in results]
     sections = [Section("", rows)]
     notes = [
-        _what_note(first),
+        f"n = {_images(evaluated)}; task: {evaluated[0]['task']}." if evaluated else "",
+        average_note(evaluated),
         boundary_note(evaluated),
         seeds_note(seeds),
         "FT: fine-tuned, FZ: frozen. Bold: best measured value.",
     ]
     if published is not None:
-        sections = [Section("Measured", rows), _published_section(published, metrics)]
-        notes.append(_published_note(published))
+        above = published_section(published, _published_rows(published), ", pretrained weights")
+        sections = [Section("Measured", rows), above]
+        of = "values are of full-size models"
+        notes.append(published_note(published, f"; {MISSING}: not published.", of))
     return Table(
         name="main_results",
-        caption=_caption(evaluated, metrics),
-        data=pd.DataFrame(
-            [record for result in results for record in _records(result, labels, seeds, metrics)]
-        ),
-        columns=_columns(metrics),
+        caption=_caption(evaluated, [metric for metrics in groups.values() for metric in metrics]),
+        data=pd.DataFrame([record for result in results for record in _records(result, labels, groups)]),
+        columns=_columns(groups),
         sections=tuple(sections),
         notes=tuple(note for note in notes if note),
         problems=tuple(result.problem for result in results if result.problem),
     )
 
 
-def _metrics(first: Evaluation | None) -> tuple[str, ...]:
-    if first is None:
-        return METRICS["coco"]
-    metrics = METRICS[first["instance_protocol"]]
-    return tuple(metric for metric in metrics if metric in TASK_METRICS.get(first["task"], metrics))
+def _groups(evaluated: Sequence[Evaluation]) -> Groups:
+    of = {evaluation["dataset"]: _metrics(evaluation) for evaluation in evaluated}
+    if len(of) < 2:
+        return {"": next(iter(of.values()), METRICS["coco"])}
+    first, *rest = of.values()
+    return of | {AVERAGE: tuple(metric for metric in first if all(metric in other for other in rest))}
+
+
+def _metrics(evaluation: Evaluation) -> tuple[str, ...]:
+    metrics = METRICS[evaluation["instance_protocol"]]
+    return tuple(metric for metric in metrics if metric in TASK_METRICS.get(evaluation["task"], metrics))
+
+
+def _of_group(result: RunResults, group: str) -> RunResults:
+    """The run on the target of a group, or on all of them."""
+    return result.on(group) if group in result.targets else result
+
+
+def _key(group: str, metric: str) -> str:
+    return f"{group} {metric}".strip()
+
+
+def _images(evaluated: Sequence[Evaluation]) -> str:
+    if len(evaluated) == 1:
+        return f"{evaluated[0]['images']} validation images"
+    return images_in_words(evaluated)
 
 
 def _caption(evaluated: Sequence[Evaluation], metrics: Sequence[str]) -> str:
@@ -107,53 +141,46 @@ def _caption(evaluated: Sequence[Evaluation], metrics: Sequence[str]) -> str:
     )
 
 
-def _columns(metrics: Sequence[str]) -> tuple[Column, ...]:
+def _columns(groups: Groups) -> tuple[Column, ...]:
     return (
         Column("run", "Run"),
-        Column("master", "Master, pretraining", detail="master_pretraining"),
-        Column("auxiliary", "Auxiliary, pretraining", detail="auxiliary_pretraining"),
+        Column("master", "Master, pretraining"),
+        Column("auxiliary", "Auxiliary, pretraining"),
         Column("stride", "OS"),
         *(
-            Column(
-                metric,
-                metric,
-                digits=1,
-                best="max",
-                spread=f"{metric}_std",
-                below=f"{metric}_below",
-                reason=f"{metric}_reason",
-            )
+            Column(_key(group, metric), metric, group, digits=1, best="max", shows="std")
+            for group, metrics in groups.items()
             for metric in metrics
         ),
-        Column("parameters", "Params (M)", digits=2, reason="parameters_reason"),
+        Column("parameters", "Params (M)", digits=2),
         Column("seeds", "Seeds"),
     )
 
 
-def _row(
-    result: RunResults, labels: EncoderLabels, seeds: Sequence[int], metrics: Sequence[str]
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"run": result.label, **_encoders(result.facts, labels)}
-    for metric in metrics:
-        summary = result.level(metric)
-        row |= {metric: summary.mean, f"{metric}_std": summary.std, f"{metric}_reason": summary.reason}
-        row[f"{metric}_below"] = ""
-        if metric in BOUNDARY:
-            row[f"{metric}_below"] = boundary_line(result.level(BOUNDARY[metric]))
-    row["parameters"] = result.facts["parameters"]["total"] / 1e6 if result.facts else math.nan
-    row["parameters_reason"] = result.reason
-    row["seeds"] = f"{len(result.found)} of {len(seeds)}" if result.missing else str(len(seeds))
+def _row(result: RunResults, labels: EncoderLabels, groups: Groups) -> Row:
+    of, facts, total = _encoders(result.facts, labels), result.facts, len(result.seeds)
+    row: dict[str, Any] = {
+        "run": result.label,
+        "master": Entry(of["master"], of["master_pretraining"]),
+        "auxiliary": Entry(of["auxiliary"], of["auxiliary_pretraining"]),
+        "stride": of["stride"],
+        "parameters": facts["parameters"]["total"] / 1e6 if facts else Value.missing(result.reason),
+        "seeds": f"{len(result.found)} of {total}" if result.missing else str(total),
+    }
+    for group, metrics in groups.items():
+        own = _of_group(result, group)
+        for metric in metrics:
+            below = boundary_line(own.level(BOUNDARY[metric])) if metric in BOUNDARY else ""
+            row[_key(group, metric)] = Entry(own.level(metric), below)
     return row
 
 
 def _encoders(evaluation: Evaluation | None, labels: EncoderLabels) -> dict[str, str]:
     if evaluation is None:
+        blank = dict.fromkeys(("master_pretraining", "auxiliary_pretraining"), "")
         return {
-            "master": MISSING,
-            "master_pretraining": "",
-            "auxiliary": MISSING,
-            "auxiliary_pretraining": "",
-            "stride": MISSING,
+            name: blank.get(name, MISSING)
+            for name in ("master", "master_pretraining", "auxiliary", "auxiliary_pretraining", "stride")
         }
     master, auxiliary = evaluation["master"], evaluation["auxiliary"]
     return {
@@ -167,32 +194,10 @@ def _encoders(evaluation: Evaluation | None, labels: EncoderLabels) -> dict[str,
     }
 
 
-def _records(
-    result: RunResults, labels: EncoderLabels, seeds: Sequence[int], metrics: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Tidy rows: one per run, metric and seed, and one per run and metric for the mean (empty seed)."""
-    records = []
-    for metric in (*metrics, *BOUNDARY.values()):
-        values = result.values(metric)
-        for seed in seeds:
-            value, reason = values.get(seed, (math.nan, "not evaluated"))
-            records.append(_record(result, labels, metric, str(seed), value, math.nan, reason))
-        summary = result.average(values)
-        records.append(_record(result, labels, metric, "all", summary.mean, summary.std, summary.reason))
-    return records
-
-
-def _record(
-    result: RunResults,
-    labels: EncoderLabels,
-    metric: str,
-    seed: str,
-    value: float,
-    std: float,
-    reason: str,
-) -> dict[str, Any]:
+def _records(result: RunResults, labels: EncoderLabels, groups: Groups) -> list[dict[str, Any]]:
+    """Tidy rows: one per run, metric and seed, and one for the mean over seeds; all that for each target."""
     known = result.facts
-    return {
+    who = {
         "run": result.key,
         "label": result.label,
         **_encoders(known, labels),
@@ -200,46 +205,27 @@ def _record(
         "images": known["images"] if known else pd.NA,
         "parameters": known["parameters"]["total"] if known else pd.NA,
         "trainable_parameters": known["parameters"]["trainable"] if known else pd.NA,
-        "metric": metric,
-        "seed": seed,
-        "value": value,
-        "std": std,
-        "reason": reason,
     }
+    records = []
+    for group, metrics in groups.items():
+        own = _of_group(result, group)
+        of = who | ({"target": group, "images": own.facts["images"] if own.facts else pd.NA} if group else {})
+        for metric in (*metrics, *BOUNDARY.values()):
+            values, level = own.values(metric), own.level(metric)
+            for seed in result.seeds:
+                value, reason = values.get(seed, (math.nan, "not evaluated"))
+                found = {"value": value, "std": math.nan, "reason": reason}
+                records.append(of | {"metric": metric, "seed": str(seed)} | found)
+            found = {"value": level.mean, "std": level.std, "reason": level.reason}
+            records.append(of | {"metric": metric, "seed": "all"} | found)
+    return records
 
 
-def _what_note(first: Evaluation | None) -> str:
-    return f"n = {first['images']} validation images; task: {first['task']}." if first else ""
-
-
-def _published_section(published: pd.DataFrame, metrics: Sequence[str]) -> Section:
+def _published_rows(published: pd.DataFrame) -> list[Row]:
     rows = []
-    for (model, run_mode), values in published.groupby(["model", "mode"], sort=False, dropna=False):
-        by_metric = dict(zip(values["metric"], values["value"], strict=True))
-        row: dict[str, Any] = {
-            "run": model,
-            "master": "" if pd.isna(run_mode) else run_mode,
-            "master_pretraining": "",
-            "auxiliary": "",
-            "auxiliary_pretraining": "",
-            "stride": "",
-            "parameters": math.nan,
-            "parameters_reason": "",
-            "seeds": "",
-        }
-        for metric in metrics:
-            row |= {
-                metric: by_metric.get(metric, math.nan),
-                f"{metric}_below": "",
-                f"{metric}_std": math.nan,
-                f"{metric}_reason": "",
-            }
-        rows.append(row)
-    title = f"Published (Table {published['table'].iloc[0]}), pretrained weights"
-    return Section(title, pd.DataFrame(rows), ranked=False, absent="not published")
-
-
-def _published_note(published: pd.DataFrame) -> str:
-    sources = ", ".join(sorted(set(published["source"])))
-    datasets = ", ".join(sorted(set(published["dataset"])))
-    return f"Published values are of full-size models on {datasets} ({sources}); —: not published."
+    targets = published.get("target", pd.Series("", published.index))
+    for (model, trained), values in published.groupby(["model", "mode"], sort=False, dropna=False):
+        keys = [_key(targets[index], metric) for index, metric in values["metric"].items()]
+        shown = dict(zip(keys, values["value"], strict=True))
+        rows.append({"run": model, "master": "" if pd.isna(trained) else trained} | shown)
+    return rows

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
 from vfm_fusion.reporting.sensitivity import Effect, Sensitivity, shown_setting, shown_value
 from vfm_fusion.reporting.sensitivity_text import (
@@ -17,7 +18,7 @@ from vfm_fusion.reporting.sensitivity_text import (
     strides_sentence,
     subset_sentence,
 )
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 from vfm_fusion.selection.rule import SCORES, Score
 
 BASELINE = "baseline"
@@ -77,32 +78,31 @@ def _columns(encoders: list[str], labels: EncoderLabels) -> tuple[Column, ...]:
         Column("setting", "Setting"),
         Column("value", "Value"),
         *(
-            Column(encoder, label(labels, encoder), group="Level", digits=2, best="max", reason="reason")
+            Column(encoder, label(labels, encoder), group="Level", digits=2, best="max")
             for encoder in encoders
         ),
-        Column("ranks", "Ranks", underline="reordered"),
+        Column("ranks", "Ranks"),
         Column("choice", "Choice"),
     )
 
 
-def _rows(sensitivity: Sensitivity, score: Score, encoders: list[str], labels: EncoderLabels) -> pd.DataFrame:
+def _rows(sensitivity: Sensitivity, score: Score, encoders: list[str], labels: EncoderLabels) -> list[Row]:
     base = sensitivity.baseline
     rows = []
     for setting, effects in sensitivity.of(score).items():
         for position, effect in enumerate(effects):
-            ranks = effect.ranks[score]
+            ranks, reason = effect.ranks[score], f"{NO_STRIDE}: {effect.reasons[score]}"
+            in_order = " ".join(str(ranks[encoder]) for encoder in encoders) if ranks else ""
             rows.append(
                 {
                     "setting": "" if position else shown_setting(setting),
                     "value": shown_value(effect.value),
-                    **{encoder: effect.levels[score][encoder] for encoder in encoders},
-                    "reason": f"{NO_STRIDE}: {effect.reasons[score]}",
-                    "ranks": " ".join(str(ranks[encoder]) for encoder in encoders) if ranks else "",
-                    "reordered": bool(ranks) and ranks != base.ranks[score],
+                    **{encoder: Value(effect.levels[score][encoder]).because(reason) for encoder in encoders},
+                    "ranks": Entry(in_order, underline=bool(ranks) and ranks != base.ranks[score]),
                     "choice": _choice_text(effect, base, labels),
                 }
             )
-    return pd.DataFrame(rows)
+    return rows
 
 
 def _choice_text(effect: Effect, base: Effect, labels: EncoderLabels) -> str:
@@ -114,7 +114,7 @@ def _choice_text(effect: Effect, base: Effect, labels: EncoderLabels) -> str:
     return pair_text(effect.choice, labels, but=base.choice)
 
 
-def _tidy(sensitivity: Sensitivity, encoders: list[str], labels: EncoderLabels) -> pd.DataFrame:
+def _tidy(sensitivity: Sensitivity, encoders: list[str], labels: EncoderLabels) -> list[Row]:
     rows = []
     for score in SCORES:
         for setting, effects in sensitivity.of(score).items():

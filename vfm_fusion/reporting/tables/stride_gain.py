@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.image_scores import Bootstrap, Estimate, by_image, commonest_reason, estimate
+from vfm_fusion.reporting.cells import Value
+from vfm_fusion.reporting.image_scores import Bootstrap, by_image, commonest_reason, estimate
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode
-from vfm_fusion.reporting.rank_correlation import in_words, spearman
+from vfm_fusion.reporting.published import published_note, published_section
 from vfm_fusion.reporting.records import (
     Evaluation,
     RunResults,
@@ -20,17 +21,19 @@ from vfm_fusion.reporting.records import (
     one_per_target,
     seeds_note,
 )
+from vfm_fusion.reporting.significance import RankCorrelation, correlate, correlation_rows, in_words
 from vfm_fusion.reporting.stride_groups import Group, Strides, group_by_stride
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.table import Column, Row, Section, Table
 
 METRICS = ("AP", "mIoU", "PQ")
 """Metrics whose gain is shown where some run has them, in percentage points."""
 
-Ef = Mapping[tuple[str, int], tuple[Estimate, str]]
-"""(Encoder, stride) -> EF, and why it is undefined."""
+Ef = Mapping[tuple[str, int], Value]
+"""(Encoder, stride) -> EF."""
 
 _MIN_STRIDES = 3
+_RHO = "Spearman's ρ with EF"
 
 
 def stride_gain_table(
@@ -72,7 +75,7 @@ def stride_gain_table(
         for stride in sorted({*group.single, *_profiled(profiles, group.auxiliary, definition)})
     }
     sections = [
-        Section(_title(group, labels, fusions), pd.DataFrame(_rows(group, metrics, ef))) for group in groups
+        Section(_title(group, labels, fusions), _rows(group, metrics, ef), fill="") for group in groups
     ]
     notes = [
         _what_note(results, groups, definition),
@@ -81,8 +84,10 @@ def stride_gain_table(
         *_evidence_notes(groups, metrics, ef),
     ]
     if published is not None and "AP" in metrics:
-        sections.append(_published_section(published, metrics))
-        notes.append(_published_note(published))
+        shown = published[published["metric"].isin(["EF", "AP gain"])]
+        more = "; their ρ and p are computed here from these values."
+        sections.append(_published_section(shown))
+        notes.append(published_note(shown, more, "EF and gains are of full-size encoders"))
     return Table(
         name="stride_gain",
         caption=(
@@ -90,18 +95,14 @@ def stride_gain_table(
             "gains over the master alone, in percentage points."
         ),
         data=pd.DataFrame([record for group in groups for record in _records(group, metrics, ef)]),
-        columns=_columns(metrics),
+        columns=(
+            Column("stride", "OS"),
+            Column("ef", "EF of the auxiliary", digits=2, shows="interval"),
+            *(Column(metric, metric, "Gain", digits=2, shows="std") for metric in metrics),
+        ),
         sections=tuple(sections),
         notes=tuple(note for note in notes if note),
         problems=tuple(result.problem for result in results if result.problem),
-    )
-
-
-def _columns(metrics: Sequence[str]) -> tuple[Column, ...]:
-    return (
-        Column("stride", "OS"),
-        Column("ef", "EF of the auxiliary", digits=2, interval=("ef_low", "ef_high"), reason="ef_reason"),
-        *(Column(m, m, group="Gain", digits=2, spread=f"{m}_std", reason=f"{m}_reason") for m in metrics),
     )
 
 
@@ -121,13 +122,13 @@ def _ef(
     stride: int,
     definition: str,
     bootstrap: Bootstrap,
-) -> tuple[Estimate, str]:
-    """EF of an encoder at one stride, and why it is undefined."""
+) -> Value:
+    """EF of an encoder at one stride."""
     frame = profiles.get(encoder, pd.DataFrame(columns=["definition", "score", "stride"]))
     chosen = (frame["definition"] == definition) & (frame["score"] == "ef") & (frame["stride"] == stride)
     if not chosen.any():
         raise ReportingError(f"encoder {encoder!r} has no EF at OS {stride}; profile it at that stride")
-    return estimate(by_image(frame[chosen], [stride]), bootstrap), commonest_reason(frame[chosen])
+    return estimate(by_image(frame[chosen], [stride]), bootstrap).because(commonest_reason(frame[chosen]))
 
 
 def _profiled(profiles: Mapping[str, pd.DataFrame], encoder: str, definition: str) -> list[int]:
@@ -138,87 +139,51 @@ def _profiled(profiles: Mapping[str, pd.DataFrame], encoder: str, definition: st
     return sorted(frame[(frame["definition"] == definition) & (frame["score"] == "ef")]["stride"].unique())
 
 
-def _rows(group: Group, metrics: Sequence[str], ef: Ef) -> list[dict[str, Any]]:
-    rows = []
-    for strides in group.fused:
-        row: dict[str, Any] = {"stride": _at(strides), **_ef_cell(group, strides, ef)}
-        for metric in metrics:
-            gain = group.gain(strides, metric)
-            row |= {metric: gain.mean, f"{metric}_std": gain.std, f"{metric}_reason": gain.reason}
-        rows.append(row)
-    judged = {metric: _judged(group, metric, ef) for metric in metrics}
-    return [
-        *rows,
-        *_suggestion_rows(judged, len(group.single), metrics),
-        *_correlation_rows({m: _pairs(group, m, ef) for m in metrics}, len(group.single)),
+def _rows(group: Group, metrics: Sequence[str], ef: Ef) -> list[Row]:
+    rows: list[Row] = [
+        {"stride": _at(strides), "ef": _ef_at(group, strides, ef)}
+        | {metric: group.gain(strides, metric) for metric in metrics}
+        for strides in group.fused
     ]
+    judged = {metric: _judged(group, metric, ef) for metric in metrics}
+    rows += _suggestion_rows(judged, len(group.single))
+    trained = len(group.single)
+    if trained < _MIN_STRIDES:
+        said = f"{trained} stride{'' if trained == 1 else 's'} trained"
+        return [*rows, {"stride": _RHO} | dict.fromkeys(metrics, said)]
+    return rows + correlation_rows("stride", _RHO, {m: _correlated(group, m, ef) for m in metrics})
 
 
 def _at(strides: Strides) -> str:
     return " + ".join(str(stride) for stride in strides)
 
 
-def _ef_cell(group: Group, strides: Strides, ef: Ef) -> dict[str, Any]:
+def _ef_at(group: Group, strides: Strides, ef: Ef) -> Value:
     """EF of the auxiliary where a run injects; none where it injects at several strides."""
     if len(strides) > 1:
-        reason = "several strides have no single EF"
-        return {"ef": math.nan, "ef_low": math.nan, "ef_high": math.nan, "ef_reason": reason}
-    found, reason = ef[group.auxiliary, strides[0]]
-    return {"ef": found.mean, "ef_low": found.low, "ef_high": found.high, "ef_reason": reason}
+        return Value.missing("several strides have no single EF")
+    return ef[group.auxiliary, strides[0]]
 
 
 def _judged(group: Group, metric: str, ef: Ef) -> Suggestion:
     """The stride that EF suggests for the group's auxiliary against those that were trained."""
-    by_stride = {stride: found.mean for (who, stride), (found, _) in ef.items() if who == group.auxiliary}
+    by_stride = {stride: found.mean for (who, stride), found in ef.items() if who == group.auxiliary}
     return judge(by_stride, {stride: group.gain((stride,), metric).mean for stride in group.single})
 
 
-def _suggestion_rows(
-    judged: Mapping[str, Suggestion], trained: int, metrics: Sequence[str]
-) -> list[dict[str, Any]]:
+def _suggestion_rows(judged: Mapping[str, Suggestion], trained: int) -> list[Row]:
     """One row with the outcome by every judged metric; none where there was no choice of strides."""
     stride = next(iter(judged.values())).stride if judged else None
     if stride is None or trained < MIN_TRAINED:
         return []
-    return [_blank(f"EF suggests OS {stride}", metrics) | {m: found.said for m, found in judged.items()}]
+    return [{"stride": f"EF suggests OS {stride}"} | {m: found.said for m, found in judged.items()}]
 
 
-def _pairs(group: Group, metric: str, ef: Ef) -> tuple[list[float], list[float]]:
+def _correlated(group: Group, metric: str, ef: Ef) -> RankCorrelation:
     """EF and gain at the single strides where both are defined."""
-    pairs = [
-        (ef[group.auxiliary, stride][0].mean, group.gain((stride,), metric).mean) for stride in group.single
-    ]
-    defined = [pair for pair in pairs if not any(math.isnan(value) for value in pair)]
-    return [first for first, _ in defined], [second for _, second in defined]
-
-
-def _correlation_rows(
-    pairs: Mapping[str, tuple[list[float], list[float]]], trained: int
-) -> list[dict[str, Any]]:
-    """Rows of rho and p; with too few strides one row that says so in every cell."""
-    rho: dict[str, Any] = _blank("Spearman's ρ with EF", pairs)
-    p: dict[str, Any] = _blank("p, two-sided", pairs)
-    if trained < _MIN_STRIDES:
-        said = f"{trained} stride{'' if trained == 1 else 's'} trained"
-        return [rho | dict.fromkeys(pairs, said)]
-    for metric, (ef, gain) in pairs.items():
-        found = spearman(ef, gain)
-        rho |= {metric: found.rho, f"{metric}_reason": found.reason}
-        p |= {metric: found.p, f"{metric}_reason": found.reason}
-    return [rho, p]
-
-
-def _blank(title: str, metrics: Iterable[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "stride": title,
-        "ef": "",
-        "ef_low": math.nan,
-        "ef_high": math.nan,
-        "ef_reason": "",
-    }
-    for metric in metrics:
-        row |= {metric: "", f"{metric}_std": math.nan, f"{metric}_reason": ""}
-    return row
+    return correlate(
+        (ef[group.auxiliary, stride].mean, group.gain((stride,), metric).mean) for stride in group.single
+    )
 
 
 def _what_note(results: Sequence[RunResults], groups: Sequence[Group], definition: str) -> str:
@@ -241,7 +206,7 @@ def _suggestion_note(groups: Sequence[Group]) -> str:
 
 def _evidence_notes(groups: Sequence[Group], metrics: Sequence[str], ef: Ef) -> list[str]:
     found = [
-        in_words(spearman(*_pairs(group, metric, ef)), "strides")
+        in_words(_correlated(group, metric, ef), "strides")
         for group in groups
         if len(group.single) >= _MIN_STRIDES
         for metric in metrics
@@ -256,7 +221,7 @@ def _records(group: Group, metrics: Sequence[str], ef: Ef) -> list[dict[str, Any
     for metric in metrics:
         for strides, result in group.fused.items():
             gain = group.gain(strides, metric)
-            found = _ef_cell(group, strides, ef)["ef"]
+            found = _ef_at(group, strides, ef).mean
             records.append(
                 pair
                 | {"run": result.key, "stride": _at(strides), "ef": found, "metric": metric}
@@ -269,7 +234,7 @@ def _records(group: Group, metrics: Sequence[str], ef: Ef) -> list[dict[str, Any
 
 def _judgement_records(group: Group, metric: str, ef: Ef) -> list[dict[str, Any]]:
     """The suggested stride's margin, rho and p of a group."""
-    judged, correlation = _judged(group, metric, ef), spearman(*_pairs(group, metric, ef))
+    judged, correlation = _judged(group, metric, ef), _correlated(group, metric, ef)
     blank: dict[str, Any] = {"run": "", "stride": "", "ef": math.nan, "metric": metric, "std": math.nan}
     suggested = "" if judged.stride is None else str(judged.stride)
     margin = {"statistic": "suggested_margin", "value": judged.margin, "n": len(group.single)}
@@ -282,27 +247,13 @@ def _judgement_records(group: Group, metric: str, ef: Ef) -> list[dict[str, Any]
     ]
 
 
-def _published_section(published: pd.DataFrame, metrics: Sequence[str]) -> Section:
-    values = published[published["metric"].isin(["EF", "AP gain"])].dropna(subset="output_stride")
+def _published_section(shown: pd.DataFrame) -> Section:
+    values = shown.dropna(subset="output_stride")
     by_metric = values.pivot_table(index="output_stride", columns="metric", values="value", sort=True)
-    rows = [
-        _blank(str(stride), metrics) | {"ef": row["EF"], "AP": row["AP gain"]}
-        for stride, row in by_metric.iterrows()
+    ef, gain = by_metric["EF"], by_metric["AP gain"]
+    rows: list[Row] = [
+        {"stride": str(stride), "ef": ef[stride], "AP": gain[stride]} for stride in by_metric.index
     ]
-    correlation = spearman(by_metric["EF"].to_list(), by_metric["AP gain"].to_list())
-    judged = {"AP": judge(dict(by_metric["EF"]), dict(by_metric["AP gain"]))}
-    rows += _suggestion_rows(judged, len(rows), metrics)
-    rows.append(_blank("Spearman's ρ with EF", metrics) | {"AP": correlation.rho})
-    rows.append(_blank("p, two-sided", metrics) | {"AP": correlation.p})
-    title = f"Published (Table {published['table'].iloc[0]}): {values['model'].iloc[0]}"
-    return Section(title, pd.DataFrame(rows), ranked=False)
-
-
-def _published_note(published: pd.DataFrame) -> str:
-    rows = published[published["metric"].isin(["EF", "AP gain"])]
-    sources = ", ".join(sorted(set(rows["source"])))
-    datasets = ", ".join(sorted(set(rows["dataset"])))
-    return (
-        f"Published EF and gains are of full-size encoders on {datasets} ({sources}); their ρ and p are "
-        "computed here from these values."
-    )
+    rows += _suggestion_rows({"AP": judge(dict(ef), dict(gain))}, len(rows))
+    rows += correlation_rows("stride", _RHO, {"AP": correlate(zip(ef, gain, strict=True))})
+    return published_section(values, rows, f": {values['model'].iloc[0]}", fill="")

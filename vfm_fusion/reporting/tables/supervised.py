@@ -9,10 +9,12 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.image_scores import Bootstrap, Estimate, by_image, commonest_reason, estimate
+from vfm_fusion.reporting.cells import Value
+from vfm_fusion.reporting.image_scores import Bootstrap, by_image, commonest_reason, estimate
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
-from vfm_fusion.reporting.rank_correlation import RankCorrelation, in_words, spearman
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.published import published_note, published_section
+from vfm_fusion.reporting.significance import RankCorrelation, correlate, correlation_rows, in_words, spearman
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 MEASURES = {"sc": "SC", "semantic": "SC_GT, classes", "instance": "SC_GT, objects"}
 """What is shown of an encoder: SC, then SC_GT by kind of labels; its title."""
@@ -20,6 +22,10 @@ MEASURES = {"sc": "SC", "semantic": "SC_GT, classes", "instance": "SC_GT, object
 Frames = Mapping[str, Mapping[str, pd.DataFrame]]
 """Measure -> encoder -> per-image values (``image_id, stride, value, reason``)."""
 
+_PUBLISHED = (
+    ", without intervals. The paper gives one SC_GT 'using semantic and instance labels' and no formula, so "
+    "it has a column of its own."
+)
 _NO_COMMON_STRIDE = "there is no stride at which it is defined for every encoder"
 
 
@@ -63,13 +69,19 @@ def supervised_table(
     }
     correlations = {kind: _correlate(levels["sc"], levels[kind], labels) for kind in ("semantic", "instance")}
     sections = [
-        Section("Measured", pd.DataFrame([_row(name, frames, levels, labels) for name in labels])),
-        Section("Rank correlation with SC over encoders", _correlation_rows(correlations), ranked=False),
+        Section("Measured", [_row(name, frames, levels, labels) for name in labels], fill=""),
+        Section(
+            "Rank correlation with SC over encoders",
+            correlation_rows("encoder", "Spearman's ρ", correlations),
+            ranked=False,
+            fill="",
+        ),
     ]
     notes = [_what_note(frames, strides, definition), _how_note(), *_evidence_notes(correlations)]
     if published is not None:
-        sections.append(_published_section(published))
-        notes.append(_published_note(published))
+        sections.append(published_section(published, _published_rows(published), fill=""))
+        shown = published["metric"].isin(["SC", "SC_GT"]) | (published["model"] == "SC vs SC_GT")
+        notes.append(published_note(published[shown], _PUBLISHED))
     return Table(
         name="supervised",
         caption=(
@@ -108,69 +120,29 @@ def _scored(
     return frame
 
 
-def _correlate(
-    sc: Mapping[str, Estimate], other: Mapping[str, Estimate], labels: EncoderLabels
-) -> RankCorrelation:
-    pairs = [(sc[name].mean, other[name].mean) for name in labels]
-    pairs = [pair for pair in pairs if not any(math.isnan(value) for value in pair)]
-    return spearman([first for first, _ in pairs], [second for _, second in pairs])
+def _correlate(sc: Mapping[str, Value], other: Mapping[str, Value], labels: EncoderLabels) -> RankCorrelation:
+    return correlate((sc[name].mean, other[name].mean) for name in labels)
 
 
 def _columns(published: bool) -> tuple[Column, ...]:
-    shown = tuple(
-        Column(
-            measure,
-            title,
-            digits=2,
-            best="max",
-            interval=(f"{measure}_low", f"{measure}_high"),
-            below=f"{measure}_images",
-            reason=f"{measure}_reason",
-        )
-        for measure, title in MEASURES.items()
-    )
+    shown = (Column(m, title, digits=2, best="max", shows="interval") for m, title in MEASURES.items())
     of_the_paper = (Column("published", "SC_GT of the paper", digits=2),) if published else ()
-    return (Column("encoder", "Encoder, pretraining", detail="pretraining"), *shown, *of_the_paper)
+    return (Column("encoder", "Encoder, pretraining"), *shown, *of_the_paper)
 
 
 def _row(
-    encoder: str, frames: Frames, levels: Mapping[str, Mapping[str, Estimate]], labels: EncoderLabels
-) -> dict[str, Any]:
-    row = _blank(label(labels, encoder), pretraining(labels, encoder))
+    encoder: str, frames: Frames, levels: Mapping[str, Mapping[str, Value]], labels: EncoderLabels
+) -> Row:
+    row: dict[str, Any] = {"encoder": Entry(label(labels, encoder), pretraining(labels, encoder))}
     for measure in MEASURES:
-        found = levels[measure][encoder]
-        row |= {
-            measure: found.mean,
-            f"{measure}_low": found.low,
-            f"{measure}_high": found.high,
-            f"{measure}_images": _fewer_images(found, frames[measure][encoder]),
-            f"{measure}_reason": _reason(frames[measure][encoder]),
-        }
+        frame, found = frames[measure][encoder], levels[measure][encoder]
+        fewer = "" if found.n == frame["image_id"].nunique() else f"n = {found.n}"
+        row[measure] = Entry(found.because(_reason(frame)), fewer)
     return row
-
-
-def _fewer_images(found: Estimate, frame: pd.DataFrame) -> str:
-    return "" if found.images == frame["image_id"].nunique() else f"n = {found.images}"
 
 
 def _reason(frame: pd.DataFrame) -> str:
     return _NO_COMMON_STRIDE if frame["value"].notna().any() else commonest_reason(frame)
-
-
-def _blank(name: str, detail: str = "") -> dict[str, Any]:
-    row: dict[str, Any] = {"encoder": name, "pretraining": detail, "published": ""}
-    for measure in MEASURES:
-        row |= {measure: "", f"{measure}_low": math.nan, f"{measure}_high": math.nan}
-        row |= {f"{measure}_reason": "", f"{measure}_images": ""}
-    return row
-
-
-def _correlation_rows(correlations: Mapping[str, RankCorrelation]) -> pd.DataFrame:
-    rho, p = _blank("Spearman's ρ"), _blank("p, two-sided")
-    for kind, found in correlations.items():
-        rho |= {kind: found.rho, f"{kind}_reason": found.reason}
-        p |= {kind: found.p, f"{kind}_reason": found.reason}
-    return pd.DataFrame([rho, p])
 
 
 def _what_note(frames: Frames, strides: tuple[int, ...], definition: str) -> str:
@@ -198,7 +170,7 @@ def _evidence_notes(correlations: Mapping[str, RankCorrelation]) -> list[str]:
 
 
 def _records(
-    levels: Mapping[str, Mapping[str, Estimate]], frames: Frames, labels: EncoderLabels
+    levels: Mapping[str, Mapping[str, Value]], frames: Frames, labels: EncoderLabels
 ) -> list[dict[str, Any]]:
     return [
         {
@@ -210,8 +182,8 @@ def _records(
             "value": found.mean,
             "ci_low": found.low,
             "ci_high": found.high,
-            "n": found.images,
-            "reason": _reason(frames[measure][encoder]) if math.isnan(found.mean) else "",
+            "n": found.n,
+            "reason": found.because(_reason(frames[measure][encoder])).reason,
         }
         for measure, by_encoder in levels.items()
         for encoder, found in by_encoder.items()
@@ -237,25 +209,16 @@ def _correlation_records(correlations: Mapping[str, RankCorrelation]) -> list[di
     ]
 
 
-def _published_section(published: pd.DataFrame) -> Section:
+def _published_rows(published: pd.DataFrame) -> list[Row]:
     encoders = published[published["metric"].isin(["SC", "SC_GT"])]
     values = encoders.pivot_table(index="model", columns="metric", values="value", sort=False)
-    rows = [
-        _blank(str(model)) | {"sc": of["SC"], "published": of["SC_GT"]} for model, of in values.iterrows()
-    ]
     found = spearman(values["SC"].to_list(), values["SC_GT"].to_list())
-    rows.append(_blank("Spearman's ρ, of these values") | {"published": found.rho})
-    rows.append(_blank("p, two-sided") | {"published": found.p})
-    for row in published[published["model"] == "SC vs SC_GT"].itertuples():
-        rows.append(_blank("Spearman's ρ, as published", row.source) | {"published": row.value})
-    return Section(f"Published (Table {published['table'].iloc[0]})", pd.DataFrame(rows), ranked=False)
-
-
-def _published_note(published: pd.DataFrame) -> str:
-    rows = published[published["metric"].isin(["SC", "SC_GT"]) | (published["model"] == "SC vs SC_GT")]
-    sources = ", ".join(sorted(set(rows["source"])))
-    datasets = ", ".join(sorted(set(rows["dataset"])))
-    return (
-        f"Published values are of full-size encoders on {datasets} ({sources}), without intervals. The paper "
-        "gives one SC_GT 'using semantic and instance labels' and no formula, so it has a column of its own."
-    )
+    said = published[published["model"] == "SC vs SC_GT"]
+    return [
+        *({"encoder": model, "sc": of["SC"], "published": of["SC_GT"]} for model, of in values.iterrows()),
+        *correlation_rows("encoder", "Spearman's ρ, of these values", {"published": found}),
+        *(
+            {"encoder": Entry("Spearman's ρ, as published", row.source), "published": row.value}
+            for row in said.itertuples()
+        ),
+    ]

@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 from vfm_fusion.datasets.registry import open_indexed
-from vfm_fusion.reporting.controls import load_example, read_controls
-from vfm_fusion.reporting.figure import save_figure
-from vfm_fusion.reporting.figures.controls import controls_figure
+from vfm_fusion.reporting.control_results import read_controls
+from vfm_fusion.reporting.figures.controls import controls_figure, load_example
+from vfm_fusion.reporting.style import save_figure
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

@@ -6,10 +6,10 @@ from pathlib import Path
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.features.store import FeatureStore
-from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.energy_maps import energy_maps_figure
+from vfm_fusion.reporting.figures.feature_grid import load_profiled
 from vfm_fusion.reporting.figures.pca_maps import pca_maps_figure
-from vfm_fusion.reporting.profiled import load_profiled
+from vfm_fusion.reporting.style import save_figure
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

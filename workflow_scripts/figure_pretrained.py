@@ -7,8 +7,8 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.pretraining import PretrainedConfig
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.miniature.pretraining.maps import before_and_after
-from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.pca_maps import pca_maps_figure
+from vfm_fusion.reporting.style import save_figure
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

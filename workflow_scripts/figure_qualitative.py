@@ -4,11 +4,10 @@ import json
 from pathlib import Path
 
 from vfm_fusion.datasets.registry import open_indexed
-from vfm_fusion.reporting.figure import save_figure
-from vfm_fusion.reporting.figures.qualitative import qualitative_figure
+from vfm_fusion.reporting.figures.qualitative import load_scenes, qualitative_figure
 from vfm_fusion.reporting.labels import pretrainings, run_models
 from vfm_fusion.reporting.records import read_evaluation
-from vfm_fusion.reporting.scenes import load_scenes
+from vfm_fusion.reporting.style import save_figure
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.sc_ef_plane import sc_ef_plane_figure
 from vfm_fusion.reporting.inputs import read_profiles, read_selection
+from vfm_fusion.reporting.style import save_figure
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

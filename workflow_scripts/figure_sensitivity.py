@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.sensitivity import sensitivity_figure
 from vfm_fusion.reporting.inputs import chosen_among, read_selection
 from vfm_fusion.reporting.sensitivity import read_sweeps, sensitivity_of
+from vfm_fusion.reporting.style import save_figure
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.training_curves import Curve, training_curves_figure
 from vfm_fusion.reporting.labels import pretrainings, run_models
 from vfm_fusion.reporting.records import read_evaluation
+from vfm_fusion.reporting.style import save_figure
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

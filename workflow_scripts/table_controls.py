@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from vfm_fusion.reporting.controls import read_controls
+from vfm_fusion.reporting.control_results import read_controls
 from vfm_fusion.reporting.render.write import write_table
 from vfm_fusion.reporting.tables.controls import controls_table
 from vfm_fusion.workflow.rule_log import rule_log

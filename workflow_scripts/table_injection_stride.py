@@ -5,7 +5,7 @@ from pathlib import Path
 
 from vfm_fusion.reporting.published import read_published
 from vfm_fusion.reporting.render.write import write_table
-from vfm_fusion.reporting.sweep import read_sweep
+from vfm_fusion.reporting.stride_sweep import read_sweep
 from vfm_fusion.reporting.tables.injection_stride import injection_stride_table
 from vfm_fusion.workflow.rule_log import rule_log
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from vfm_fusion.atomic import write_text
 from vfm_fusion.reporting.questions.evidence import FINETUNED, PER_CLASS, SUPERVISED, Evidence, read_tidy
 from vfm_fusion.reporting.questions_text import answers, questions_html, questions_markdown, reading_notes
-from vfm_fusion.reporting.sweep import read_sweep
+from vfm_fusion.reporting.stride_sweep import read_sweep
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -92,3 +92,33 @@ def with_spread(value: Value) -> str:
         return "undefined"
     text = number(value.mean, 2)
     return text if math.isnan(value.std) else f"{text} ± {number(value.std, 2)}"
+
+
+def p_in_words(p: float) -> str:
+    """Writes p with two significant digits, and a bound where it is tiny.
+
+    >>> p_in_words(0.0508), p_in_words(1.0), p_in_words(0.00001)
+    ('p = 0.051', 'p = 1', 'p < 0.001')
+    """
+    return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
+
+
+def in_a_row(parts: Sequence[str]) -> str:
+    """Joins with commas and a last "and".
+
+    >>> in_a_row(["a", "b", "c"])
+    'a, b and c'
+    """
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last
+
+
+def strides_in_words(chosen: Sequence[int], strides: Sequence[int]) -> str:
+    """Names some of the strides.
+
+    >>> [strides_in_words(chosen, [4, 8, 16, 32]) for chosen in ([4, 8, 16], [4, 8, 16, 32], [])]
+    ['OS 4, 8 and 16', 'every stride', 'no stride']
+    """
+    if not chosen:
+        return "no stride"
+    return "every stride" if len(chosen) == len(strides) else f"OS {in_a_row([str(s) for s in chosen])}"

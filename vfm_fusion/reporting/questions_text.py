@@ -8,7 +8,7 @@ from html import escape
 from vfm_fusion.reporting.questions import classes, finetuning, profiles, strides, validity
 from vfm_fusion.reporting.questions.answer import Answer
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.records import images_in_words, one_per_target, seeds_note
+from vfm_fusion.reporting.records import average_note, images_in_words, one_per_target, seeds_note
 from vfm_fusion.reporting.render.html import page
 from vfm_fusion.reporting.render.markdown import escape as escape_markdown
 
@@ -54,5 +54,6 @@ def reading_notes(evidence: Evidence) -> list[str]:
         f"{images}{seeds_note(evidence.sweep.seeds)} Brackets behind points: 95 % interval of Student's t "
         "over seeds; behind SC and EF: 95 % bootstrap interval over images, which does not cover "
         "training's randomness.",
+        *([average_note(evaluated)] if len(evaluated) > 1 else []),
         *(f"Incomplete: {result.problem}." for result in evidence.sweep.results if result.problem),
     ]

@@ -186,6 +186,25 @@ def listed(effects: Sequence[Effect]) -> str:
     return "; ".join(f"{shown_setting(setting)} = {', '.join(texts)}" for setting, texts in values.items())
 
 
+def order_sentence(sensitivity: Sensitivity, score: Score) -> str:
+    """Says in how many variants the encoders keep their ranks; empty if no setting of the score is swept."""
+    variants = [
+        effect for effects in sensitivity.of(score).values() for effect in effects if not effect.baseline
+    ]
+    if not variants:
+        return ""
+    name, ranks = score.upper(), sensitivity.baseline.ranks[score]
+    undefined = [effect for effect in variants if not effect.ranks[score]]
+    changed = [effect for effect in variants if effect.ranks[score] and effect.ranks[score] != ranks]
+    same = len(variants) - len(undefined) - len(changed)
+    text = f"The {name} order of the encoders is unchanged in {same} of {len(variants)} variants"
+    if changed:
+        text += f"; it changes for {listed(changed)}"
+    if undefined:
+        text += f"; {name} is undefined at every stride for {listed(undefined)}"
+    return text + "."
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(item) for item in value)

@@ -1,15 +1,18 @@
-"""The one style of all figures: sizes, type, colours."""
+"""The one style of all figures: sizes, type, colours, and how they are saved."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import wraps
+from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from vfm_fusion.atomic import atomic_path
 
 COLUMN_WIDTH = 3.3
 """Width of a single-column figure in inches."""
@@ -102,3 +105,20 @@ def image_axes(axes: Axes) -> None:
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def save_figure(figure: Figure, *, pdf: Path, png: Path, dpi: int) -> None:
+    """Writes a vector PDF with embedded fonts and a PNG; the same figure always gives the same bytes.
+
+    Args:
+        figure: what a function of ``vfm_fusion.reporting.figures`` returned.
+        pdf: output for print.
+        png: output for the screen.
+        dpi: resolution of the PNG and of images inside the PDF, in dots per inch.
+    """
+    dateless = {"Creator": None, "Producer": None, "CreationDate": None}
+    with style():
+        with atomic_path(pdf) as path:
+            figure.savefig(path, format="pdf", dpi=dpi, metadata=dateless)
+        with atomic_path(png) as path:
+            figure.savefig(path, format="png", dpi=dpi, metadata={"Software": None})

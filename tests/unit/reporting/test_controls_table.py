@@ -9,8 +9,15 @@ import pandas as pd
 import pytest
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.controls import Controls, controls_of, read_controls
-from vfm_fusion.reporting.controls_text import best_sentence, definition_sentence, strides_in_words, verdict
+from vfm_fusion.reporting.cells import strides_in_words
+from vfm_fusion.reporting.control_results import (
+    Controls,
+    best_sentence,
+    controls_of,
+    definition_sentence,
+    read_controls,
+    verdict,
+)
 from vfm_fusion.reporting.render.html import to_html
 from vfm_fusion.reporting.render.latex import to_latex
 from vfm_fusion.reporting.render.markdown import to_markdown

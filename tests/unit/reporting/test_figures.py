@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.datasets.base import Category
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.energy_maps import energy_maps_figure
 from vfm_fusion.reporting.figures.feature_grid import ProfiledImage
 from vfm_fusion.reporting.figures.pca_maps import pca_colors, pca_maps_figure
@@ -25,7 +24,7 @@ from vfm_fusion.reporting.figures.qualitative import Scene, Segmentation, paint,
 from vfm_fusion.reporting.figures.sc_ef_plane import sc_ef_plane_figure
 from vfm_fusion.reporting.figures.stability import stability_figure
 from vfm_fusion.reporting.figures.training_curves import Curve, training_curves_figure
-from vfm_fusion.reporting.style import COLUMN_WIDTH, PAGE_WIDTH, series_styles
+from vfm_fusion.reporting.style import COLUMN_WIDTH, PAGE_WIDTH, save_figure, series_styles
 from vfm_fusion.reporting.tables.stability import TITLES
 
 CATEGORIES = (

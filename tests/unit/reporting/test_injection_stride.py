@@ -12,12 +12,13 @@ import stride_results as sweeps
 from scipy.stats import binomtest, t
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import p_in_words
 from vfm_fusion.reporting.published import read_published
 from vfm_fusion.reporting.render.html import to_html
 from vfm_fusion.reporting.render.latex import to_latex
 from vfm_fusion.reporting.render.markdown import to_markdown
-from vfm_fusion.reporting.significance import difference, hit_rate, p_in_words
-from vfm_fusion.reporting.stride_suggestion import judge
+from vfm_fusion.reporting.significance import difference
+from vfm_fusion.reporting.stride_suggestion import hit_rate, judge
 from vfm_fusion.reporting.table import Cell, Table, lay_out
 from vfm_fusion.reporting.tables.injection_stride import (
     injection_stride_table,

@@ -105,10 +105,8 @@ def test_the_table_has_columns_for_each_target_and_their_average() -> None:
 
 
 def test_published_values_stand_below_their_target() -> None:
-    published = pd.DataFrame(
-        {"table": "3", "dataset": "ACDC", "model": "X", "mode": None, "metric": "AP"}, [0]
-    )
-    published = published.assign(value=39.5, source="paper", target="fog")
+    value = {"table": "3", "dataset": "ACDC", "model": "X", "mode": None, "metric": "AP", "value": 39.5}
+    published = pd.DataFrame([value | {"source": "paper", "target": "fog"}])
     (row,) = lay_out(table(evaluations(), published=published)).sections[1][1]
     assert [cell.text for cell in row if cell.text not in ("", "—")] == ["X", "39.5"]
 

@@ -10,10 +10,9 @@ import pytest
 import sensitivity_results as results
 from matplotlib.figure import Figure
 
-from vfm_fusion.reporting.figure import save_figure
 from vfm_fusion.reporting.figures.sensitivity import sensitivity_figure
 from vfm_fusion.reporting.sensitivity import Sensitivity, read_sweeps, sensitivity_of
-from vfm_fusion.reporting.style import PAGE_WIDTH, series_styles, style
+from vfm_fusion.reporting.style import PAGE_WIDTH, save_figure, series_styles, style
 
 SC_SETTINGS = (
     *("sfc_cells", "grid", "cell_pixels", "l2_clip"),

@@ -1,4 +1,4 @@
-"""The layout of figures that show a map per image, encoder and output stride."""
+"""Figures that show a map per image, encoder and output stride: what they load, and their layout."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 
+from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.datasets.base import Dataset, subset
+from vfm_fusion.encoders.pyramid import derive_pyramid
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
 from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, image_axes
 
@@ -36,6 +41,30 @@ class ProfiledImage:
 
     image: np.ndarray
     features: Mapping[str, Mapping[int, np.ndarray]]
+
+
+def load_profiled(
+    stores: Mapping[str, FeatureStore], dataset: Dataset, settings: ProfileConfig, count: int
+) -> list[ProfiledImage]:
+    """Loads evenly spaced images with the pyramid of every encoder.
+
+    Args:
+        stores: encoder -> its features; all hold the same images.
+        dataset: the images.
+        settings: strides of the pyramid and how they are derived.
+        count: number of images.
+    """
+    ids = next(iter(stores.values())).image_ids
+    positions = {image_id: position for position, image_id in enumerate(dataset.ids)}
+    images = []
+    for index in subset(len(ids), count):
+        features = {}
+        for encoder, store in stores.items():
+            native = {stride: torch.from_numpy(array)[None] for stride, array in store.read(index).items()}
+            pyramid = derive_pyramid(native, settings.strides, settings.interpolation)
+            features[encoder] = {stride: feature[0].numpy() for stride, feature in pyramid.items()}
+        images.append(ProfiledImage(dataset.image(positions[ids[index]]), features))
+    return images
 
 
 def feature_grid(

@@ -13,8 +13,13 @@ from matplotlib.patches import Patch
 
 from vfm_fusion.config.sensitivity import FACTORS, factors_of
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
-from vfm_fusion.reporting.sensitivity import Effect, Sensitivity, shown_setting, shown_value
-from vfm_fusion.reporting.sensitivity_text import order_sentence
+from vfm_fusion.reporting.sensitivity import (
+    Effect,
+    Sensitivity,
+    order_sentence,
+    shown_setting,
+    shown_value,
+)
 from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, series_styles, styled
 from vfm_fusion.selection.rule import SCORES, Score
 

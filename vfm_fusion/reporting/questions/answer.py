@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from vfm_fusion.reporting.cells import Value
+from vfm_fusion.reporting.cells import Value, in_a_row
 from vfm_fusion.reporting.significance import ONE_SEED, WITHIN_SPREAD
 
 Outcome = Literal["agrees", "opposite", "mixed", "unclear", "one seed", "missing"]
@@ -91,13 +91,3 @@ def balance(expected: Sequence[int], against: Sequence[int], comparable: int) ->
     if expected:
         return "agrees"
     return "opposite" if against else "unclear"
-
-
-def in_a_row(parts: Sequence[str]) -> str:
-    """Joins with commas and a last "and".
-
-    >>> in_a_row(["a", "b", "c"])
-    'a, b and c'
-    """
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last

@@ -11,7 +11,7 @@ from vfm_fusion.reporting.questions.evidence import Evidence
 from vfm_fusion.reporting.records import RunResults
 from vfm_fusion.reporting.significance import difference, in_points
 from vfm_fusion.reporting.stride_groups import Group
-from vfm_fusion.reporting.stride_settings import setting_name
+from vfm_fusion.reporting.stride_sweep import setting_name
 
 QUESTION = "Do encoders lean to structure or to edges, class by class?"
 RICH, LARGE = "boundary-sensitive", "large"

@@ -11,9 +11,7 @@ import pandas as pd
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.labels import label
 from vfm_fusion.reporting.records import RunResults
-from vfm_fusion.reporting.stride_settings import structure_and_edges
-from vfm_fusion.reporting.sweep import Sweep
-from vfm_fusion.reporting.tables.injection_stride import shown_metrics
+from vfm_fusion.reporting.stride_sweep import Sweep, shown_metrics, structure_and_edges
 
 PER_CLASS = ("class", "group", "run", "seed", "metric", "value")
 SUPERVISED = ("encoder", "measure", "statistic", "value")

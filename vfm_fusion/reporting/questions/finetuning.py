@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from vfm_fusion.reporting.cells import number, with_spread
-from vfm_fusion.reporting.controls_text import strides_in_words
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, balance, in_a_row, judged
+from vfm_fusion.reporting.cells import in_a_row, number, strides_in_words, with_spread
+from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, balance, judged
 from vfm_fusion.reporting.questions.evidence import Evidence
 from vfm_fusion.reporting.significance import difference, in_points
-from vfm_fusion.reporting.stride_settings import Setting
 from vfm_fusion.reporting.stride_suggestion import suggested_stride
+from vfm_fusion.reporting.stride_sweep import Setting
 
 QUESTION = "What does fine-tuning do to SC and EF, and is a frozen auxiliary in a fine-tuned master (A) best?"
 

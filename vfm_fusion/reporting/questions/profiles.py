@@ -6,8 +6,7 @@ import math
 from typing import Any
 
 from vfm_fusion.profiles.null_excess import EXCESS
-from vfm_fusion.reporting.cells import number
-from vfm_fusion.reporting.controls_text import strides_in_words
+from vfm_fusion.reporting.cells import number, strides_in_words
 from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, balance
 from vfm_fusion.reporting.questions.evidence import Evidence
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, in_a_row
+from vfm_fusion.reporting.cells import in_a_row
+from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.significance import ONE_SEED, SIGNIFICANT, WITHIN_SPREAD, HitRate, in_points
-from vfm_fusion.reporting.stride_settings import Setting
-from vfm_fusion.reporting.tables.injection_stride import rate_notes, rates, shown_metrics, suggestions
+from vfm_fusion.reporting.significance import ONE_SEED, SIGNIFICANT, WITHIN_SPREAD, in_points
+from vfm_fusion.reporting.stride_suggestion import HitRate
+from vfm_fusion.reporting.stride_sweep import Setting, rate_notes, rates, shown_metrics, suggestions
 
 QUESTION = "Does EF suggest the best injection stride?"
 NO_SWEEP = (

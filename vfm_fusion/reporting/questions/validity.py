@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-from vfm_fusion.reporting.cells import signed
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, in_a_row
+from vfm_fusion.reporting.cells import in_a_row, p_in_words, signed
+from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.significance import SIGNIFICANT, RankCorrelation, correlate, p_in_words
-from vfm_fusion.reporting.stride_settings import Setting
+from vfm_fusion.reporting.significance import SIGNIFICANT, RankCorrelation, correlate
+from vfm_fusion.reporting.stride_sweep import Setting
 from vfm_fusion.reporting.tables.supervised import MEASURES
 
 QUESTION = "Do SC and EF measure what they mean: regions of the ground truth, and what an injection gains?"

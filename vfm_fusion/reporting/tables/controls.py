@@ -7,9 +7,9 @@ import pandas as pd
 from vfm_fusion.metrics.controls import CONTROLS
 from vfm_fusion.profiles.control_order import SCORES
 from vfm_fusion.reporting.cells import MISSING, Value
-from vfm_fusion.reporting.controls import Controls
-from vfm_fusion.reporting.controls_text import (
+from vfm_fusion.reporting.control_results import (
     DIGITS,
+    Controls,
     best_sentence,
     definition_sentence,
     rule_sentence,
@@ -25,7 +25,7 @@ def controls_table(controls: Controls, dataset: str) -> Table:
     """Builds the table: per score and definition, one row a stride with the mean of every control.
 
     Args:
-        controls: see :func:`vfm_fusion.reporting.controls.read_controls`.
+        controls: see :func:`vfm_fusion.reporting.control_results.read_controls`.
         dataset: name of the data set.
     """
     sections = [

@@ -13,16 +13,19 @@ from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode
 from vfm_fusion.reporting.published import published_note, published_section, published_table
-from vfm_fusion.reporting.records import images_in_words, one_per_target, seeds_note
-from vfm_fusion.reporting.significance import HitRate, hit_rate, regret_in_words
-from vfm_fusion.reporting.stride_settings import Setting
-from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge
-from vfm_fusion.reporting.sweep import Sweep
+from vfm_fusion.reporting.records import average_note, images_in_words, one_per_target, seeds_note
+from vfm_fusion.reporting.stride_suggestion import (
+    MIN_TRAINED,
+    HitRate,
+    Suggestion,
+    hit_rate,
+    judge,
+    regret_in_words,
+)
+from vfm_fusion.reporting.stride_sweep import Setting, Sweep, rate_notes, rates, shown_metrics, suggestions
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 _MODEL = re.compile(r"(?P<name>\w+): master (?P<master>.+), auxiliary (?P<auxiliary>.+)")
-METRICS = ("AP", "mIoU", "PQ")
-"""Metrics shown where some setting has them, the main one first."""
 
 
 def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) -> Table:
@@ -41,6 +44,7 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
     ]
     notes = [
         _what_note(sweep),
+        average_note(one_per_target(sweep.results)),
         *(note for metric in metrics for note in rate_notes(settings, metric)),
         *_other_notes(sweep.elsewhere, metrics[:1], labels),
         *([_caution()] if settings else []),
@@ -64,39 +68,10 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
         ),
         columns=_columns(strides),
         sections=tuple(sections),
-        notes=tuple(notes),
+        notes=tuple(note for note in notes if note),
         problems=tuple(result.problem for result in sweep.results if result.problem),
         best_in="row",
     )
-
-
-def shown_metrics(settings: Sequence[Setting]) -> list[str]:
-    """Returns the metrics that some run of a setting has, the main one of the task first."""
-    runs = [run for setting in settings for run in setting.group.fused.values()]
-    return [metric for metric in METRICS if any(run.has(metric) for run in runs)]
-
-
-def rates(settings: Sequence[Setting], metric: str) -> tuple[HitRate, HitRate]:
-    """Returns the hit rate over settings, by their means, and over settings and seeds."""
-    by_seed = [found for setting in settings for found in setting.judged_by_seed(metric).values()]
-    return hit_rate(setting.judged(metric) for setting in settings), hit_rate(by_seed)
-
-
-def rate_notes(settings: Sequence[Setting], metric: str) -> list[str]:
-    """Says how often EF suggested the best stride by one metric, and what was lost; nothing without any."""
-    of_means, of_seeds = rates(settings, metric)
-    if not of_means.trials:
-        return []
-    text = f"By {metric} the suggested stride is the best in {of_means.said('settings')}"
-    if of_seeds.trials > of_means.trials:
-        text += f", and seed by seed in {of_seeds.said('cases')}"
-    return [f"{text}. {regret_in_words(of_means)}"]
-
-
-def suggestions(settings: Sequence[Setting], labels: EncoderLabels) -> str:
-    """Says which stride EF suggests for each auxiliary: ``OS 4 for SAM and OS 8 for DINO``."""
-    found = {s.group.auxiliary: s.suggested for s in settings if s.suggested is not None}
-    return " and ".join(f"OS {stride} for {label(labels, who)}" for who, stride in found.items())
 
 
 def _other_notes(

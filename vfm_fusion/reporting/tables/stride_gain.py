@@ -16,6 +16,7 @@ from vfm_fusion.reporting.published import published_note, published_section
 from vfm_fusion.reporting.records import (
     Evaluation,
     RunResults,
+    average_note,
     collect_runs,
     images_in_words,
     one_per_target,
@@ -46,6 +47,7 @@ def stride_gain_table(
     definition: str,
     bootstrap: Bootstrap,
     published: pd.DataFrame | None = None,
+    targets: Sequence[str] = (),
 ) -> Table:
     """Builds the table of EF and gain per injection stride, with Spearman's rho over the strides of a group.
 
@@ -53,7 +55,7 @@ def stride_gain_table(
     correlation.
 
     Args:
-        evaluations: parsed ``evaluation.json`` of every run and seed that exists.
+        evaluations: parsed ``evaluation.json`` of every run, seed and target that exists.
         profiles: encoder -> per-image scores with columns ``definition, stride, score, value, reason``.
         labels: names of the encoders in print.
         runs: expected runs, key to label.
@@ -62,11 +64,12 @@ def stride_gain_table(
         definition: the metric definition whose EF is shown.
         bootstrap: resampling of the images behind each interval of EF.
         published: rows of the published Table 7, shown below where the runs have an AP.
+        targets: expected data sets, over which gains are averaged; empty for the one that all runs have.
 
     Raises:
         ReportingError: evaluations that do not belong into one table, or an auxiliary without a profile.
     """
-    results = collect_runs(evaluations, runs, seeds)
+    results = collect_runs(evaluations, runs, seeds, targets)
     groups = group_by_stride(results, fusions)
     metrics = [m for m in METRICS if any(result.has(m) for result in results)]
     ef = {
@@ -79,6 +82,7 @@ def stride_gain_table(
     ]
     notes = [
         _what_note(results, groups, definition),
+        average_note(one_per_target(results)),
         seeds_note(seeds),
         _suggestion_note(groups),
         *_evidence_notes(groups, metrics, ef),

@@ -1,18 +1,32 @@
-"""Settings of the stride sweep (Table 6 of the paper): one pair, trained alike at several strides."""
+"""The sweep over injection strides (Table 6): pairs that were trained alike at several strides."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.labels import EncoderLabels, arrangement
+from vfm_fusion.reporting.inputs import read_profiles, read_selection
+from vfm_fusion.reporting.labels import EncoderLabels, arrangement, label
+from vfm_fusion.reporting.records import RunResults, collect_runs, read_evaluation
 from vfm_fusion.reporting.significance import difference
-from vfm_fusion.reporting.stride_groups import Group
-from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge, suggested_stride
+from vfm_fusion.reporting.stride_groups import Group, group_by_stride
+from vfm_fusion.reporting.stride_suggestion import (
+    MIN_TRAINED,
+    HitRate,
+    Suggestion,
+    hit_rate,
+    judge,
+    regret_in_words,
+    suggested_stride,
+)
+
+METRICS = ("AP", "mIoU", "PQ")
+"""Metrics shown where some setting has them, the main one first."""
 
 
 @dataclass(frozen=True)
@@ -147,3 +161,122 @@ def _titles(
         if len(set(titles)) == len(titles):
             break
     return titles
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Results of runs, and what EF says of the strides that they were trained at.
+
+    Attributes:
+        results: all runs.
+        groups: fused runs, those that differ in the stride alone together.
+        settings: the groups of two or more strides.
+        elsewhere: the same with the EF of every other definition, by definition.
+        profiles: joined profiles, by the definition that pairs the encoders alone.
+        selection: parsed ``selection.json``.
+        labels: names of the encoders in print.
+        seeds: expected seeds.
+    """
+
+    results: tuple[RunResults, ...]
+    groups: tuple[Group, ...]
+    settings: tuple[Setting, ...]
+    elsewhere: Mapping[str, Sequence[Setting]]
+    profiles: pd.DataFrame
+    selection: Mapping[str, Any]
+    labels: EncoderLabels
+    seeds: tuple[int, ...]
+
+
+def collect_sweep(
+    evaluations: Iterable[Mapping[str, Any]],
+    profiles: pd.DataFrame,
+    selection: Mapping[str, Any],
+    labels: EncoderLabels,
+    runs: Mapping[str, str],
+    fusions: Mapping[str, str],
+    seeds: Sequence[int],
+    targets: Sequence[str] = (),
+) -> Sweep:
+    """Sorts runs by setting and stride.
+
+    Args:
+        evaluations: parsed ``evaluation.json`` of every run, seed and target that exists.
+        profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`.
+        selection: parsed ``selection.json``: its pair gives the settings A to D their names, its definition
+            the EF that suggests a stride.
+        labels: names of the encoders in print.
+        runs: expected runs, key to label.
+        fusions: run to its fusion settings without the stride, as text.
+        seeds: expected seeds.
+        targets: expected data sets, over which scores are averaged; empty for the one that all runs have.
+
+    Raises:
+        ReportingError: evaluations that do not belong together, or an encoder without a label.
+    """
+    results = collect_runs(evaluations, runs, seeds, targets)
+    groups = group_by_stride(results, fusions)
+    ef = ef_by_stride(profiles, selection["definition"])
+    return Sweep(
+        results=tuple(results),
+        groups=tuple(groups),
+        settings=tuple(stride_settings(groups, ef, selection, labels, fusions)),
+        elsewhere=other_settings(groups, profiles, selection, labels, fusions),
+        profiles=profiles[profiles["definition"] == selection["definition"]],
+        selection=selection,
+        labels=labels,
+        seeds=tuple(seeds),
+    )
+
+
+def read_sweep(
+    config: Mapping[str, Any], evaluations: Iterable[str], profiles: Iterable[str], selection: str
+) -> Sweep:
+    """Reads the files of :func:`collect_sweep`; see there for the error.
+
+    Args:
+        config: ``encoders``, ``runs`` and ``fusions`` as pairs, ``seeds`` and, of several, ``targets``.
+        evaluations: paths of ``evaluation.json``.
+        profiles: path of every encoder's joined profiles, in the order of ``config["encoders"]``.
+        selection: path of ``selection.json``.
+    """
+    labels = dict(config["encoders"])
+    return collect_sweep(
+        [read_evaluation(Path(path)) for path in evaluations],
+        read_profiles(dict(zip(labels, map(Path, profiles), strict=True))),
+        read_selection(Path(selection)),
+        labels,
+        dict(config["runs"]),
+        dict(config["fusions"]),
+        config["seeds"],
+        config.get("targets", ()),
+    )
+
+
+def shown_metrics(settings: Sequence[Setting]) -> list[str]:
+    """Returns the metrics that some run of a setting has, the main one of the task first."""
+    runs = [run for setting in settings for run in setting.group.fused.values()]
+    return [metric for metric in METRICS if any(run.has(metric) for run in runs)]
+
+
+def rates(settings: Sequence[Setting], metric: str) -> tuple[HitRate, HitRate]:
+    """Returns the hit rate over settings, by their means, and over settings and seeds."""
+    by_seed = [found for setting in settings for found in setting.judged_by_seed(metric).values()]
+    return hit_rate(setting.judged(metric) for setting in settings), hit_rate(by_seed)
+
+
+def rate_notes(settings: Sequence[Setting], metric: str) -> list[str]:
+    """Says how often EF suggested the best stride by one metric, and what was lost; nothing without any."""
+    of_means, of_seeds = rates(settings, metric)
+    if not of_means.trials:
+        return []
+    text = f"By {metric} the suggested stride is the best in {of_means.said('settings')}"
+    if of_seeds.trials > of_means.trials:
+        text += f", and seed by seed in {of_seeds.said('cases')}"
+    return [f"{text}. {regret_in_words(of_means)}"]
+
+
+def suggestions(settings: Sequence[Setting], labels: EncoderLabels) -> str:
+    """Says which stride EF suggests for each auxiliary: ``OS 4 for SAM and OS 8 for DINO``."""
+    found = {s.group.auxiliary: s.suggested for s in settings if s.suggested is not None}
+    return " and ".join(f"OS {stride} for {label(labels, who)}" for who, stride in found.items())

@@ -12,7 +12,10 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value
+from vfm_fusion.reporting.inputs import check_columns
 
+MEASURES = {"sc": "SC", "semantic": "SC_GT, classes", "instance": "SC_GT, objects"}
+"""What is shown of an encoder: SC, then SC_GT by kind of labels; its title."""
 _INTERVAL = (2.5, 97.5)
 
 
@@ -35,9 +38,7 @@ def read_image_scores(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """
     frame = pd.read_parquet(path)
     expected = ["image_id", *columns, "stride", "score", "value", "reason"]
-    absent = [column for column in expected if column not in frame]
-    if absent:
-        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    check_columns(frame, expected, path)
     keys = ["image_id", *columns, "stride", "score"]
     if frame.duplicated(keys).any():
         first = frame.loc[frame.duplicated(keys), keys].iloc[0].to_dict()

@@ -62,11 +62,20 @@ def definitions_in_order(profiles: pd.DataFrame, selection: Mapping[str, Any]) -
     return [first, *(name for name in computed if name != first)]
 
 
+def check_columns(frame: pd.DataFrame, columns: Iterable[str], where: object) -> None:
+    """Checks that a table has what is read of it.
+
+    Raises:
+        ReportingError: a column is missing.
+    """
+    absent = [column for column in columns if column not in frame]
+    if absent:
+        raise ReportingError(f"{where}: columns {absent} are missing; found {list(frame.columns)}")
+
+
 def _read_profile(encoder: str, path: Path) -> pd.DataFrame:
     frame = pd.read_parquet(path)
-    absent = [column for column in PROFILE_COLUMNS if column not in frame]
-    if absent:
-        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    check_columns(frame, PROFILE_COLUMNS, path)
     if "encoder" in frame and set(frame["encoder"]) != {encoder}:
         found = sorted(set(frame["encoder"]))
         raise ReportingError(f"{path}: expected the profile of {encoder!r}, found {found}")

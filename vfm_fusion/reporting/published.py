@@ -10,6 +10,7 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import MISSING
+from vfm_fusion.reporting.inputs import check_columns
 from vfm_fusion.reporting.table import Row, Section
 
 COLUMNS = ("table", "dataset", "model", "mode", "metric", "class_name", "output_stride", "value", "source")
@@ -22,9 +23,7 @@ def read_published(path: Path) -> pd.DataFrame:
         ReportingError: a column is missing, or a value has no source.
     """
     frame = pd.read_csv(path, dtype={"table": "string", "output_stride": "Int64"})
-    absent = [column for column in COLUMNS if column not in frame]
-    if absent:
-        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    check_columns(frame, COLUMNS, path)
     if frame[["value", "source"]].isna().any(axis=None):
         raise ReportingError(f"{path}: every published value needs a number and a source")
     return frame

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vfm_fusion.config.sensitivity import JOINT, scores_of
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.inputs import check_columns
 from vfm_fusion.selection.candidates import Pair
 from vfm_fusion.selection.rule import ROUNDING, SCORES, Choices, Score, Task, choose, levels, shared_strides
 
@@ -99,11 +100,7 @@ def read_sweeps(files: Mapping[str, Path]) -> pd.DataFrame:
     frames = {encoder: pd.read_parquet(path) for encoder, path in files.items()}
     cells = {}
     for encoder, frame in frames.items():
-        absent = [column for column in SWEEP_COLUMNS if column not in frame]
-        if absent:
-            raise ReportingError(
-                f"{files[encoder]}: columns {absent} are missing; found {list(frame.columns)}"
-            )
+        check_columns(frame, SWEEP_COLUMNS, files[encoder])
         cells[encoder] = set(frame[["image_id", *_VARIANT, "stride", "score"]].itertuples(index=False))
     first = next(iter(files))
     for encoder in files:

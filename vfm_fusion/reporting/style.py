@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -20,6 +21,11 @@ PAGE_WIDTH = 6.9
 """Width of a figure that spans both columns, in inches."""
 LINE_SPACING = 1.05
 """Line distance of text of several lines; the type face has generous line heights of its own."""
+RING = {
+    **{"marker": "o", "markerfacecolor": "none", "markeredgecolor": "black", "markeredgewidth": 0.9},
+    "linestyle": "none",
+}
+"""A marker around what was chosen."""
 
 _RC: dict[str, Any] = {
     "font.family": ["STIXGeneral", "DejaVu Sans"],  # both ship with Matplotlib; the second has more scripts
@@ -60,6 +66,12 @@ class SeriesStyle:
 
     color: str
     marker: str
+
+    @property
+    def line(self) -> dict[str, Any]:
+        """Arguments of a line through points with white edges."""
+        edges = {"markeredgecolor": "white", "markeredgewidth": 0.4}
+        return {"color": self.color, "marker": self.marker, **edges}
 
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
@@ -105,6 +117,13 @@ def image_axes(axes: Axes) -> None:
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def interval_note(profiles: pd.DataFrame) -> str:
+    """Says what points and bars are, with the number of profiled images."""
+    counts = sorted(set(profiles["images"] + profiles["undefined"]))
+    number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"Mean and 95 % bootstrap interval, n = {number} images"
 
 
 def save_figure(figure: Figure, *, pdf: Path, png: Path, dpi: int) -> None:

@@ -158,10 +158,7 @@ def _draw_lines(
         axes.plot(
             line["stride"],
             line["mean"],
-            color=look.color,
-            marker=look.marker,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
+            **look.line,
             clip_on=False,
         )
     stride_axis(axes, controls.strides)
@@ -183,10 +180,7 @@ def _handles(looks: Mapping[str, SeriesStyle]) -> list[Line2D | Patch]:
         Line2D(
             [],
             [],
-            color=look.color,
-            marker=look.marker,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
+            **look.line,
             label=NAMES[name],
         )
         for name, look in looks.items()

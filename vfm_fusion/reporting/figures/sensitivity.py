@@ -82,10 +82,7 @@ def _draw_levels(
     axes.plot(
         range(len(effects)),
         levels,
-        color=look.color,
-        marker=look.marker,
-        markeredgecolor="white",
-        markeredgewidth=0.4,
+        **look.line,
     )
     other = [x for x, effect in enumerate(effects) if effect.strides[score] != base.strides[score]]
     axes.plot(

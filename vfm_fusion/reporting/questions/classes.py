@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 from vfm_fusion.reporting.cells import Value, with_spread
-from vfm_fusion.reporting.questions.answer import Answer, Finding, judged
+from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, judged, unknown
 from vfm_fusion.reporting.questions.evidence import Evidence
 from vfm_fusion.reporting.records import RunResults
 from vfm_fusion.reporting.significance import difference, in_points
@@ -25,10 +25,8 @@ def answer(evidence: Evidence) -> Answer:
     """Compares encoders alone, then both directions of the pair, on the two groups of classes."""
     groups = evidence.per_class["group"]
     if not ((groups == RICH).any() and (groups == LARGE).any()):
-        missing = Finding(
-            "The table per class holds no two groups of classes, so nothing can be compared.", ("missing",)
-        )
-        return Answer("RQ1", QUESTION, (missing,))
+        text = "The table per class holds no two groups of classes, so nothing can be compared."
+        return Answer("RQ1", QUESTION, (unknown(text),))
     findings = (
         _classes(evidence),
         _alone(evidence, trained=False),
@@ -58,18 +56,17 @@ def _alone(evidence: Evidence, *, trained: bool) -> Finding:
     runs = evidence.singles(trained=trained)
     absent = [evidence.name(e) for e in (evidence.structure, evidence.edges) if e not in runs]
     if absent:
-        text = f"{how}: no comparison, for no run has {' or '.join(absent)} alone and {how.lower()}."
-        return Finding(text, ("missing",))
+        return unknown(f"{how}: no comparison, for no run has {' or '.join(absent)} alone and {how.lower()}.")
     levels = {encoder: _levels(evidence, run) for encoder, run in runs.items()}
     contrast = _contrast(levels[evidence.edges], levels[evidence.structure])
-    outcome, ending = judged(contrast)
+    outcome = judged(contrast)
     leads = [_lead(evidence, {e: of[group] for e, of in levels.items()}, group) for group in (RICH, LARGE)]
     text = f"{how}: {'; '.join(leads)}."
     if outcome == "missing":
-        return Finding(f"{text} Their difference is not defined for every seed.", ("missing",))
+        return unknown(f"{text} Their difference is not defined for every seed.")
     text += (
         f" Relative to {evidence.name(evidence.structure)}, {evidence.name(evidence.edges)} is "
-        f"{_stronger(contrast)} (boundary-rich minus large: {in_points(contrast)}){ending}."
+        f"{_stronger(contrast)} (boundary-rich minus large: {in_points(contrast)}){ENDINGS[outcome]}."
     )
     return Finding(text, (outcome,))
 
@@ -109,16 +106,15 @@ def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
     stride = _stride(evidence, names)
     found = _group(evidence, names, stride)
     if found is None:
-        text = f"{what} injected: no run injects frozen {who} into {into} at OS {stride}."
-        return Finding(text, ("missing",))
+        return unknown(f"{what} injected: no run injects frozen {who} into {into} at OS {stride}.")
     if found.alone is None:
-        return Finding(f"{what} injected: no run trains {into} alone in the same way.", ("missing",))
+        return unknown(f"{what} injected: no run trains {into} alone in the same way.")
     fused, alone = (_levels(evidence, run) for run in (found.fused[stride,], found.alone))
     gains = {group: _minus(fused[group], alone[group]) for group in (RICH, LARGE)}
     more = _contrast(fused, alone)
-    outcome, ending = judged(more, 1 if expected == RICH else -1)
+    outcome = judged(more, 1 if expected == RICH else -1)
     if outcome == "missing":
-        return Finding(f"{what} injected: the gain is not defined for every seed.", ("missing",))
+        return unknown(f"{what} injected: the gain is not defined for every seed.")
     side = _side(more)
     where = "as much on both" if side is None else f"more on {_SAID[side]}"
     where = where if more.sign else f"by the means {where}"
@@ -126,7 +122,7 @@ def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
     return Finding(
         f"{what} injected ({name}, {who} into {into} at OS {stride}): "
         f"{in_points(gains[RICH])} on {_SAID[RICH]} and {in_points(gains[LARGE])} on {_SAID[LARGE]}, so "
-        f"{where} (boundary-rich minus large: {in_points(more)}){ending}.",
+        f"{where} (boundary-rich minus large: {in_points(more)}){ENDINGS[outcome]}.",
         (outcome,),
     )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.inputs import check_columns
 from vfm_fusion.reporting.labels import label
 from vfm_fusion.reporting.records import RunResults
 from vfm_fusion.reporting.stride_sweep import Sweep, shown_metrics, structure_and_edges
@@ -79,7 +79,5 @@ def read_tidy(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.read_text(encoding="utf-8").strip():
         return pd.DataFrame(columns=list(columns))
     frame = pd.read_csv(path)
-    absent = [column for column in columns if column not in frame]
-    if absent:
-        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    check_columns(frame, columns, path)
     return frame

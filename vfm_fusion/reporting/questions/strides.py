@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vfm_fusion.reporting.cells import in_a_row
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome
+from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, judged, unknown, verdict
 from vfm_fusion.reporting.questions.evidence import Evidence
 from vfm_fusion.reporting.significance import ONE_SEED, SIGNIFICANT, WITHIN_SPREAD, in_points
 from vfm_fusion.reporting.stride_suggestion import HitRate
@@ -19,7 +19,7 @@ NO_SWEEP = (
 def answer(evidence: Evidence) -> Answer:
     """Counts hits beside chance, then weighs every setting's margin against its seeds."""
     if not evidence.sweep.settings:
-        return Answer("RQ3", QUESTION, (Finding(NO_SWEEP, ("missing",)),))
+        return Answer("RQ3", QUESTION, (unknown(NO_SWEEP),))
     findings = (
         _rate(evidence),
         _margins(evidence),
@@ -31,11 +31,7 @@ def answer(evidence: Evidence) -> Answer:
 
 def beyond_chance(rate: HitRate) -> Outcome:
     """Whether there are more hits, or fewer, than strides drawn at random would have."""
-    if not rate.trials:
-        return "missing"
-    if rate.p <= SIGNIFICANT:
-        return "agrees"
-    return "opposite" if rate.p_fewer <= SIGNIFICANT else "unclear"
+    return verdict(rate.p <= SIGNIFICANT, rate.p_fewer <= SIGNIFICANT, rate.trials)
 
 
 def _rate(evidence: Evidence) -> Finding:
@@ -72,11 +68,8 @@ def _margin(setting: Setting, metric: str) -> tuple[str, Outcome]:
     text = (
         f"{setting.title} {verb}: OS {found.stride} against {other}, OS {found.second}: {in_points(margin)}"
     )
-    if margin.sign is None:
-        return f"{text} ({ONE_SEED})", "one seed"
-    if margin.sign == 0:
-        return f"{text} ({WITHIN_SPREAD})", "unclear"
-    return text, "agrees" if margin.sign > 0 else "opposite"
+    caveat = {None: f" ({ONE_SEED})", 0: f" ({WITHIN_SPREAD})"}.get(margin.sign, "")
+    return text + caveat, judged(margin)
 
 
 def _other_metrics(evidence: Evidence) -> list[Finding]:

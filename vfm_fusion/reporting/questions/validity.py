@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from vfm_fusion.reporting.cells import in_a_row, p_in_words, signed
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome
+from vfm_fusion.reporting.image_scores import MEASURES
+from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, Outcome, unknown, verdict
 from vfm_fusion.reporting.questions.evidence import Evidence
 from vfm_fusion.reporting.significance import SIGNIFICANT, RankCorrelation, correlate
 from vfm_fusion.reporting.stride_sweep import Setting
-from vfm_fusion.reporting.tables.supervised import MEASURES
 
 QUESTION = "Do SC and EF measure what they mean: regions of the ground truth, and what an injection gains?"
 
@@ -24,13 +24,13 @@ def answer(evidence: Evidence) -> Answer:
 
 def evidence_of(found: RankCorrelation, of: str) -> tuple[Outcome, str]:
     """Says how strong a rank correlation is as evidence, ``of`` = "encoders", and what n can show."""
-    if found.p <= SIGNIFICANT:
-        return (
-            ("agrees", ", as in the paper") if found.rho > 0 else ("opposite", ", the opposite of the paper")
-        )
+    clear = found.p <= SIGNIFICANT
+    outcome = verdict(clear and found.rho > 0, clear and found.rho < 0)
+    if clear:
+        return outcome, ENDINGS[outcome]
     if not found.conclusive:
-        return "unclear", f"; {found.n} {of} cannot reach p ≤ {SIGNIFICANT:g}, whatever their order"
-    return "unclear", ": not distinguishable from chance"
+        return outcome, f"; {found.n} {of} cannot reach p ≤ {SIGNIFICANT:g}, whatever their order"
+    return outcome, ": not distinguishable from chance"
 
 
 def _supervised(evidence: Evidence, kind: str) -> Finding:
@@ -41,7 +41,7 @@ def _supervised(evidence: Evidence, kind: str) -> Finding:
     sc, truth = by.get(MEASURES["sc"], {}), by.get(MEASURES[kind], {})
     found = correlate([(value, truth.get(encoder, math.nan)) for encoder, value in sc.items()])
     if found.reason:
-        return Finding(f"SC was not compared with {title}: {found.reason}.", ("missing",))
+        return unknown(f"SC was not compared with {title}: {found.reason}.")
     outcome, ending = evidence_of(found, "encoders")
     order = {1.0: "in the same order", -1.0: "in the opposite order"}.get(round(found.rho, 9), "differently")
     return Finding(
@@ -54,14 +54,15 @@ def _supervised(evidence: Evidence, kind: str) -> Finding:
 def _gains(evidence: Evidence) -> Finding:
     """EF of the auxiliary against what its injection gains, per setting and over all of them."""
     if not evidence.sweep.settings:
-        text = "EF was not compared with gains: no pair was trained at two or more injection strides."
-        return Finding(text, ("missing",))
+        return unknown(
+            "EF was not compared with gains: no pair was trained at two or more injection strides."
+        )
     metric = evidence.metric
     pairs = {setting.title: _pairs(setting, metric) for setting in evidence.sweep.settings}
     pooled = correlate([pair for of in pairs.values() for pair in of])
     if pooled.reason:
-        text = f"EF was not compared with the gain in {metric}: {_why(evidence, metric) or pooled.reason}."
-        return Finding(text, ("missing",))
+        why = _why(evidence, metric) or pooled.reason
+        return unknown(f"EF was not compared with the gain in {metric}: {why}.")
     each = {title: correlate(of) for title, of in pairs.items()}
     said = [f"{title} {_rho(found)}" for title, found in each.items()]
     smallest = min((found.smallest_p for found in each.values() if not found.reason), default=math.nan)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.labels import EncoderLabels, label, mode
+from vfm_fusion.reporting.labels import EncoderLabels, in_mode
 from vfm_fusion.reporting.published import published_note, published_section, published_table
 from vfm_fusion.reporting.records import average_note, images_in_words, one_per_target, seeds_note
 from vfm_fusion.reporting.stride_suggestion import (
@@ -99,13 +99,12 @@ def _columns(strides: Sequence[int]) -> tuple[Column, ...]:
 
 
 def _row(setting: Setting, metric: str, strides: Sequence[int], labels: EncoderLabels) -> Row:
-    master, auxiliary = setting.group.example["master"], setting.group.example["auxiliary"]
+    example = setting.group.example
     found = setting.judged(metric)
     row: dict[str, Any] = {
         "setting": setting.name,
-        "master": f"{label(labels, master['encoder'])} {mode(master['trainable'])}",
-        "auxiliary": f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])}",
-        "operator": setting.group.example["operator"],
+        **{role: in_mode(example[role], labels) for role in ("master", "auxiliary")},
+        "operator": example["operator"],
         "margin": Value(found.margin, setting.margin(metric).std).because(found.reason),
         "hit": hit_in_words(found),
     }

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.cells import MISSING, Value
-from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
+from vfm_fusion.reporting.labels import EncoderLabels, in_mode, strides_of
 from vfm_fusion.reporting.published import published_note, published_section
 from vfm_fusion.reporting.records import (
     Evaluation,
@@ -177,18 +177,13 @@ def _row(result: RunResults, labels: EncoderLabels, groups: Groups) -> Row:
 
 def _encoders(evaluation: Evaluation | None, labels: EncoderLabels) -> dict[str, str]:
     if evaluation is None:
-        blank = dict.fromkeys(("master_pretraining", "auxiliary_pretraining"), "")
-        return {
-            name: blank.get(name, MISSING)
-            for name in ("master", "master_pretraining", "auxiliary", "auxiliary_pretraining", "stride")
-        }
+        names = ("master", "master_pretraining", "auxiliary", "auxiliary_pretraining", "stride")
+        return {name: "" if name.endswith("pretraining") else MISSING for name in names}
     master, auxiliary = evaluation["master"], evaluation["auxiliary"]
     return {
-        "master": f"{label(labels, master['encoder'])} {mode(master['trainable'])}",
+        "master": in_mode(master, labels),
         "master_pretraining": master["pretraining"],
-        "auxiliary": (
-            f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])}" if auxiliary else "none"
-        ),
+        "auxiliary": in_mode(auxiliary, labels) if auxiliary else "none",
         "auxiliary_pretraining": auxiliary["pretraining"] if auxiliary else "",
         "stride": strides_of(evaluation),
     }

@@ -8,18 +8,9 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
+from vfm_fusion.reporting.labels import CHOICE_PARTS, EncoderLabels, full_label, label, pretraining
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 from vfm_fusion.selection.stability import PARTS, shares
-
-TITLES = {
-    "master": "Master",
-    "auxiliary": "Auxiliary",
-    "pair": "Pair",
-    "stride": "Stride",
-    "pair_and_stride": "Pair and stride",
-}
-"""Part of a choice to its heading."""
 
 KINDS = {
     "resamples": "Resampled, with replacement",
@@ -56,7 +47,7 @@ def stability_table(stability: Mapping[str, Any], labels: EncoderLabels) -> Tabl
             Column("what", "Repetition"),
             Column("images", "Images", digits=0),
             Column("draws", "Draws", digits=0),
-            *(Column(part, title, digits=1) for part, title in TITLES.items()),
+            *(Column(part, title, digits=1) for part, title in CHOICE_PARTS.items()),
         ),
         sections=tuple(sections),
         notes=_notes(stability, labels),
@@ -88,7 +79,7 @@ def _outcome_rows(resamples: Mapping[str, Any], labels: EncoderLabels) -> list[R
     undecided = by_part["stride"].get((None,), 0.0)
     if undecided:
         what = "nothing: a score is undefined on every drawn image"
-        rows.append({"what": what} | dict.fromkeys(TITLES, 100 * undecided))
+        rows.append({"what": what} | dict.fromkeys(CHOICE_PARTS, 100 * undecided))
     return rows
 
 

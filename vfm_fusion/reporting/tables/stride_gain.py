@@ -11,7 +11,7 @@ import pandas as pd
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.image_scores import Bootstrap, by_image, commonest_reason, estimate
-from vfm_fusion.reporting.labels import EncoderLabels, label, mode
+from vfm_fusion.reporting.labels import EncoderLabels, in_mode
 from vfm_fusion.reporting.published import published_note, published_section
 from vfm_fusion.reporting.records import (
     Evaluation,
@@ -113,10 +113,8 @@ def stride_gain_table(
 def _title(group: Group, labels: EncoderLabels, fusions: Mapping[str, str]) -> str:
     master, auxiliary = group.example["master"], group.example["auxiliary"]
     return (
-        f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])} · "
-        f"{auxiliary['pretraining']}, into "
-        f"{label(labels, master['encoder'])} {mode(master['trainable'])} · {master['pretraining']}; "
-        f"{fusions[group.example['run']]}"
+        f"{in_mode(auxiliary, labels)} · {auxiliary['pretraining']}, into "
+        f"{in_mode(master, labels)} · {master['pretraining']}; {fusions[group.example['run']]}"
     )
 
 

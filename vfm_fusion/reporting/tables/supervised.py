@@ -10,14 +10,11 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.image_scores import Bootstrap, by_image, commonest_reason, estimate
+from vfm_fusion.reporting.image_scores import MEASURES, Bootstrap, by_image, commonest_reason, estimate
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
 from vfm_fusion.reporting.published import published_note, published_section
 from vfm_fusion.reporting.significance import RankCorrelation, correlate, correlation_rows, in_words, spearman
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
-
-MEASURES = {"sc": "SC", "semantic": "SC_GT, classes", "instance": "SC_GT, objects"}
-"""What is shown of an encoder: SC, then SC_GT by kind of labels; its title."""
 
 Frames = Mapping[str, Mapping[str, pd.DataFrame]]
 """Measure -> encoder -> per-image values (``image_id, stride, value, reason``)."""

@@ -229,6 +229,11 @@ def _check_same(found: Mapping[tuple[str, str, int], Evaluation], keys: Sequence
                 )
 
 
+def main_metrics(results: Sequence[RunResults]) -> list[str]:
+    """Returns the metrics of whole tasks that some run has, the main one first."""
+    return [metric for metric in ("AP", "mIoU", "PQ") if any(result.has(metric) for result in results)]
+
+
 def one_per_target(results: Sequence[RunResults]) -> list[Evaluation]:
     """Returns an evaluation on every target that has any, from which facts of the target are read."""
     found: dict[str, Evaluation] = {}

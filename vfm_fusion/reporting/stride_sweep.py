@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.inputs import read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, arrangement, label
-from vfm_fusion.reporting.records import RunResults, collect_runs, read_evaluation
+from vfm_fusion.reporting.records import RunResults, collect_runs, main_metrics, read_evaluation
 from vfm_fusion.reporting.significance import difference
 from vfm_fusion.reporting.stride_groups import Group, group_by_stride
 from vfm_fusion.reporting.stride_suggestion import (
@@ -24,9 +24,6 @@ from vfm_fusion.reporting.stride_suggestion import (
     regret_in_words,
     suggested_stride,
 )
-
-METRICS = ("AP", "mIoU", "PQ")
-"""Metrics shown where some setting has them, the main one first."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +64,8 @@ class Setting:
         found = self.judged(metric)
         if found.stride is None or found.second is None:
             return difference({})
-        return self.between(metric, found.stride, found.second)
-
-    def between(self, metric: str, first: int, second: int) -> Value:
-        """One stride minus another, seed by seed."""
         by_seed = {seed: self.group.at_seed(metric, seed) for seed in self.group.seeds}
-        return difference({seed: values[first] - values[second] for seed, values in by_seed.items()})
+        return difference({seed: of[found.stride] - of[found.second] for seed, of in by_seed.items()})
 
 
 def stride_settings(
@@ -101,21 +94,6 @@ def stride_settings(
     ]
 
 
-def other_settings(
-    groups: Sequence[Group],
-    profiles: pd.DataFrame,
-    selection: Mapping[str, Any],
-    labels: EncoderLabels,
-    fusions: Mapping[str, str],
-) -> dict[str, list[Setting]]:
-    """Returns the same settings with the EF of every other definition that was profiled, by definition."""
-    others = [name for name in profiles["definition"].unique() if name != selection["definition"]]
-    return {
-        name: stride_settings(groups, ef_by_stride(profiles, name), selection, labels, fusions)
-        for name in others
-    }
-
-
 def ef_by_stride(profiles: pd.DataFrame, definition: str) -> dict[str, dict[int, float]]:
     """Returns encoder -> stride -> mean EF, from joined profiles."""
     chosen = profiles[(profiles["definition"] == definition) & (profiles["score"] == "ef")]
@@ -135,32 +113,24 @@ def setting_name(group: Group, selection: Mapping[str, Any]) -> str:
     """Returns A to D for the selected pair with a frozen auxiliary; empty for others."""
     structure, edges = structure_and_edges(selection)
     master, auxiliary = group.example["master"], group.example["auxiliary"]
-    names = {
-        (structure, True, edges): "A",
-        (structure, False, edges): "B",
-        (edges, True, structure): "C",
-        (edges, False, structure): "D",
-    }
-    found = names.get((master["encoder"], master["trainable"], auxiliary["encoder"]), "")
-    return "" if auxiliary["trainable"] else found
+    names = {(structure, edges): "AB", (edges, structure): "CD"}.get(
+        (master["encoder"], auxiliary["encoder"])
+    )
+    return names[not master["trainable"]] if names and not auxiliary["trainable"] else ""
 
 
 def _titles(
     found: Sequence[tuple[str, Group]], labels: EncoderLabels, fusions: Mapping[str, str]
 ) -> list[str]:
     """Names that tell the settings apart: with the operator, or all of the fusion, where need be."""
-    longer: tuple[Callable[[Group], str], ...] = (
-        lambda group: "",
-        lambda group: f" ({group.example['operator']})",
-        lambda group: f" ({fusions[group.example['run']]})",
-    )
     short = [name or arrangement(group.example, labels) for name, group in found]
-    titles = short
-    for more in longer:
-        titles = [title + more(group) for title, (_, group) in zip(short, found, strict=True)]
+    operators = [f" ({group.example['operator']})" for _, group in found]
+    fused = [f" ({fusions[group.example['run']]})" for _, group in found]
+    for more in ([""] * len(short), operators):
+        titles = [title + end for title, end in zip(short, more, strict=True)]
         if len(set(titles)) == len(titles):
-            break
-    return titles
+            return titles
+    return [title + end for title, end in zip(short, fused, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -216,13 +186,17 @@ def collect_sweep(
     """
     results = collect_runs(evaluations, runs, seeds, targets)
     groups = group_by_stride(results, fusions)
-    ef = ef_by_stride(profiles, selection["definition"])
+    own = selection["definition"]
+    settings = {
+        name: stride_settings(groups, ef_by_stride(profiles, name), selection, labels, fusions)
+        for name in dict.fromkeys([own, *profiles["definition"]])
+    }
     return Sweep(
         results=tuple(results),
         groups=tuple(groups),
-        settings=tuple(stride_settings(groups, ef, selection, labels, fusions)),
-        elsewhere=other_settings(groups, profiles, selection, labels, fusions),
-        profiles=profiles[profiles["definition"] == selection["definition"]],
+        settings=tuple(settings.pop(own)),
+        elsewhere=settings,
+        profiles=profiles[profiles["definition"] == own],
         selection=selection,
         labels=labels,
         seeds=tuple(seeds),
@@ -255,8 +229,7 @@ def read_sweep(
 
 def shown_metrics(settings: Sequence[Setting]) -> list[str]:
     """Returns the metrics that some run of a setting has, the main one of the task first."""
-    runs = [run for setting in settings for run in setting.group.fused.values()]
-    return [metric for metric in METRICS if any(run.has(metric) for run in runs)]
+    return main_metrics([run for setting in settings for run in setting.group.fused.values()])
 
 
 def rates(settings: Sequence[Setting], metric: str) -> tuple[HitRate, HitRate]:

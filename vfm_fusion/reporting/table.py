@@ -82,8 +82,8 @@ class Table:
         data: tidy frame (one observation per row) that becomes the CSV file.
         columns: shown columns, left to right.
         sections: shown rows, top to bottom.
-        notes: lines below the table.
-        problems: what is missing (runs, seeds); empty when the table is complete.
+        notes: lines below the table; empty ones are left out.
+        problems: what is missing (runs, seeds), empty ones left out; none when the table is complete.
         best_in: whether the best value is sought down each ``column``, down the column's part in each
             ``section``, or along each ``row``.
     """
@@ -92,10 +92,15 @@ class Table:
     caption: str
     data: pd.DataFrame
     columns: tuple[Column, ...]
-    sections: tuple[Section, ...]
-    notes: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    sections: Sequence[Section]
+    notes: Sequence[str] = ()
+    problems: Sequence[str] = ()
     best_in: Literal["column", "section", "row"] = "column"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sections", tuple(self.sections))
+        for name in ("notes", "problems"):
+            object.__setattr__(self, name, tuple(line for line in getattr(self, name) if line))
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,7 @@ def controls_table(controls: Controls, dataset: str) -> Table:
             Column("verdict", "Order"),
             Column("agreeing", "Agreeing"),
         ),
-        sections=tuple(sections),
+        sections=sections,
         notes=(
             rule_sentence(controls),
             *(definition_sentence(controls, definition) for definition in controls.definitions),

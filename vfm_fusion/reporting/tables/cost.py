@@ -74,8 +74,8 @@ def cost_table(
         ),
         data=pd.DataFrame([_record(run, costs, training_seconds.get(run, ())) for run in runs]),
         columns=_columns(),
-        sections=tuple(sections),
-        notes=tuple(notes),
+        sections=sections,
+        notes=notes,
     )
 
 

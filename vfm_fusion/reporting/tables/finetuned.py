@@ -99,8 +99,8 @@ def finetuned_table(
         ),
         data=pd.DataFrame(records),
         columns=_columns(),
-        sections=tuple(sections),
-        notes=tuple(notes),
+        sections=sections,
+        notes=notes,
     )
 
 

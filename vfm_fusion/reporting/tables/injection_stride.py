@@ -28,6 +28,13 @@ from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 _MODEL = re.compile(r"(?P<name>\w+): master (?P<master>.+), auxiliary (?P<auxiliary>.+)")
 
 
+_CAUTION = (
+    "p: the exact chance of so many hits or more if every stride were drawn at random and independently. "
+    "Settings with one auxiliary share a suggestion, and the seeds of a setting share their encoders, so "
+    "the true chance is larger, above all over seeds."
+)
+
+
 def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) -> Table:
     """Builds the table of settings (rows) by injection strides (columns), one block per metric.
 
@@ -47,7 +54,7 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
         average_note(one_per_target(sweep.results)),
         *(note for metric in metrics for note in rate_notes(settings, metric)),
         *_other_notes(sweep.elsewhere, metrics[:1], labels),
-        *([_caution()] if settings else []),
+        _CAUTION if settings else "",
         *_repeated_notes(settings),
         seeds_note(sweep.seeds) + " Margin: the suggested stride minus the best other one, seed by seed.",
     ]
@@ -67,9 +74,9 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
             + [r for metric in metrics for r in _rates(settings, metric)]
         ),
         columns=_columns(strides),
-        sections=tuple(sections),
-        notes=tuple(note for note in notes if note),
-        problems=tuple(result.problem for result in sweep.results if result.problem),
+        sections=sections,
+        notes=notes,
+        problems=[result.problem for result in sweep.results],
         best_in="row",
     )
 
@@ -109,9 +116,8 @@ def _row(setting: Setting, metric: str, strides: Sequence[int], labels: EncoderL
         "hit": hit_in_words(found),
     }
     for stride in strides:
-        value = Value.missing("no run injects at this stride")
-        if stride in setting.group.single:
-            value = setting.level(stride, metric)
+        trained = stride in setting.group.single
+        value = setting.level(stride, metric) if trained else Value.missing("no run injects at this stride")
         row[f"os{stride}"] = Entry(value, underline=stride == setting.suggested)
     return row
 
@@ -136,14 +142,6 @@ def _what_note(sweep: Sweep) -> str:
             "master fine-tuned; B, D: master frozen."
         )
     return text
-
-
-def _caution() -> str:
-    return (
-        "p: the exact chance of so many hits or more if every stride were drawn at random and independently. "
-        "Settings with one auxiliary share a suggestion, and the seeds of a setting share their encoders, so "
-        "the true chance is larger, above all over seeds."
-    )
 
 
 def _repeated_notes(settings: Sequence[Setting]) -> list[str]:

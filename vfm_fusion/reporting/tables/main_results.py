@@ -93,9 +93,9 @@ def main_results_table(
         caption=_caption(evaluated, [metric for metrics in groups.values() for metric in metrics]),
         data=pd.DataFrame([record for result in results for record in _records(result, labels, groups)]),
         columns=_columns(groups),
-        sections=tuple(sections),
-        notes=tuple(note for note in notes if note),
-        problems=tuple(result.problem for result in results if result.problem),
+        sections=sections,
+        notes=notes,
+        problems=[result.problem for result in results],
     )
 
 

@@ -26,8 +26,11 @@ from vfm_fusion.reporting.records import (
 )
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
-GROUPS = ("Boundary-sensitive classes (ratio above the median)", "Large classes (ratio up to the median)")
-NO_PIXEL = "Classes without a ground-truth pixel"
+TITLES = {
+    "boundary-sensitive": "Boundary-sensitive classes (ratio above the median)",
+    "large": "Large classes (ratio up to the median)",
+    "": "Classes without a ground-truth pixel",
+}
 BOUNDARY = {"AP": "boundary_AP", "IoU": "boundary_IoU"}
 
 
@@ -63,10 +66,10 @@ def per_class_table(
     shown_ratios = {name: ratios.get(name, math.nan) for name in classes}
     sensitive, large, median = group_by_ratio(shown_ratios)
     unmeasured = [name for name in classes if math.isnan(shown_ratios[name])]
-    groups = zip((*GROUPS, NO_PIXEL), (sensitive, large, unmeasured), strict=True)
+    groups = (("boundary-sensitive", sensitive), ("large", large), ("", unmeasured))
     sections = [
-        Section(title, [_row(name, results, metric, shown_ratios[name]) for name in names])
-        for title, names in groups
+        Section(TITLES[group], [_row(name, results, metric, shown_ratios[name]) for name in names])
+        for group, names in groups
         if names
     ]
     if classes:
@@ -77,21 +80,22 @@ def per_class_table(
         data=pd.DataFrame(
             [
                 {"class": name, "group": group, "ratio": shown_ratios[name]} | record
-                for group, names in (("boundary-sensitive", sensitive), ("large", large), ("", unmeasured))
+                for group, names in groups
                 for name in names
                 for record in _records(name, results, metric)
             ]
         ),
-        columns=(
-            Column("class", "Class"),
-            Column("ratio", "Ratio", digits=3),
-            *(Column(r.key, r.label, digits=1, best="max", shows="std") for r in results),
-        ),
-        sections=tuple(sections),
-        notes=tuple(_notes(results, labels, seeds, median, evaluated)),
-        problems=tuple(result.problem for result in results if result.problem),
+        columns=_columns(results),
+        sections=sections,
+        notes=_notes(results, labels, seeds, median, evaluated),
+        problems=[result.problem for result in results],
         best_in="row",
     )
+
+
+def _columns(results: Sequence[RunResults]) -> tuple[Column, ...]:
+    runs = (Column(r.key, r.label, digits=1, best="max", shows="std") for r in results)
+    return (Column("class", "Class"), Column("ratio", "Ratio", digits=3), *runs)
 
 
 def _caption(evaluated: Sequence[Evaluation], metric: str) -> str:
@@ -167,5 +171,5 @@ def _notes(
             f"n = {sum(e['images'] for e in evaluated)} validation images. Median ratio: {median:.3f} per "
             "pixel. Mean: over the classes with a defined value. Bold: best run of the row."
         )
-        notes += [note for note in (average_note(evaluated), boundary_note(evaluated)) if note]
+        notes += [average_note(evaluated), boundary_note(evaluated)]
     return [*notes, seeds_note(seeds)]

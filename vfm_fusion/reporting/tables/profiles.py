@@ -49,21 +49,22 @@ def profiles_table(
     encoders = [encoder for encoder in labels if encoder in set(profiles["encoder"])]
     strides = sorted(int(stride) for stride in profiles["stride"].unique())
     definitions = definitions_in_order(profiles, selection)
-    shown = profiles[profiles["score"].isin(SCORES)]
     by_key: Rows = {
         (row.definition, row.encoder, int(row.stride), row.score): row for row in profiles.itertuples()
     }
-    sections = [
-        Section(
-            _title(definition, selection),
-            [_row(definition, encoder, strides, by_key, labels, selection) for encoder in encoders],
-        )
-        for definition in definitions
+    rows = {
+        name: [_row(name, encoder, strides, by_key, labels, selection) for encoder in encoders]
+        for name in definitions
+    }
+    sections = [Section(_title(name, selection), rows[name]) for name in definitions]
+    notes = [
+        _images_note(profiles[profiles["score"].isin(SCORES)]),
+        _marks_note(selection),
+        _null_note(profiles),
     ]
-    notes = [_images_note(shown), _marks_note(selection), _null_note(profiles)]
     if published is not None:
-        rows = _published_rows(published, strides)
-        sections.append(published_section(published, rows, ", pretrained weights"))
+        above = _published_rows(published, strides)
+        sections.append(published_section(published, above, ", pretrained weights"))
         notes.append(published_note(published, f", without intervals; {MISSING}: not published."))
     return Table(
         name="profiles",
@@ -73,17 +74,9 @@ def profiles_table(
             "and null floor."
         ),
         data=_tidy(profiles, labels, definitions, encoders),
-        columns=(
-            Column("encoder", "Encoder, pretraining"),
-            Column("role", "Role"),
-            *(
-                Column(f"{score}_{stride}", f"OS {stride}", name, digits, best="max", shows="interval")
-                for score, (name, digits) in SCORES.items()
-                for stride in strides
-            ),
-        ),
-        sections=tuple(sections),
-        notes=tuple(notes),
+        columns=_columns(strides),
+        sections=sections,
+        notes=notes,
         best_in="section",
     )
 
@@ -91,6 +84,15 @@ def profiles_table(
 def _title(definition: str, selection: Mapping[str, Any]) -> str:
     chooses = " (pairs the encoders)" if definition == selection["definition"] else ""
     return f"By the definition '{definition}'{chooses}"
+
+
+def _columns(strides: list[int]) -> tuple[Column, ...]:
+    scores = (
+        Column(f"{score}_{stride}", f"OS {stride}", name, digits, best="max", shows="interval")
+        for score, (name, digits) in SCORES.items()
+        for stride in strides
+    )
+    return (Column("encoder", "Encoder, pretraining"), Column("role", "Role"), *scores)
 
 
 def _row(
@@ -155,7 +157,8 @@ def _tidy(
     )
 
 
-def _images_note(shown: pd.DataFrame) -> str:
+def _images_note(profiles: pd.DataFrame) -> str:
+    shown = profiles[profiles["score"].isin(SCORES)]
     counts = sorted({int(count) for count in shown["images"] + shown["undefined"]})
     total = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     undefined = shown[shown["undefined"] > 0]

@@ -50,7 +50,7 @@ def runtime_table(jobs: pd.DataFrame, order: Sequence[str] = ()) -> Table:
             Column("max_rss_mb", "Peak RSS (MB)", digits=0),
         ),
         sections=(Section("", shown),),
-        notes=tuple(notes),
+        notes=notes,
     )
 
 

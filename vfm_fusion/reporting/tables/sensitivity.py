@@ -67,8 +67,8 @@ def sensitivity_table(sensitivity: Sensitivity, labels: EncoderLabels, selection
         ),
         data=_tidy(sensitivity, encoders, labels),
         columns=_columns(encoders, labels),
-        sections=tuple(sections),
-        notes=tuple(note for note in notes if note),
+        sections=sections,
+        notes=notes,
         best_in="row",
     )
 

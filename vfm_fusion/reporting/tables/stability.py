@@ -49,7 +49,7 @@ def stability_table(stability: Mapping[str, Any], labels: EncoderLabels) -> Tabl
             Column("draws", "Draws", digits=0),
             *(Column(part, title, digits=1) for part, title in CHOICE_PARTS.items()),
         ),
-        sections=tuple(sections),
+        sections=sections,
         notes=_notes(stability, labels),
     )
 

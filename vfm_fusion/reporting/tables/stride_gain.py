@@ -19,6 +19,7 @@ from vfm_fusion.reporting.records import (
     average_note,
     collect_runs,
     images_in_words,
+    main_metrics,
     one_per_target,
     seeds_note,
 )
@@ -26,9 +27,6 @@ from vfm_fusion.reporting.significance import RankCorrelation, correlate, correl
 from vfm_fusion.reporting.stride_groups import Group, Strides, group_by_stride
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge
 from vfm_fusion.reporting.table import Column, Row, Section, Table
-
-METRICS = ("AP", "mIoU", "PQ")
-"""Metrics whose gain is shown where some run has them, in percentage points."""
 
 Ef = Mapping[tuple[str, int], Value]
 """(Encoder, stride) -> EF."""
@@ -71,15 +69,10 @@ def stride_gain_table(
     """
     results = collect_runs(evaluations, runs, seeds, targets)
     groups = group_by_stride(results, fusions)
-    metrics = [m for m in METRICS if any(result.has(m) for result in results)]
-    ef = {
-        (group.auxiliary, stride): _ef(profiles, group.auxiliary, stride, definition, bootstrap)
-        for group in groups
-        for stride in sorted({*group.single, *_profiled(profiles, group.auxiliary, definition)})
-    }
-    sections = [
-        Section(_title(group, labels, fusions), _rows(group, metrics, ef), fill="") for group in groups
-    ]
+    metrics = main_metrics(results)
+    by_group = (_ef(profiles, group, definition, bootstrap) for group in groups)
+    ef = {key: found for of in by_group for key, found in of.items()}
+    sections = [Section(_title(g, labels, fusions), _rows(g, metrics, ef), fill="") for g in groups]
     notes = [
         _what_note(results, groups, definition),
         average_note(one_per_target(results)),
@@ -88,10 +81,8 @@ def stride_gain_table(
         *_evidence_notes(groups, metrics, ef),
     ]
     if published is not None and "AP" in metrics:
-        shown = published[published["metric"].isin(["EF", "AP gain"])]
-        more = "; their ρ and p are computed here from these values."
-        sections.append(_published_section(shown))
-        notes.append(published_note(shown, more, "EF and gains are of full-size encoders"))
+        section, note = _published(published[published["metric"].isin(["EF", "AP gain"])])
+        sections, notes = [*sections, section], [*notes, note]
     return Table(
         name="stride_gain",
         caption=(
@@ -99,15 +90,17 @@ def stride_gain_table(
             "gains over the master alone, in percentage points."
         ),
         data=pd.DataFrame([record for group in groups for record in _records(group, metrics, ef)]),
-        columns=(
-            Column("stride", "OS"),
-            Column("ef", "EF of the auxiliary", digits=2, shows="interval"),
-            *(Column(metric, metric, "Gain", digits=2, shows="std") for metric in metrics),
-        ),
-        sections=tuple(sections),
-        notes=tuple(note for note in notes if note),
-        problems=tuple(result.problem for result in results if result.problem),
+        columns=_columns(metrics),
+        sections=sections,
+        notes=notes,
+        problems=[result.problem for result in results],
     )
+
+
+def _columns(metrics: Sequence[str]) -> tuple[Column, ...]:
+    ef = Column("ef", "EF of the auxiliary", digits=2, shows="interval")
+    gains = (Column(metric, metric, "Gain", digits=2, shows="std") for metric in metrics)
+    return (Column("stride", "OS"), ef, *gains)
 
 
 def _title(group: Group, labels: EncoderLabels, fusions: Mapping[str, str]) -> str:
@@ -118,27 +111,20 @@ def _title(group: Group, labels: EncoderLabels, fusions: Mapping[str, str]) -> s
     )
 
 
-def _ef(
-    profiles: Mapping[str, pd.DataFrame],
-    encoder: str,
-    stride: int,
-    definition: str,
-    bootstrap: Bootstrap,
-) -> Value:
-    """EF of an encoder at one stride."""
-    frame = profiles.get(encoder, pd.DataFrame(columns=["definition", "score", "stride"]))
-    chosen = (frame["definition"] == definition) & (frame["score"] == "ef") & (frame["stride"] == stride)
-    if not chosen.any():
-        raise ReportingError(f"encoder {encoder!r} has no EF at OS {stride}; profile it at that stride")
-    return estimate(by_image(frame[chosen], [stride]), bootstrap).because(commonest_reason(frame[chosen]))
-
-
-def _profiled(profiles: Mapping[str, pd.DataFrame], encoder: str, definition: str) -> list[int]:
-    """Strides at which an encoder has an EF."""
-    if encoder not in profiles:
-        return []
-    frame = profiles[encoder]
-    return sorted(frame[(frame["definition"] == definition) & (frame["score"] == "ef")]["stride"].unique())
+def _ef(profiles: Mapping[str, pd.DataFrame], group: Group, definition: str, bootstrap: Bootstrap) -> Ef:
+    """EF of a group's auxiliary at the profiled strides; it must be known at every trained one."""
+    frame = profiles.get(group.auxiliary, pd.DataFrame(columns=["definition", "score", "stride"]))
+    frame = frame[(frame["definition"] == definition) & (frame["score"] == "ef")]
+    found = {}
+    for stride in sorted({*group.single, *frame["stride"]}):
+        own = frame[frame["stride"] == stride]
+        if own.empty:
+            raise ReportingError(
+                f"encoder {group.auxiliary!r} has no EF at OS {stride}; profile it at that stride"
+            )
+        value = estimate(by_image(own, [stride]), bootstrap)
+        found[group.auxiliary, stride] = value.because(commonest_reason(own))
+    return found
 
 
 def _rows(group: Group, metrics: Sequence[str], ef: Ef) -> list[Row]:
@@ -249,7 +235,7 @@ def _judgement_records(group: Group, metric: str, ef: Ef) -> list[dict[str, Any]
     ]
 
 
-def _published_section(shown: pd.DataFrame) -> Section:
+def _published(shown: pd.DataFrame) -> tuple[Section, str]:
     values = shown.dropna(subset="output_stride")
     by_metric = values.pivot_table(index="output_stride", columns="metric", values="value", sort=True)
     ef, gain = by_metric["EF"], by_metric["AP gain"]
@@ -258,4 +244,9 @@ def _published_section(shown: pd.DataFrame) -> Section:
     ]
     rows += _suggestion_rows({"AP": judge(dict(ef), dict(gain))}, len(rows))
     rows += correlation_rows("stride", _RHO, {"AP": correlate(zip(ef, gain, strict=True))})
-    return published_section(values, rows, f": {values['model'].iloc[0]}", fill="")
+    note = published_note(
+        shown,
+        "; their ρ and p are computed here from these values.",
+        of="EF and gains are of full-size encoders",
+    )
+    return published_section(values, rows, f": {values['model'].iloc[0]}", fill=""), note

@@ -19,9 +19,15 @@ from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 Frames = Mapping[str, Mapping[str, pd.DataFrame]]
 """Measure -> encoder -> per-image values (``image_id, stride, value, reason``)."""
 
+_CORRELATED = "SC vs SC_GT"
 _PUBLISHED = (
     ", without intervals. The paper gives one SC_GT 'using semantic and instance labels' and no formula, so "
     "it has a column of its own."
+)
+_HOW = (
+    "SC_GT = sqrt(contrast × silhouette): SC's two factors with ground-truth regions in place of grid "
+    "cells and of k-means clusters. Regions are the semantic classes, or the annotated objects; void "
+    "pixels (for objects also the background) are left out."
 )
 _NO_COMMON_STRIDE = "there is no stride at which it is defined for every encoder"
 
@@ -52,33 +58,28 @@ def supervised_table(
     Raises:
         ReportingError: an encoder lacks a score or a label.
     """
-    frames = {
-        "sc": {name: _scored(profiles, name, "definition", definition, "sc") for name in labels},
-        **{
-            kind: {name: _scored(supervised, name, "labels", kind, "sc_gt") for name in labels}
-            for kind in ("semantic", "instance")
-        },
-    }
+    frames = {"sc": {name: _scored(profiles, name, "definition", definition, "sc") for name in labels}}
+    for kind in ("semantic", "instance"):
+        frames[kind] = {name: _scored(supervised, name, "labels", kind, "sc_gt") for name in labels}
     strides = common_strides(frames)
     levels = {
         measure: {name: estimate(by_image(frame, strides), bootstrap) for name, frame in of.items()}
         for measure, of in frames.items()
     }
-    correlations = {kind: _correlate(levels["sc"], levels[kind], labels) for kind in ("semantic", "instance")}
+    correlations = {
+        kind: correlate((levels["sc"][name].mean, levels[kind][name].mean) for name in labels)
+        for kind in ("semantic", "instance")
+    }
+    rho_and_p = correlation_rows("encoder", "Spearman's ρ", correlations)
     sections = [
         Section("Measured", [_row(name, frames, levels, labels) for name in labels], fill=""),
-        Section(
-            "Rank correlation with SC over encoders",
-            correlation_rows("encoder", "Spearman's ρ", correlations),
-            ranked=False,
-            fill="",
-        ),
+        Section("Rank correlation with SC over encoders", rho_and_p, ranked=False, fill=""),
     ]
-    notes = [_what_note(frames, strides, definition), _how_note(), *_evidence_notes(correlations)]
+    notes = [_what_note(frames, strides, definition), _HOW, *_evidence_notes(correlations)]
     if published is not None:
         sections.append(published_section(published, _published_rows(published), fill=""))
-        shown = published["metric"].isin(["SC", "SC_GT"]) | (published["model"] == "SC vs SC_GT")
-        notes.append(published_note(published[shown], _PUBLISHED))
+        shown = published[published["metric"].isin(["SC", "SC_GT"]) | (published["model"] == _CORRELATED)]
+        notes.append(published_note(shown, _PUBLISHED))
     return Table(
         name="supervised",
         caption=(
@@ -87,8 +88,8 @@ def supervised_table(
         ),
         data=pd.DataFrame([*_records(levels, frames, labels), *_correlation_records(correlations)]),
         columns=_columns(published is not None),
-        sections=tuple(sections),
-        notes=tuple(notes),
+        sections=sections,
+        notes=notes,
     )
 
 
@@ -115,10 +116,6 @@ def _scored(
             f"encoder {encoder!r} has no {score} of {column} {value!r}; run the workflow again to score it"
         )
     return frame
-
-
-def _correlate(sc: Mapping[str, Value], other: Mapping[str, Value], labels: EncoderLabels) -> RankCorrelation:
-    return correlate((sc[name].mean, other[name].mean) for name in labels)
 
 
 def _columns(published: bool) -> tuple[Column, ...]:
@@ -151,14 +148,6 @@ def _what_note(frames: Frames, strides: tuple[int, ...], definition: str) -> str
         note += f" (at {', '.join(map(str, left_out))} some measure is undefined for some encoder)"
     note += ". Where a cell names n, only so many images have a score at the stride that has fewest"
     return note + ". Bold: best measured value of the column."
-
-
-def _how_note() -> str:
-    return (
-        "SC_GT = sqrt(contrast × silhouette): SC's two factors with ground-truth regions in place of grid "
-        "cells and of k-means clusters. Regions are the semantic classes, or the annotated objects; void "
-        "pixels (for objects also the background) are left out."
-    )
 
 
 def _evidence_notes(correlations: Mapping[str, RankCorrelation]) -> list[str]:
@@ -210,7 +199,7 @@ def _published_rows(published: pd.DataFrame) -> list[Row]:
     encoders = published[published["metric"].isin(["SC", "SC_GT"])]
     values = encoders.pivot_table(index="model", columns="metric", values="value", sort=False)
     found = spearman(values["SC"].to_list(), values["SC_GT"].to_list())
-    said = published[published["model"] == "SC vs SC_GT"]
+    said = published[published["model"] == _CORRELATED]
     return [
         *({"encoder": model, "sc": of["SC"], "published": of["SC_GT"]} for model, of in values.iterrows()),
         *correlation_rows("encoder", "Spearman's ρ, of these values", {"published": found}),

@@ -133,6 +133,11 @@ class RunResults:
         """Returns seed to ``(value, reason)``: the mean over targets, NaN where one of them has no value."""
         return {seed: self._over_targets(metric, category, seed) for seed in self.found}
 
+    def every(self, metric: str, category: str = "") -> list[tuple[int, float, str]]:
+        """Returns ``(seed, value, reason)`` of every expected seed."""
+        values = self.values(metric, category)
+        return [(seed, *values.get(seed, (math.nan, "not evaluated"))) for seed in self.seeds]
+
     def level(self, metric: str, category: str = "") -> Value:
         """Averages a metric, of all classes or of one, over targets and seeds; see :meth:`average`."""
         return self.average(self.values(metric, category))

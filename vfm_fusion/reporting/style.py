@@ -94,8 +94,7 @@ def series_styles(keys: Sequence[str]) -> dict[str, SeriesStyle]:
     """Assigns every series its look by position; after seven, colours repeat with other markers."""
     return {
         key: SeriesStyle(
-            _COLORS[index % len(_COLORS)],
-            _MARKERS[(index + index // len(_COLORS)) % len(_MARKERS)],
+            _COLORS[index % len(_COLORS)], _MARKERS[(index + index // len(_COLORS)) % len(_MARKERS)]
         )
         for index, key in enumerate(keys)
     }

@@ -198,6 +198,11 @@ def test_a_line_below_the_interval_in_every_format() -> None:
     assert '<td class="n">2.0<small>[1.5, 2.5]</small></td>' in to_html(shown)
 
 
+def test_empty_notes_and_problems_are_left_out() -> None:
+    shown = table(notes=["", "n = 3.", ""], problems=[""])
+    assert (shown.notes, shown.problems) == (("n = 3.",), ())
+
+
 def test_problems_are_marked_in_every_format() -> None:
     incomplete = table(problems=("run 'x' lacks seed 2",))
     assert "**Incomplete:** run 'x' lacks seed 2." in to_markdown(incomplete)

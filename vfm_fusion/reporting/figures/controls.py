@@ -19,14 +19,7 @@ from vfm_fusion.metrics.controls import CONTROLS, control_map
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.profiles.control_scores import control_seed
 from vfm_fusion.reporting.control_results import NAMES, Controls, right_strides
-from vfm_fusion.reporting.style import (
-    PAGE_WIDTH,
-    SeriesStyle,
-    image_axes,
-    series_styles,
-    stride_axis,
-    styled,
-)
+from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, image_axes, series_styles, stride_axis, styled
 
 PANELS = {"ef": "Edge Fidelity (EF)", "sc": "Structural Coherence (SC)"}
 """Scores from top to bottom."""
@@ -155,12 +148,7 @@ def _draw_lines(
     own = means[(means["definition"] == definition) & (means["score"] == score)]
     for name, look in looks.items():
         line = own[own["control"] == name].sort_values("stride")
-        axes.plot(
-            line["stride"],
-            line["mean"],
-            **look.line,
-            clip_on=False,
-        )
+        axes.plot(line["stride"], line["mean"], **look.line, clip_on=False)
     stride_axis(axes, controls.strides)
     axes.set_ylim(0, 1 if score == "sc" else None)
 
@@ -177,13 +165,7 @@ def _draw_bands(axes: Axes, controls: Controls, definition: str, score: str) -> 
 
 def _handles(looks: Mapping[str, SeriesStyle]) -> list[Line2D | Patch]:
     lines: list[Line2D | Patch] = [
-        Line2D(
-            [],
-            [],
-            **look.line,
-            label=NAMES[name],
-        )
-        for name, look in looks.items()
+        Line2D([], [], **look.line, label=NAMES[name]) for name, look in looks.items()
     ]
     return [
         *lines,

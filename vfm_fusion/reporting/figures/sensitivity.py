@@ -13,13 +13,7 @@ from matplotlib.patches import Patch
 
 from vfm_fusion.config.sensitivity import FACTORS, factors_of
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
-from vfm_fusion.reporting.sensitivity import (
-    Effect,
-    Sensitivity,
-    order_sentence,
-    shown_setting,
-    shown_value,
-)
+from vfm_fusion.reporting.sensitivity import Effect, Sensitivity, order_sentence, shown_setting, shown_value
 from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, series_styles, styled
 from vfm_fusion.selection.rule import SCORES, Score
 
@@ -79,11 +73,7 @@ def _draw_levels(
     axes: Axes, effects: Sequence[Effect], score: Score, encoder: str, look: SeriesStyle, base: Effect
 ) -> None:
     levels = [effect.levels[score][encoder] for effect in effects]
-    axes.plot(
-        range(len(effects)),
-        levels,
-        **look.line,
-    )
+    axes.plot(range(len(effects)), levels, **look.line)
     other = [x for x, effect in enumerate(effects) if effect.strides[score] != base.strides[score]]
     axes.plot(
         other,
@@ -109,10 +99,7 @@ def _label_panel(axes: Axes, setting: str, effects: Sequence[Effect], score: Sco
 
 
 def _handles(
-    sensitivity: Sensitivity,
-    encoders: Sequence[str],
-    labels: EncoderLabels,
-    looks: dict[str, SeriesStyle],
+    sensitivity: Sensitivity, encoders: Sequence[str], labels: EncoderLabels, looks: dict[str, SeriesStyle]
 ) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = [
         Line2D(

@@ -20,12 +20,7 @@ def answer(evidence: Evidence) -> Answer:
     """Counts hits beside chance, then weighs every setting's margin against its seeds."""
     if not evidence.sweep.settings:
         return Answer("RQ3", QUESTION, (unknown(NO_SWEEP),))
-    findings = (
-        _rate(evidence),
-        _margins(evidence),
-        *_other_metrics(evidence),
-        *_other_definitions(evidence),
-    )
+    findings = (_rate(evidence), _margins(evidence), *_other_metrics(evidence), *_other_definitions(evidence))
     return Answer("RQ3", QUESTION, findings)
 
 

@@ -25,19 +25,15 @@ class Change(NamedTuple):
     Attributes:
         before: mean over images.
         after: mean over images, of each image's mean over seeds.
-        delta: after - before.
-        ci_low: lower end of the 95 % bootstrap interval of the paired difference over images.
-        ci_high: upper end.
+        delta: after - before, with the 95 % bootstrap interval of the paired difference over images.
         images: number of these images.
         undefined: number of the others.
         reason: the commonest reason of the others; empty without any.
     """
 
-    before: float
-    after: float
-    delta: float
-    ci_low: float
-    ci_high: float
+    before: Value
+    after: Value
+    delta: Value
     images: int
     undefined: int
     reason: str
@@ -137,18 +133,11 @@ def _changes(entry: Finetuned, bootstrap: Bootstrap) -> dict[tuple[str, int, str
     for key, group in values.groupby(level=["definition", "stride", "score"]):
         paired = group.dropna(subset=["value", "after"])
         difference = (paired["after"] - paired["value"]).to_numpy()[:, None]  # (images, 1)
-        delta = estimate(difference, bootstrap)
         undefined = len(group) - len(paired)
-        changes[key] = Change(
-            before=float(paired["value"].mean()),
-            after=float(paired["after"].mean()),
-            delta=delta.mean,
-            ci_low=delta.low,
-            ci_high=delta.high,
-            images=len(paired),
-            undefined=undefined,
-            reason=commonest_reason(reasons.loc[key]) if undefined else "",
-        )
+        reason = commonest_reason(reasons.loc[key]) if undefined else ""
+        before, after = (Value(float(paired[when].mean())).because(reason) for when in ("value", "after"))
+        delta = estimate(difference, bootstrap).because(reason)
+        changes[key] = Change(before, after, delta, len(paired), undefined, reason)
     return changes
 
 
@@ -172,11 +161,10 @@ def _rows(changes: Mapping[tuple[str, int, str], Change], definition: str) -> li
         row: dict[str, Any] = {"stride": str(stride)}
         for score in SCORES:
             change = changes[definition, stride, score]
-            delta = Value(change.delta, low=change.ci_low, high=change.ci_high).because(change.reason)
             row |= {
-                f"{score}_before": Value(change.before).because(change.reason),
-                f"{score}_after": Value(change.after).because(change.reason),
-                f"{score}_delta": Entry(delta, f"n = {change.images}" if change.undefined else ""),
+                f"{score}_before": change.before,
+                f"{score}_after": change.after,
+                f"{score}_delta": Entry(change.delta, f"n = {change.images}" if change.undefined else ""),
             }
         rows.append(row)
     return rows
@@ -202,7 +190,11 @@ def _records(
         "seeds": len(entry.after),
     }
     return [
-        who | dict(zip(("definition", "stride", "score"), key, strict=True)) | change._asdict()
+        who
+        | dict(zip(("definition", "stride", "score"), key, strict=True))
+        | {"before": change.before.mean, "after": change.after.mean, "delta": change.delta.mean}
+        | {"ci_low": change.delta.low, "ci_high": change.delta.high, "images": change.images}
+        | {"undefined": change.undefined, "reason": change.reason}
         for key, change in changes.items()
     ]
 

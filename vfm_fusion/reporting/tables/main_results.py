@@ -26,10 +26,7 @@ from vfm_fusion.reporting.records import (
 )
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
-METRICS = {
-    "coco": ("AP", "AP50", "AP75", "APs", "mIoU", "PQ"),
-    "cityscapes": ("AP", "AP50", "mIoU", "PQ"),
-}
+METRICS = {"coco": ("AP", "AP50", "AP75", "APs", "mIoU", "PQ"), "cityscapes": ("AP", "AP50", "mIoU", "PQ")}
 """Columns by the protocol of instance AP, all in percent."""
 
 TASK_METRICS = {"instance": ("AP", "AP50", "AP75", "APs"), "semantic": ("mIoU",)}
@@ -129,11 +126,7 @@ def _images(evaluated: Sequence[Evaluation]) -> str:
 
 def _caption(evaluated: Sequence[Evaluation], metrics: Sequence[str]) -> str:
     which = "AP, AP50, AP75 and APs (small objects)" if "APs" in metrics else "AP and AP50"
-    shown = {
-        "AP": f"instance {which} by {protocol(evaluated)}",
-        "mIoU": "semantic mIoU",
-        "PQ": "panoptic PQ",
-    }
+    shown = {"AP": f"instance {which} by {protocol(evaluated)}", "mIoU": "semantic mIoU", "PQ": "panoptic PQ"}
     text = ", ".join(said for metric, said in shown.items() if metric in metrics)
     return (
         f"Segmentation results{where(evaluated)}, in percent: {text}. OS: output stride at which the "
@@ -206,13 +199,11 @@ def _records(result: RunResults, labels: EncoderLabels, groups: Groups) -> list[
         own = _of_group(result, group)
         of = who | ({"target": group, "images": own.facts["images"] if own.facts else pd.NA} if group else {})
         for metric in (*metrics, *BOUNDARY.values()):
-            values, level = own.values(metric), own.level(metric)
-            for seed in result.seeds:
-                value, reason = values.get(seed, (math.nan, "not evaluated"))
-                found = {"value": value, "std": math.nan, "reason": reason}
-                records.append(of | {"metric": metric, "seed": str(seed)} | found)
-            found = {"value": level.mean, "std": level.std, "reason": level.reason}
-            records.append(of | {"metric": metric, "seed": "all"} | found)
+            level = own.level(metric)
+            found = [(str(seed), value, math.nan, reason) for seed, value, reason in own.every(metric)]
+            for row in (*found, ("all", level.mean, level.std, level.reason)):
+                named = dict(zip(("seed", "value", "std", "reason"), row, strict=True))
+                records.append(of | {"metric": metric} | named)
     return records
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -147,14 +148,12 @@ def _records(name: str, results: Sequence[RunResults], metric: str) -> list[dict
     records = []
     for result in results:
         who = {"run": result.key, "label": result.label}
-        several = len(result.targets) > 1
-        for key in (metric, BOUNDARY[metric]):
-            for target in result.targets:
-                values = result.on(target).values(key, name)
-                for seed in result.seeds:
-                    value, reason = values.get(seed, (math.nan, "not evaluated"))
-                    found = {"seed": seed, "metric": key, "value": value, "reason": reason}
-                    records.append(who | ({"target": target} if several else {}) | found)
+        for key, target in itertools.product((metric, BOUNDARY[metric]), result.targets):
+            of = {"target": target} if len(result.targets) > 1 else {}
+            records += [
+                who | of | {"seed": seed, "metric": key, "value": value, "reason": reason}
+                for seed, value, reason in result.on(target).every(key, name)
+            ]
     return records
 
 

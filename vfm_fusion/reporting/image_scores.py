@@ -11,7 +11,11 @@ import numpy as np
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import Value
+from vfm_fusion.reporting.inputs import check_columns
 
+MEASURES = {"sc": "SC", "semantic": "SC_GT, classes", "instance": "SC_GT, objects"}
+"""What is shown of an encoder: SC, then SC_GT by kind of labels; its title."""
 _INTERVAL = (2.5, 97.5)
 
 
@@ -20,22 +24,6 @@ class Bootstrap(NamedTuple):
 
     resamples: int
     seed: int
-
-
-class Estimate(NamedTuple):
-    """A mean over images and strides with its 95 % percentile bootstrap interval over images.
-
-    Attributes:
-        mean: NaN where some stride has no defined image.
-        low: lower end; NaN where some stride has fewer than two.
-        high: upper end; NaN where ``low`` is.
-        images: number of defined images of the stride that has fewest.
-    """
-
-    mean: float
-    low: float
-    high: float
-    images: int
 
 
 def read_image_scores(path: Path, columns: Sequence[str]) -> pd.DataFrame:
@@ -50,9 +38,7 @@ def read_image_scores(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     """
     frame = pd.read_parquet(path)
     expected = ["image_id", *columns, "stride", "score", "value", "reason"]
-    absent = [column for column in expected if column not in frame]
-    if absent:
-        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    check_columns(frame, expected, path)
     keys = ["image_id", *columns, "stride", "score"]
     if frame.duplicated(keys).any():
         first = frame.loc[frame.duplicated(keys), keys].iloc[0].to_dict()
@@ -66,7 +52,7 @@ def by_image(frame: pd.DataFrame, strides: Sequence[int]) -> np.ndarray:
     return table.sort_index().reindex(columns=list(strides)).to_numpy(dtype=np.float64)
 
 
-def estimate(values: np.ndarray, bootstrap: Bootstrap) -> Estimate:
+def estimate(values: np.ndarray, bootstrap: Bootstrap) -> Value:
     """Averages over the defined images of each stride, then over the strides.
 
     Args:
@@ -74,18 +60,20 @@ def estimate(values: np.ndarray, bootstrap: Bootstrap) -> Estimate:
         bootstrap: resampling of the images, the same for equally many, so that intervals are comparable.
 
     Returns:
-        The mean, its interval, and the number of images behind it.
+        The mean (NaN where some stride has no defined image), its 95 % percentile bootstrap interval over
+        images (NaN where some stride has fewer than two), and the number of defined images of the stride
+        that has fewest.
     """
     images = int((~np.isnan(values)).sum(axis=0).min()) if values.size else 0
     if images == 0:
-        return Estimate(np.nan, np.nan, np.nan, 0)
+        return Value(np.nan)
     mean = float(_level(values[None])[0])
     if images == 1:
-        return Estimate(mean, np.nan, np.nan, images)
+        return Value(mean, n=images)
     size = (bootstrap.resamples, len(values))
     draws = np.random.default_rng(bootstrap.seed).integers(len(values), size=size)
     low, high = np.nanpercentile(_level(values[draws]), _INTERVAL)
-    return Estimate(mean, float(low), float(high), images)
+    return Value(mean, low=float(low), high=float(high), n=images)
 
 
 def commonest_reason(frame: pd.DataFrame) -> str:

@@ -14,10 +14,6 @@ from vfm_fusion.errors import ReportingError
 PROFILE_COLUMNS = (
     *("definition", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"),
 )
-EVALUATION_KEYS = (
-    *("run", "seed", "dataset", "trained_on", "task", "images", "master", "auxiliary", "strides", "operator"),
-    *("instance_protocol", "boundary_ratio", "metrics", "reasons", "per_class", "parameters"),
-)
 SELECTION_KEYS = (
     *("dataset", "definition", "task", "stride_by", "master", "auxiliary", "stride", "reverse"),
     *("ranks", "strides", "margins", "reasons", "warnings"),
@@ -66,11 +62,20 @@ def definitions_in_order(profiles: pd.DataFrame, selection: Mapping[str, Any]) -
     return [first, *(name for name in computed if name != first)]
 
 
+def check_columns(frame: pd.DataFrame, columns: Iterable[str], where: object) -> None:
+    """Checks that a table has what is read of it.
+
+    Raises:
+        ReportingError: a column is missing.
+    """
+    absent = [column for column in columns if column not in frame]
+    if absent:
+        raise ReportingError(f"{where}: columns {absent} are missing; found {list(frame.columns)}")
+
+
 def _read_profile(encoder: str, path: Path) -> pd.DataFrame:
     frame = pd.read_parquet(path)
-    absent = [column for column in PROFILE_COLUMNS if column not in frame]
-    if absent:
-        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    check_columns(frame, PROFILE_COLUMNS, path)
     if "encoder" in frame and set(frame["encoder"]) != {encoder}:
         found = sorted(set(frame["encoder"]))
         raise ReportingError(f"{path}: expected the profile of {encoder!r}, found {found}")
@@ -101,11 +106,6 @@ def chosen_among(selection: Mapping[str, Any]) -> list[str]:
 def read_stability(path: Path) -> dict[str, Any]:
     """Reads ``stability.json``; see :func:`read_selection` for the error."""
     return read_keys(path, STABILITY_KEYS)
-
-
-def read_evaluation(path: Path) -> dict[str, Any]:
-    """Reads one run's ``evaluation.json``; see :func:`read_selection` for the error."""
-    return read_keys(path, EVALUATION_KEYS)
 
 
 def read_cost(path: Path) -> dict[str, Any]:

@@ -7,6 +7,15 @@ from typing import Any
 
 from vfm_fusion.errors import ReportingError
 
+CHOICE_PARTS = {
+    "master": "Master",
+    "auxiliary": "Auxiliary",
+    "pair": "Pair",
+    "stride": "Stride",
+    "pair_and_stride": "Pair and stride",
+}
+"""Part of the choice of a pair to its name in print."""
+
 EncoderLabels = Mapping[str, Mapping[str, str]]
 """Encoder key to ``{"label": name in print, "pretraining": e.g. "untrained (seeded)"}``."""
 
@@ -39,6 +48,16 @@ def mode(trainable: bool) -> str:
     return "FT" if trainable else "FZ"
 
 
+def in_mode(part: Mapping[str, Any], labels: EncoderLabels) -> str:
+    """Names an encoder of a run and what is done with it: ``DINO mini FT``.
+
+    Args:
+        part: ``master`` or ``auxiliary`` of a parsed ``evaluation.json``.
+        labels: names in print.
+    """
+    return f"{label(labels, part['encoder'])} {mode(part['trainable'])}"
+
+
 def run_encoders(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
     """Describes a run's encoders in one line: names, FT/FZ, pretraining, stride.
 
@@ -47,11 +66,11 @@ def run_encoders(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
         labels: names in print.
     """
     master, auxiliary = evaluation["master"], evaluation["auxiliary"]
-    text = f"{label(labels, master['encoder'])} {mode(master['trainable'])} · {master['pretraining']}"
+    text = f"{in_mode(master, labels)} · {master['pretraining']}"
     if auxiliary is not None:
         text += (
-            f" + {label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])} · "
-            f"{auxiliary['pretraining']}, injected at OS {strides_of(evaluation)}"
+            f" + {in_mode(auxiliary, labels)} · {auxiliary['pretraining']}, "
+            f"injected at OS {strides_of(evaluation)}"
         )
     return text
 
@@ -64,9 +83,7 @@ def run_models(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
 
 def arrangement(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:
     """Names a run's encoders and what is trained: ``DINO mini FT + SAM mini FZ``."""
-    return " + ".join(
-        f"{label(labels, part['encoder'])} {mode(part['trainable'])}" for part in _parts(evaluation)
-    )
+    return " + ".join(in_mode(part, labels) for part in _parts(evaluation))
 
 
 def pretrainings(evaluations: Iterable[Mapping[str, Any]], labels: EncoderLabels) -> list[str]:

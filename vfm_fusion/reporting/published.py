@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import MISSING
+from vfm_fusion.reporting.inputs import check_columns
+from vfm_fusion.reporting.table import Row, Section
 
 COLUMNS = ("table", "dataset", "model", "mode", "metric", "class_name", "output_stride", "value", "source")
 
@@ -18,9 +23,7 @@ def read_published(path: Path) -> pd.DataFrame:
         ReportingError: a column is missing, or a value has no source.
     """
     frame = pd.read_csv(path, dtype={"table": "string", "output_stride": "Int64"})
-    absent = [column for column in COLUMNS if column not in frame]
-    if absent:
-        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    check_columns(frame, COLUMNS, path)
     if frame[["value", "source"]].isna().any(axis=None):
         raise ReportingError(f"{path}: every published value needs a number and a source")
     return frame
@@ -71,6 +74,38 @@ def published_table(frame: pd.DataFrame, table: str) -> pd.DataFrame:
             f"no published value of table {table!r}; there are: {sorted(frame['table'].unique())}"
         )
     return rows
+
+
+def published_section(
+    values: pd.DataFrame,
+    rows: Sequence[Row],
+    what: str = "",
+    *,
+    ranked: bool = False,
+    fill: Literal["", "—"] = MISSING,
+) -> Section:
+    """Returns a section of published rows.
+
+    Args:
+        values: rows of the published table.
+        rows: what is shown of them.
+        what: end of the heading.
+        ranked: see :class:`~vfm_fusion.reporting.table.Section`.
+        fill: see there; a dash says that something was not published.
+    """
+    return Section(f"Published (Table {values['table'].iloc[0]}){what}", rows, ranked, fill)
+
+
+def published_note(values: pd.DataFrame, more: str, of: str = "values are of full-size encoders") -> str:
+    """Says whence published values are.
+
+    Args:
+        values: the shown rows of the published table.
+        more: what else is to be said of them, from the punctuation on.
+        of: what they are.
+    """
+    sources, datasets = (", ".join(sorted(set(values[name]))) for name in ("source", "dataset"))
+    return f"Published {of} on {datasets} ({sources}){more}"
 
 
 def shown_table(paths: list[Path], table: str) -> pd.DataFrame | None:

@@ -10,11 +10,11 @@ from typing import Any
 from vfm_fusion.reporting.questions import classes, finetuning, profiles, strides, validity
 from vfm_fusion.reporting.questions.answer import Answer
 from vfm_fusion.reporting.questions.evidence import FINETUNED, PER_CLASS, SUPERVISED, Evidence, read_tidy
+from vfm_fusion.reporting.records import average_note, images_in_words, one_per_target, seeds_note
 from vfm_fusion.reporting.render.html import page
 from vfm_fusion.reporting.render.markdown import escape as escape_markdown
 from vfm_fusion.reporting.render.text_files import Text
-from vfm_fusion.reporting.seeds import seeds_note
-from vfm_fusion.reporting.sweep import read_sweep
+from vfm_fusion.reporting.stride_sweep import read_sweep
 
 TITLE = "What this run answers to the paper's five questions"
 
@@ -50,14 +50,15 @@ def questions_html(found: Sequence[Answer], notes: Sequence[str]) -> str:
 def reading_notes(evidence: Evidence) -> list[str]:
     """Says what is compared with what, and what stands in brackets."""
     pair = [evidence.name(encoder) for encoder in (evidence.structure, evidence.edges)]
-    first = next((result.any for result in evidence.sweep.results if result.any), None)
-    images = f"Results on {first['images']} validation images of {first['dataset']}. " if first else ""
+    evaluated = one_per_target(evidence.sweep.results)
+    images = f"Results on {images_in_words(evaluated)}. " if evaluated else ""
     return [
         f"Structure encoder: {pair[0]}; edge encoder: {pair[1]}. A, B: edges injected into structure, master "
         "fine-tuned or frozen; C, D: the reverse.",
         f"{images}{seeds_note(evidence.sweep.seeds)} Brackets behind points: 95 % interval of Student's t "
         "over seeds; behind SC and EF: 95 % bootstrap interval over images, which does not cover "
         "training's randomness.",
+        *([average_note(evaluated)] if len(evaluated) > 1 else []),
         *(f"Incomplete: {result.problem}." for result in evidence.sweep.results if result.problem),
     ]
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from vfm_fusion.config.sensitivity import JOINT, scores_of
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.inputs import check_columns
 from vfm_fusion.selection.candidates import Pair
 from vfm_fusion.selection.rule import ROUNDING, SCORES, Choices, Score, Task, choose, levels, shared_strides
 
@@ -99,11 +100,7 @@ def read_sweeps(files: Mapping[str, Path]) -> pd.DataFrame:
     frames = {encoder: pd.read_parquet(path) for encoder, path in files.items()}
     cells = {}
     for encoder, frame in frames.items():
-        absent = [column for column in SWEEP_COLUMNS if column not in frame]
-        if absent:
-            raise ReportingError(
-                f"{files[encoder]}: columns {absent} are missing; found {list(frame.columns)}"
-            )
+        check_columns(frame, SWEEP_COLUMNS, files[encoder])
         cells[encoder] = set(frame[["image_id", *_VARIANT, "stride", "score"]].itertuples(index=False))
     first = next(iter(files))
     for encoder in files:
@@ -184,6 +181,25 @@ def listed(effects: Sequence[Effect]) -> str:
         text = shown_value(effect.value)
         values.setdefault(effect.setting, []).append(f"({text})" if "," in text else text)
     return "; ".join(f"{shown_setting(setting)} = {', '.join(texts)}" for setting, texts in values.items())
+
+
+def order_sentence(sensitivity: Sensitivity, score: Score) -> str:
+    """Says in how many variants the encoders keep their ranks; empty if no setting of the score is swept."""
+    variants = [
+        effect for effects in sensitivity.of(score).values() for effect in effects if not effect.baseline
+    ]
+    if not variants:
+        return ""
+    name, ranks = score.upper(), sensitivity.baseline.ranks[score]
+    undefined = [effect for effect in variants if not effect.ranks[score]]
+    changed = [effect for effect in variants if effect.ranks[score] and effect.ranks[score] != ranks]
+    same = len(variants) - len(undefined) - len(changed)
+    text = f"The {name} order of the encoders is unchanged in {same} of {len(variants)} variants"
+    if changed:
+        text += f"; it changes for {listed(changed)}"
+    if undefined:
+        text += f"; {name} is undefined at every stride for {listed(undefined)}"
+    return text + "."
 
 
 def _shown(value: Any) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vfm_fusion.reporting.seeds import Evaluation, RunResults, Summary
+from vfm_fusion.reporting.cells import Value
+from vfm_fusion.reporting.records import Evaluation, RunResults
 
 Strides = tuple[int, ...]
 """Where a run injects, ascending."""
@@ -40,37 +41,32 @@ class Group:
     @property
     def example(self) -> Evaluation:
         """An evaluation from which encoders are read."""
-        return next(iter(self.fused.values())).any
+        return next(iter(self.fused.values())).facts
 
     @property
     def seeds(self) -> list[int]:
         """Seeds that every run of a single stride has, ascending."""
-        runs = [self.fused[stride,].by_seed for stride in self.single]
+        runs = [self.fused[stride,].found for stride in self.single]
         return sorted(set.intersection(*map(set, runs))) if runs else []
 
-    def level(self, strides: Strides, metric: str) -> Summary:
+    def level(self, strides: Strides, metric: str) -> Value:
         """Returns what a fused run reaches, in percent."""
-        run = self.fused[strides]
-        return run.summarise({seed: value_of(e, metric) for seed, e in run.by_seed.items()})
+        return self.fused[strides].level(metric)
 
     def at_seed(self, metric: str, seed: int) -> dict[int, float]:
         """Returns what one seed reaches, in percent, by single stride; NaN where undefined or absent."""
-        found = {}
-        for stride in self.single:
-            evaluation = self.fused[stride,].by_seed.get(seed)
-            value = None if evaluation is None else value_of(evaluation, metric)[0]
-            found[stride] = math.nan if value is None else value
-        return found
+        return {s: self.fused[s,].values(metric).get(seed, (math.nan, ""))[0] for s in self.single}
 
-    def gain(self, strides: Strides, metric: str) -> Summary:
+    def gain(self, strides: Strides, metric: str) -> Value:
         """Returns metric(fused) - metric(master alone), seed by seed, in percentage points."""
         fused, alone = self.fused[strides], self.alone
         if alone is None:
-            return Summary(math.nan, math.nan, "no run trains this master alone in the same way")
+            return Value.missing("no run trains this master alone in the same way")
         if alone.missing:
-            return Summary(math.nan, math.nan, f"the master alone is {alone.reason}")
-        return fused.summarise(
-            {seed: _difference(e, alone.by_seed[seed], metric) for seed, e in fused.by_seed.items()}
+            return Value.missing(f"the master alone is {alone.reason}")
+        subtracted = alone.values(metric)
+        return fused.average(
+            {seed: _minus(value, subtracted[seed]) for seed, value in fused.values(metric).items()}
         )
 
 
@@ -87,10 +83,10 @@ def group_by_stride(results: Sequence[RunResults], fusions: Mapping[str, str]) -
     fused: dict[tuple[Any, ...], dict[Strides, RunResults]] = {}
     repeated: dict[tuple[Any, ...], list[tuple[RunResults, RunResults]]] = {}
     for result in results:
-        evaluation = result.any
+        evaluation = result.facts
         if evaluation is None:
             continue
-        master = (evaluation["dataset"], evaluation["task"], *_encoder(evaluation, "master"))
+        master = _encoder(evaluation, "master")
         if evaluation["auxiliary"] is None:
             alone.setdefault(master, result)
         else:
@@ -100,15 +96,10 @@ def group_by_stride(results: Sequence[RunResults], fusions: Mapping[str, str]) -
                 repeated.setdefault(key, []).append((first, result))
     return [
         Group(
-            dict(sorted(runs.items(), key=_singles_first)), alone.get(key[:4]), tuple(repeated.get(key, ()))
+            dict(sorted(runs.items(), key=_singles_first)), alone.get(key[:2]), tuple(repeated.get(key, ()))
         )
         for key, runs in fused.items()
     ]
-
-
-def value_of(evaluation: Evaluation, metric: str) -> tuple[float | None, str]:
-    """Returns a metric in percent, and why it is undefined."""
-    return evaluation["metrics"].get(metric), evaluation["reasons"].get(metric, "")
 
 
 def _encoder(evaluation: Evaluation, role: str) -> tuple[str, bool]:
@@ -119,9 +110,7 @@ def _singles_first(item: tuple[Strides, RunResults]) -> tuple[bool, Strides]:
     return len(item[0]) > 1, item[0]
 
 
-def _difference(fused: Evaluation, alone: Evaluation, metric: str) -> tuple[float | None, str]:
-    for evaluation in (fused, alone):
-        value, reason = value_of(evaluation, metric)
-        if value is None:
-            return None, reason
-    return fused["metrics"][metric] - alone["metrics"][metric], ""
+def _minus(first: tuple[float, str], second: tuple[float, str]) -> tuple[float, str]:
+    """The difference of two numbers, and why it is undefined where one of them is."""
+    undefined = next((found for found in (first, second) if math.isnan(found[0])), None)
+    return undefined or (first[0] - second[0], "")

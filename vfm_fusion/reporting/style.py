@@ -1,4 +1,4 @@
-"""The one style of all figures: sizes, type, colours."""
+"""The one style of all figures: sizes, type, colours, and how they are saved."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -17,6 +18,11 @@ PAGE_WIDTH = 6.9
 """Width of a figure that spans both columns, in inches."""
 LINE_SPACING = 1.05
 """Line distance of text of several lines; the type face has generous line heights of its own."""
+RING = {
+    **{"marker": "o", "markerfacecolor": "none", "markeredgecolor": "black", "markeredgewidth": 0.9},
+    "linestyle": "none",
+}
+"""A marker around what was chosen."""
 
 _RC: dict[str, Any] = {
     "font.family": ["STIXGeneral", "DejaVu Sans"],  # both ship with Matplotlib; the second has more scripts
@@ -58,6 +64,12 @@ class SeriesStyle:
     color: str
     marker: str
 
+    @property
+    def line(self) -> dict[str, Any]:
+        """Arguments of a line through points with white edges."""
+        edges = {"markeredgecolor": "white", "markeredgewidth": 0.4}
+        return {"color": self.color, "marker": self.marker, **edges}
+
 
 def styled(draw: Callable[P, Figure]) -> Callable[P, Figure]:
     """Runs a figure function under the project's style, whatever the caller's Matplotlib settings are."""
@@ -79,8 +91,7 @@ def series_styles(keys: Sequence[str]) -> dict[str, SeriesStyle]:
     """Assigns every series its look by position; after seven, colours repeat with other markers."""
     return {
         key: SeriesStyle(
-            _COLORS[index % len(_COLORS)],
-            _MARKERS[(index + index // len(_COLORS)) % len(_MARKERS)],
+            _COLORS[index % len(_COLORS)], _MARKERS[(index + index // len(_COLORS)) % len(_MARKERS)]
         )
         for index, key in enumerate(keys)
     }
@@ -102,3 +113,10 @@ def image_axes(axes: Axes) -> None:
     axes.grid(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
+
+
+def interval_note(profiles: pd.DataFrame) -> str:
+    """Says what points and bars are, with the number of profiled images."""
+    counts = sorted(set(profiles["images"] + profiles["undefined"]))
+    number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    return f"Mean and 95 % bootstrap interval, n = {number} images"

@@ -2,35 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import MISSING, Value, number
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What stands in one place of a table, where that is more than a value.
+
+    Attributes:
+        value: a number, or a text (empty: not applicable). A number that is NaN prints an em dash with a
+            footnote that holds its reason.
+        below: line below the text, or below a number and its spread; empty for none.
+        underline: whether it is marked.
+    """
+
+    value: Value | float | str
+    below: str = ""
+    underline: bool = False
+
+
+Row = Mapping[str, Entry | Value | float | str]
+"""One line of a table: column key to what stands there."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """How one column of a section's frame is shown.
-
-    A cell of a numeric column is its value rounded to ``digits``. A missing value (NaN, None) prints an em
-    dash with a footnote that holds its reason; text is shown as it is (empty: not applicable). Columns named
-    by ``spread``, ``interval``, ``detail``, ``below``, ``reason`` and ``underline`` belong to the same frame.
+    """How one column is shown.
 
     Attributes:
-        key: column of the frame.
+        key: its key in every row.
         title: heading.
         group: heading that spans neighbouring columns with the same group.
         digits: decimals of a number; None for text.
-        best: which value of the column (or row, see ``Table.best_in``) is bold; None for none.
-        spread: column with the standard deviation, shown as a plus/minus detail; NaN shows nothing.
-        interval: columns with the lower and upper end of an interval, shown as a detail; NaN shows nothing.
-        detail: column with text that is shown below the cell's own text.
-        below: column with text that is shown below a number and its interval; empty shows nothing.
-        reason: column that says why a value is missing.
-        underline: boolean column; true underlines the cell.
+        best: which number of the column (or row, see ``Table.best_in``) is bold; None for none.
+        shows: what of a value is shown beside its mean, where it is known; empty for nothing.
     """
 
     key: str
@@ -38,12 +51,7 @@ class Column:
     group: str = ""
     digits: int | None = None
     best: Literal["max", "min"] | None = None
-    spread: str = ""
-    interval: tuple[str, str] | None = None
-    detail: str = ""
-    below: str = ""
-    reason: str = ""
-    underline: str = ""
+    shows: Literal["", "std", "interval"] = ""
 
 
 @dataclass(frozen=True)
@@ -52,16 +60,16 @@ class Section:
 
     Attributes:
         title: heading; empty for none.
-        rows: one line of the table per row, columns as ``Column.key`` and its companions name them.
+        rows: one line of the table each.
         ranked: whether the rows compete for the bold best value.
-        absent: why values without a reason of their own are missing, for sections where that is normal; said
-            once by a note of the table instead of footnotes.
+        fill: what stands where a row has nothing: empty, or an em dash (in columns of numbers) that a note
+            of the table explains; None where every row has every column.
     """
 
     title: str
-    rows: pd.DataFrame
+    rows: Sequence[Row]
     ranked: bool = True
-    absent: str = ""
+    fill: Literal["", "—"] | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +82,8 @@ class Table:
         data: tidy frame (one observation per row) that becomes the CSV file.
         columns: shown columns, left to right.
         sections: shown rows, top to bottom.
-        notes: lines below the table.
-        problems: what is missing (runs, seeds); empty when the table is complete.
+        notes: lines below the table; empty ones are left out.
+        problems: what is missing (runs, seeds), empty ones left out; none when the table is complete.
         best_in: whether the best value is sought down each ``column``, down the column's part in each
             ``section``, or along each ``row``.
     """
@@ -84,10 +92,15 @@ class Table:
     caption: str
     data: pd.DataFrame
     columns: tuple[Column, ...]
-    sections: tuple[Section, ...]
-    notes: tuple[str, ...] = ()
-    problems: tuple[str, ...] = ()
+    sections: Sequence[Section]
+    notes: Sequence[str] = ()
+    problems: Sequence[str] = ()
     best_in: Literal["column", "section", "row"] = "column"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "sections", tuple(self.sections))
+        for name in ("notes", "problems"):
+            object.__setattr__(self, name, tuple(line for line in getattr(self, name) if line))
 
 
 @dataclass(frozen=True)
@@ -126,21 +139,18 @@ class Layout:
     footnotes: Mapping[str, str]
 
 
-MISSING = "—"
-
-
 def lay_out(table: Table) -> Layout:
     """Formats every cell of ``table``.
 
     Raises:
-        ReportingError: a value is missing and no reason is given, or a column is absent from a section.
+        ReportingError: a value is missing and no reason is given, or a row lacks a column.
     """
     best = _best_cells(table)
     marks: dict[str, str] = {}
     sections = []
     for index, section in enumerate(table.sections):
         rows = []
-        for line, (_, row) in enumerate(section.rows.iterrows()):
+        for line, row in enumerate(section.rows):
             cells = [
                 _cell(table.name, section, column, row, marks, (index, line, column.key) in best)
                 for column in table.columns
@@ -148,18 +158,6 @@ def lay_out(table: Table) -> Layout:
             rows.append(tuple(cells))
         sections.append((section.title, tuple(rows)))
     return Layout(tuple(sections), {mark: reason for reason, mark in marks.items()})
-
-
-def number(value: float, digits: int) -> str:
-    """Rounds ``value`` for print, with a true minus sign and no negative zero.
-
-    >>> number(-0.04, 1), number(-1.25, 2)
-    ('0.0', '−1.25')
-    """
-    text = f"{value:.{digits}f}"
-    if float(text) == 0:
-        text = text.lstrip("-")
-    return text.replace("-", "−")
 
 
 def header_groups(columns: tuple[Column, ...]) -> list[tuple[str, int]]:
@@ -187,61 +185,56 @@ def footnote_mark(index: int) -> str:
     return letters
 
 
-def _cell(
-    table: str, section: Section, column: Column, row: pd.Series[Any], marks: dict[str, str], best: bool
-) -> Cell:
-    if column.key not in row:
-        raise ReportingError(f"table {table}: column {column.key!r} is absent; found {list(row.index)}")
-    value = row[column.key]
+def _entry(content: Entry | Value | float | str) -> tuple[Value | str, str, bool]:
+    """Returns value, line below and mark of what stands in one place."""
+    entry = content if isinstance(content, Entry) else Entry(content)
+    value = entry.value
+    return value if isinstance(value, Value | str) else Value(value), entry.below, entry.underline
+
+
+def _cell(table: str, section: Section, column: Column, row: Row, marks: dict[str, str], best: bool) -> Cell:
     numeric = column.digits is not None
-    underline = bool(column.underline and row[column.underline])
-    if pd.isna(value):
-        reason = row[column.reason] if column.reason else None
-        if not reason and section.absent:
-            return Cell(MISSING, numeric=numeric)
-        if not isinstance(reason, str) or not reason:
-            raise ReportingError(
-                f"table {table}: {column.key!r} is undefined in row {dict(row)!r} "
-                "and no reason is given; every missing value needs one"
-            )
-        mark = marks.setdefault(reason, footnote_mark(len(marks)))
-        return Cell(MISSING, numeric=numeric, underline=underline, mark=mark)
-    if column.digits is None or isinstance(value, str):
-        detail = str(row[column.detail]) if column.detail else ""
-        return Cell(str(value), detail=detail, underline=underline)
-    text = number(value, column.digits)
-    below = str(row[column.below]) if column.below else ""
-    return Cell(text, _number_detail(column, row), below, numeric=True, bold=best, underline=underline)
+    if column.key not in row:
+        if section.fill is None:
+            raise ReportingError(f"table {table}: column {column.key!r} is absent; found {list(row)}")
+        return Cell(section.fill, numeric=True) if numeric and section.fill else Cell("")
+    value, below, underline = _entry(row[column.key])
+    if isinstance(value, str):
+        return Cell(value, detail=below, underline=underline)
+    if not math.isnan(value.mean):
+        shown = column.digits or 0
+        return Cell(number(value.mean, shown), _detail(column, value), below, numeric, best, underline)
+    if not value.reason:
+        raise ReportingError(
+            f"table {table}: {column.key!r} is undefined in row {dict(row)!r} "
+            "and no reason is given; every missing value needs one"
+        )
+    mark = marks.setdefault(value.reason, footnote_mark(len(marks)))
+    return Cell(MISSING, numeric=numeric, underline=underline, mark=mark)
 
 
-def _number_detail(column: Column, row: pd.Series[Any]) -> str:
-    assert column.digits is not None
-    if column.interval:
-        low, high = (row[key] for key in column.interval)
-        if pd.isna(low) and pd.isna(high):
-            return ""
-        return f"[{number(low, column.digits)}, {number(high, column.digits)}]"
-    if column.spread and not pd.isna(row[column.spread]):
-        return f"± {number(row[column.spread], column.digits)}"
+def _detail(column: Column, value: Value) -> str:
+    digits = column.digits or 0
+    if column.shows == "interval" and not math.isnan(value.low):
+        return f"[{number(value.low, digits)}, {number(value.high, digits)}]"
+    if column.shows == "std" and not math.isnan(value.std):
+        return f"± {number(value.std, digits)}"
     return ""
-
-
-def _is_number(value: object) -> bool:
-    return value != "" and not pd.isna(value)
 
 
 def _best_cells(table: Table) -> set[tuple[int, int, str]]:
     """Finds the bold cells ``(section, row, column key)``; values that print alike tie."""
     competitors: dict[object, list[tuple[float, tuple[int, int, str]]]] = {}
     for index, section in enumerate(table.sections):
-        if not section.ranked:
-            continue
-        for line, (_, row) in enumerate(section.rows.iterrows()):
+        for line, row in enumerate(section.rows if section.ranked else ()):
             for column in table.columns:
-                if column.best is None or column.digits is None or not _is_number(row[column.key]):
+                if column.best is None or column.digits is None or column.key not in row:
                     continue
-                value = round(float(row[column.key]), column.digits)
-                score = value if column.best == "max" else -value
+                value, *_ = _entry(row[column.key])
+                if isinstance(value, str) or math.isnan(value.mean):
+                    continue
+                rounded = round(float(value.mean), column.digits)
+                score = rounded if column.best == "max" else -rounded
                 contests = {"column": column.key, "section": (index, column.key), "row": (index, line)}
                 competitors.setdefault(contests[table.best_in], []).append((score, (index, line, column.key)))
     best: set[tuple[int, int, str]] = set()

@@ -14,8 +14,8 @@ from vfm_fusion.datasets.base import Sample, subset
 from vfm_fusion.errors import LabelError
 from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.reporting.figures.qualitative import load_scenes, qualitative_figure
-from vfm_fusion.reporting.inputs import read_evaluation
 from vfm_fusion.reporting.labels import run_models
+from vfm_fusion.reporting.records import read_evaluation
 from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.tables.main_results import main_results_table
 from vfm_fusion.reporting.tables.per_class import per_class_table

@@ -8,9 +8,9 @@ from typing import Any
 import pandas as pd
 import stride_results as sweeps
 
+from vfm_fusion.reporting.image_scores import MEASURES
 from vfm_fusion.reporting.questions.answer import Answer, Outcome
 from vfm_fusion.reporting.questions.evidence import FINETUNED, PER_CLASS, SUPERVISED, Evidence
-from vfm_fusion.reporting.tables.supervised import MEASURES
 
 DINO, SAM = sweeps.DINO, sweeps.SAM
 CLASSES = {"boundary-sensitive": ("person", "rider"), "large": ("car", "bus")}

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import reporting_results as results
 
-from vfm_fusion.reporting.sweep import Sweep, collect_sweep
+from vfm_fusion.reporting.stride_sweep import Sweep, collect_sweep
 
 STRIDES = (4, 8, 16, 32)
 DINO, SAM = "mini_dino", "mini_sam"

@@ -15,8 +15,14 @@ from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.metrics.controls import CONTROLS
 from vfm_fusion.miniature.scenes.generate import generate
-from vfm_fusion.reporting.controls import ControlExample, Controls, controls_of, load_example, read_controls
-from vfm_fusion.reporting.figures.controls import DRAWN, UNKNOWN_HATCH, controls_figure
+from vfm_fusion.reporting.control_results import Controls, controls_of, read_controls
+from vfm_fusion.reporting.figures.controls import (
+    DRAWN,
+    UNKNOWN_HATCH,
+    ControlExample,
+    controls_figure,
+    load_example,
+)
 from vfm_fusion.reporting.render.figure_files import save_figure
 from vfm_fusion.reporting.style import PAGE_WIDTH, series_styles, style
 

@@ -9,8 +9,15 @@ import pandas as pd
 import pytest
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.controls import Controls, controls_of, read_controls
-from vfm_fusion.reporting.controls_text import best_sentence, definition_sentence, strides_in_words, verdict
+from vfm_fusion.reporting.cells import strides_in_words
+from vfm_fusion.reporting.control_results import (
+    Controls,
+    best_sentence,
+    controls_of,
+    definition_sentence,
+    read_controls,
+    verdict,
+)
 from vfm_fusion.reporting.render.html import to_html
 from vfm_fusion.reporting.render.latex import to_latex
 from vfm_fusion.reporting.render.markdown import to_markdown
@@ -55,7 +62,7 @@ def test_each_definition_has_a_section_per_score_with_a_row_per_stride(table: Ta
         "SC by the definition 'good'",
         "SC by the definition 'noisy'",
     ]
-    assert all(list(section.rows["stride"]) == [4, 8] for section in table.sections)
+    assert all([row["stride"] for row in section.rows] == [4, 8] for section in table.sections)
 
 
 def test_a_row_holds_the_means_and_the_verdict(table: Table) -> None:

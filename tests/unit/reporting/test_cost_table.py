@@ -168,7 +168,7 @@ def test_csv_holds_every_measured_number() -> None:
 def test_costs_of_another_setup_have_a_section_of_their_own() -> None:
     large = cost("fused")["training"] | {"size": [1024, 1024]}
     found = table(fused=cost("fused", training=large), published=True)
-    titles = [(section.title, list(section.rows["run"])) for section in found.sections]
+    titles = [(title, [row[0].text for row in rows]) for title, rows in lay_out(found).sections]
     assert [rows for _, rows in titles[:2]] == [["Master alone"], ["Fused"]]
     assert "2 crops of 128 x 128" in titles[0][0]
     assert "2 crops of 1024 x 1024" in titles[1][0]

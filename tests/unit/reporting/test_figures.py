@@ -24,9 +24,9 @@ from vfm_fusion.reporting.figures.qualitative import Scene, Segmentation, paint,
 from vfm_fusion.reporting.figures.sc_ef_plane import sc_ef_plane_figure
 from vfm_fusion.reporting.figures.stability import stability_figure
 from vfm_fusion.reporting.figures.training_curves import Curve, training_curves_figure
+from vfm_fusion.reporting.labels import CHOICE_PARTS
 from vfm_fusion.reporting.render.figure_files import save_figure
 from vfm_fusion.reporting.style import COLUMN_WIDTH, PAGE_WIDTH, series_styles
-from vfm_fusion.reporting.tables.stability import TITLES
 
 CATEGORIES = (
     Category(0, "road", False, (128, 64, 128)),
@@ -143,7 +143,7 @@ class TestStability:
         lines = [line for line in axes.lines if line.get_linestyle() == "-" and len(line.get_xdata()) == 6]
         hollow = [line for line in axes.lines if line.get_markerfacecolor() == "none"]
         resamples, *subsets = stability["repetitions"]
-        for part, line, point in zip(TITLES, lines, hollow, strict=True):
+        for part, line, point in zip(CHOICE_PARTS, lines, hollow, strict=True):
             np.testing.assert_allclose(line.get_ydata(), [100 * r["agreement"][part] for r in subsets])
             np.testing.assert_allclose(point.get_ydata(), [100 * resamples["agreement"][part]])
         ticks = [tick.get_text() for tick in axes.get_xticklabels()]

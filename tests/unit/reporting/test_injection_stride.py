@@ -12,16 +12,19 @@ import stride_results as sweeps
 from scipy.stats import binomtest, t
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.hit_rate import hit_rate, p_in_words
+from vfm_fusion.reporting.cells import p_in_words
 from vfm_fusion.reporting.published import read_published
-from vfm_fusion.reporting.published_strides import published_rate, published_settings
 from vfm_fusion.reporting.render.html import to_html
 from vfm_fusion.reporting.render.latex import to_latex
 from vfm_fusion.reporting.render.markdown import to_markdown
-from vfm_fusion.reporting.seed_difference import difference
-from vfm_fusion.reporting.stride_suggestion import judge
+from vfm_fusion.reporting.significance import difference
+from vfm_fusion.reporting.stride_suggestion import hit_rate, judge
 from vfm_fusion.reporting.table import Cell, Table, lay_out
-from vfm_fusion.reporting.tables.injection_stride import injection_stride_table
+from vfm_fusion.reporting.tables.injection_stride import (
+    injection_stride_table,
+    published_rate,
+    published_settings,
+)
 
 PUBLISHED = Path(__file__).parents[3] / "resources" / "published" / "metric_guided_fusion.csv"
 EF = {4: 1.0, 8: 2.0, 16: 5.0, 32: 3.0}
@@ -219,8 +222,8 @@ def test_a_difference_stands_out_where_its_t_interval_keeps_off_zero() -> None:
     assert (clear.low, clear.high) == (pytest.approx(1.1 - half), pytest.approx(1.1 + half))
     assert (clear.sign, unclear.sign, difference({0: 3.0}).sign) == (1, 0, None)
     assert difference({0: -1.0, 1: -1.1}).sign == -1
-    assert difference({0: 1.0, 1: math.nan}).seeds == 0
-    assert difference({}).seeds == 0
+    assert difference({0: 1.0, 1: math.nan}).n == 0
+    assert difference({}).n == 0
 
 
 def with_another_definition(ef_of_sam: dict[int, float]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import permutation_test, spearmanr
 
-from vfm_fusion.reporting.rank_correlation import in_words, spearman
+from vfm_fusion.reporting.significance import in_words, spearman
 
 
 @pytest.mark.parametrize("n", [3, 4, 6, 8, 12])

@@ -330,16 +330,16 @@ class TestImageScores:
     def test_estimate_averages_images_then_strides(self) -> None:
         values = np.array([[1.0, 10.0], [3.0, np.nan], [np.nan, 20.0]])
         found = estimate(values, BOOTSTRAP)
-        assert (found.mean, found.images) == ((2.0 + 15.0) / 2, 2)
+        assert (found.mean, found.n) == ((2.0 + 15.0) / 2, 2)
         assert found.low < found.mean < found.high
 
     def test_one_image_has_no_interval_and_none_no_mean(self) -> None:
         one = estimate(np.array([[0.4, 0.6], [np.nan, 0.8]]), BOOTSTRAP)
-        assert (one.mean, one.images) == (pytest.approx((0.4 + 0.7) / 2), 1)
+        assert (one.mean, one.n) == (pytest.approx((0.4 + 0.7) / 2), 1)
         assert math.isnan(one.low)
         for none in (np.full((3, 2), np.nan), np.array([[1.0, np.nan]]), np.empty((0, 1)), np.empty((3, 0))):
             found = estimate(none, BOOTSTRAP)
-            assert found.images == 0
+            assert found.n == 0
             assert math.isnan(found.mean)
 
     def test_interval_covers_a_known_standard_error(self) -> None:

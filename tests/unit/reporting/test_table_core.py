@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from html.parser import HTMLParser
 from pathlib import Path
@@ -13,42 +14,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import Value, number
 from vfm_fusion.reporting.render.html import to_html
 from vfm_fusion.reporting.render.latex import escape as escape_latex
 from vfm_fusion.reporting.render.latex import to_latex
 from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.render.table_files import to_csv, write_table
-from vfm_fusion.reporting.table import Column, Section, Table, footnote_mark, lay_out, number
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table, footnote_mark, lay_out
 
 COLUMNS = (
-    Column("run", "Run", detail="pretraining"),
-    Column(
-        "ap", "AP", group="Test_set", digits=1, best="max", spread="std", reason="why", underline="chosen"
-    ),
-    Column("err", "Err", group="Test_set", digits=2, best="min", interval=("low", "high"), reason="why"),
+    Column("run", "Run"),
+    Column("ap", "AP", group="Test_set", digits=1, best="max", shows="std"),
+    Column("err", "Err", group="Test_set", digits=2, best="min", shows="interval"),
 )
+DATA = {"run": ["mini_a", "50 % & é", "[c]"], "ap": [40.04, 39.96, np.nan], "why": ["", "", "no_object"]}
+
+
+def shown_rows(why: str = "no_object") -> list[Row]:
+    return [
+        {
+            "run": Entry("mini_a", "untrained (seeded)"),
+            "ap": Entry(Value(40.04, std=0.25), underline=True),
+            "err": Value(0.125, low=0.1, high=0.15),
+        },
+        {"run": "50 % & é", "ap": 39.96, "err": -0.001},
+        {"run": Entry("[c]", "x|y"), "ap": Value.missing(why), "err": Value.missing(why)},
+    ]
 
 
 def table(**changes: object) -> Table:
-    rows = pd.DataFrame(
-        {
-            "run": ["mini_a", "50 % & é", "[c]"],
-            "pretraining": ["untrained (seeded)", "", "x|y"],
-            "ap": [40.04, 39.96, np.nan],
-            "std": [0.25, np.nan, np.nan],
-            "err": [0.125, -0.001, np.nan],
-            "low": [0.1, np.nan, np.nan],
-            "high": [0.15, np.nan, np.nan],
-            "why": ["", "", "no_object"],
-            "chosen": [True, False, False],
-        }
-    )
     content = {
         "name": "demo",
         "caption": "100 % of it.",
-        "data": rows[["run", "ap", "why"]],
+        "data": pd.DataFrame(DATA),
         "columns": COLUMNS,
-        "sections": (Section("", rows),),
+        "sections": (Section("", shown_rows()),),
         "notes": ("n = 3.",),
     }
     return Table(**(content | changes))
@@ -140,45 +140,45 @@ def test_html_holds_the_same_cells_and_escapes() -> None:
 
 
 def test_missing_value_without_reason_is_an_error() -> None:
-    rows = table().sections[0].rows.assign(why="")
-    with pytest.raises(ReportingError, match=r"'ap' is undefined .* no reason"):
-        lay_out(table(sections=(Section("", rows),)))
+    for rows in (shown_rows(why=""), [*shown_rows(), {"run": "d", "ap": math.nan, "err": 1.0}]):
+        with pytest.raises(ReportingError, match=r"'ap' is undefined .* no reason"):
+            lay_out(table(sections=(Section("", rows),)))
 
 
 def test_section_that_says_its_absences_once_needs_no_footnote() -> None:
-    rows = table().sections[0].rows.assign(why="")
-    layout = lay_out(table(sections=(Section("Published", rows, ranked=False, absent="not published"),)))
+    rows = [*shown_rows()[:2], {"err": 1.0}]
+    layout = lay_out(table(sections=(Section("Published", rows, ranked=False, fill="—"),)))
     assert layout.footnotes == {}
-    assert layout.sections[0][1][2][1].text == "—"
+    assert [cell.text for cell in layout.sections[0][1][2]] == ["", "—", "1.00"]
+    blank = lay_out(table(sections=(Section("", rows, fill=""),)))
+    assert [cell.text for cell in blank.sections[0][1][2]] == ["", "", "1.00"]
+    with pytest.raises(ReportingError, match=r"column 'run' is absent; found \['err'\]"):
+        lay_out(table(sections=(Section("", rows),)))
 
 
 def test_equal_reasons_share_a_footnote_and_others_do_not() -> None:
-    rows = pd.DataFrame({"v": [np.nan, None, np.nan], "why": ["x", "y", "x"]})
-    layout = lay_out(
-        table(columns=(Column("v", "V", digits=1, reason="why"),), sections=(Section("", rows),))
-    )
+    rows = [{"v": Value.missing(why)} for why in "xyx"]
+    layout = lay_out(table(columns=(Column("v", "V", digits=1),), sections=(Section("", rows),)))
     assert layout.footnotes == {"a": "x", "b": "y"}
     assert [row[0].mark for row in layout.sections[0][1]] == ["a", "b", "a"]
 
 
 def test_unranked_rows_and_single_competitors_are_never_bold() -> None:
-    frame = pd.DataFrame({"v": [1.0]})
     column = Column("v", "V", digits=1, best="max")
-    best = Section("Published", pd.DataFrame({"v": [9.0]}), ranked=False)
-    layout = lay_out(table(columns=(column,), sections=(Section("", frame), best)))
+    best = Section("Published", [{"v": 9.0}], ranked=False)
+    layout = lay_out(table(columns=(column,), sections=(Section("", [{"v": 1.0}]), best)))
     assert not any(cell.bold for _, rows in layout.sections for row in rows for cell in row)
 
 
 def test_best_in_row() -> None:
-    frame = pd.DataFrame({"a": [1.0, 4.0], "b": [2.0, 3.0]})
+    rows = [{"a": 1.0, "b": 2.0}, {"a": Value(4.0), "b": Entry(3.0)}]
     columns = (Column("a", "A", digits=0, best="max"), Column("b", "B", digits=0, best="max"))
-    layout = lay_out(table(columns=columns, sections=(Section("", frame),), best_in="row"))
+    layout = lay_out(table(columns=columns, sections=(Section("", rows),), best_in="row"))
     assert [[cell.bold for cell in row] for row in layout.sections[0][1]] == [[False, True], [True, False]]
 
 
 def test_best_in_each_section() -> None:
-    frames = [pd.DataFrame({"a": values}) for values in ([1.0, 2.0], [9.0, 8.0])]
-    sections = tuple(Section(str(index), frame) for index, frame in enumerate(frames))
+    sections = tuple(Section("", [{"a": value} for value in values]) for values in ([1.0, 2.0], [9.0, 8.0]))
     layout = lay_out(
         table(columns=(Column("a", "A", digits=0, best="max"),), sections=sections, best_in="section")
     )
@@ -186,9 +186,9 @@ def test_best_in_each_section() -> None:
 
 
 def test_a_line_below_the_interval_in_every_format() -> None:
-    frame = pd.DataFrame({"a": [1.0, 2.0], "low": [0.5, 1.5], "high": [1.5, 2.5], "null": ["null 0.1", ""]})
-    column = Column("a", "A", digits=1, interval=("low", "high"), below="null")
-    shown = table(columns=(column,), sections=(Section("", frame),))
+    rows = [{"a": Entry(Value(1.0, low=0.5, high=1.5), "null 0.1")}, {"a": Value(2.0, low=1.5, high=2.5)}]
+    column = Column("a", "A", digits=1, shows="interval")
+    shown = table(columns=(column,), sections=(Section("", rows),))
     assert "| 1.0 [0.5, 1.5]<br>null 0.1 |\n| 2.0 [1.5, 2.5] |\n" in to_markdown(shown)
     assert (
         "1.0 \\\\\n{\\scriptsize {[}0.5, 1.5]} \\\\\n{\\scriptsize null 0.1} \\\\\n"
@@ -196,6 +196,11 @@ def test_a_line_below_the_interval_in_every_format() -> None:
     ) in to_latex(shown)
     assert '<td class="n">1.0<small>[0.5, 1.5]</small><small>null 0.1</small></td>' in to_html(shown)
     assert '<td class="n">2.0<small>[1.5, 2.5]</small></td>' in to_html(shown)
+
+
+def test_empty_notes_and_problems_are_left_out() -> None:
+    shown = table(notes=["", "n = 3.", ""], problems=[""])
+    assert (shown.notes, shown.problems) == (("n = 3.",), ())
 
 
 def test_problems_are_marked_in_every_format() -> None:
@@ -264,7 +269,7 @@ def test_a_table_that_cannot_be_rendered_leaves_the_previous_files(tmp_path: Pat
     paths = {kind: tmp_path / f"demo.{kind}" for kind in ("csv", "tex", "md", "html")}
     write_table(table(), **paths)
     before = [path.read_bytes() for path in paths.values()]
-    broken = table(sections=(Section("", table().sections[0].rows.assign(why="")),))
+    broken = table(sections=(Section("", shown_rows(why="")),))
     with pytest.raises(ReportingError):
         write_table(broken, **paths)
     assert [path.read_bytes() for path in paths.values()] == before

@@ -12,8 +12,9 @@ import pytest
 import reporting_results as results
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.inputs import read_benchmarks, read_evaluation
+from vfm_fusion.reporting.inputs import read_benchmarks
 from vfm_fusion.reporting.published import published_table, read_published
+from vfm_fusion.reporting.records import read_evaluation
 from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.table import Cell, Table, lay_out
 from vfm_fusion.reporting.tables.main_results import main_results_table
@@ -105,11 +106,13 @@ class TestProfiles:
         swapped = selection | {"definition": "calibrated"}
         for chosen, factor in ((selection, 1.0), (swapped, 0.5)):
             table = profiles_table(profiles, results.LABELS, chosen)
-            first, second = (section.rows.set_index("encoder") for section in table.sections)
-            assert first.loc["DINO mini", "sc_4"] == pytest.approx(0.70 * factor)
-            assert second.loc["DINO mini", "sc_4"] == pytest.approx(0.35 / factor)
-            assert [first.loc["SAM mini", "role"], second.loc["SAM mini", "role"]] == ["auxiliary", ""]
-            assert [bool(rows.loc["SAM mini", "ef_16_chosen"]) for rows in (first, second)] == [True, False]
+            first, second = (
+                {row["encoder"].value: row for row in section.rows} for section in table.sections
+            )
+            assert first["DINO mini"]["sc_4"].value.mean == pytest.approx(0.70 * factor)
+            assert second["DINO mini"]["sc_4"].value.mean == pytest.approx(0.35 / factor)
+            assert [first["SAM mini"]["role"], second["SAM mini"]["role"]] == ["auxiliary", ""]
+            assert [rows["SAM mini"]["ef_16"].underline for rows in (first, second)] == [True, False]
         bold = [[row[2].bold for row in rows] for _, rows in lay_out(table).sections]
         assert bold == [[True, False, False], [True, False, False]]
         with pytest.raises(ReportingError, match="'other', but there are profiles by: paper, calibrated"):

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import open_indexed
-from vfm_fusion.metrics.controls import CONTROLS
-from vfm_fusion.reporting.controls import NAMES, ControlExample, Controls, load_example, read_controls
-from vfm_fusion.reporting.controls_text import right_strides
-from vfm_fusion.reporting.style import (
-    PAGE_WIDTH,
-    SeriesStyle,
-    image_axes,
-    series_styles,
-    stride_axis,
-    styled,
-)
+from vfm_fusion.errors import ReportingError
+from vfm_fusion.metrics.controls import CONTROLS, control_map
+from vfm_fusion.metrics.feature_map import FeatureMap
+from vfm_fusion.profiles.control_scores import control_seed
+from vfm_fusion.reporting.control_results import NAMES, Controls, read_controls, right_strides
+from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, image_axes, series_styles, stride_axis, styled
 
 PANELS = {"ef": "Edge Fidelity (EF)", "sc": "Structural Coherence (SC)"}
 """Scores from top to bottom."""
@@ -38,6 +38,56 @@ BAND = 2**0.5
 """Ratio of a band's end to its stride."""
 DRAWN = tuple(name for name in CONTROLS if name != "constant")
 """Controls that have a score."""
+EXAMPLE_STRIDE = 8
+"""The example is shown at the profiled stride that is nearest to this one."""
+
+
+@dataclass(frozen=True)
+class ControlExample:
+    """The controls of one image, to look at.
+
+    Attributes:
+        image: ``(H, W, 3)`` uint8 RGB.
+        stride: output stride of the maps.
+        maps: control -> first principal component ``(h, w)`` in [0, 1], the stronger features bright; None
+            where there is none.
+    """
+
+    image: np.ndarray
+    stride: int
+    maps: Mapping[str, np.ndarray | None]
+
+
+def load_example(controls: Controls, dataset: Dataset) -> ControlExample:
+    """Makes the controls of the first scored image once more, to look at.
+
+    Args:
+        controls: says which images were scored, and at which strides.
+        dataset: holds them.
+
+    Raises:
+        ReportingError: the data set lacks the image.
+    """
+    image_id = controls.images[0]
+    if image_id not in dataset.ids:
+        raise ReportingError(
+            f"the controls were made from {image_id}, which the data set lacks; score them again"
+        )
+    image = dataset.image(dataset.ids.index(image_id))
+    stride = min(controls.strides, key=lambda stride: abs(math.log2(stride / EXAMPLE_STRIDE)))
+    tensor = torch.tensor(image).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    seed = control_seed(image_id)
+    maps = {name: _component(FeatureMap(control_map(name, tensor, stride, seed))) for name in CONTROLS}
+    return ControlExample(image, stride, maps)
+
+
+def _component(features: FeatureMap) -> np.ndarray | None:
+    """First principal component, signed so that it grows with the norm of the features."""
+    if features.reason is not None:
+        return None
+    component = features.first_component.numpy()
+    agreement = np.vdot(component - component.mean(), features.norms.numpy())
+    return component if agreement >= 0 else 1 - component
 
 
 @styled
@@ -48,8 +98,8 @@ def controls_figure(controls: Controls, example: ControlExample) -> Figure:
     is not known.
 
     Args:
-        controls: see :func:`vfm_fusion.reporting.controls.read_controls`.
-        example: see :func:`vfm_fusion.reporting.controls.load_example`.
+        controls: see :func:`vfm_fusion.reporting.control_results.read_controls`.
+        example: see :func:`vfm_fusion.reporting.control_results.load_example`.
     """
     looks = series_styles(DRAWN)
     height, width = example.image.shape[:2]
@@ -101,15 +151,7 @@ def _draw_lines(
     own = means[(means["definition"] == definition) & (means["score"] == score)]
     for name, look in looks.items():
         line = own[own["control"] == name].sort_values("stride")
-        axes.plot(
-            line["stride"],
-            line["mean"],
-            color=look.color,
-            marker=look.marker,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            clip_on=False,
-        )
+        axes.plot(line["stride"], line["mean"], **look.line, clip_on=False)
     stride_axis(axes, controls.strides)
     axes.set_ylim(0, 1 if score == "sc" else None)
 
@@ -126,16 +168,7 @@ def _draw_bands(axes: Axes, controls: Controls, definition: str, score: str) -> 
 
 def _handles(looks: Mapping[str, SeriesStyle]) -> list[Line2D | Patch]:
     lines: list[Line2D | Patch] = [
-        Line2D(
-            [],
-            [],
-            color=look.color,
-            marker=look.marker,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            label=NAMES[name],
-        )
-        for name, look in looks.items()
+        Line2D([], [], **look.line, label=NAMES[name]) for name, look in looks.items()
     ]
     return [
         *lines,

@@ -1,4 +1,4 @@
-"""The layout of figures that show a map per image, encoder and output stride."""
+"""Figures that show a map per image, encoder and output stride: what they load, and their layout."""
 
 from __future__ import annotations
 

@@ -13,7 +13,15 @@ from matplotlib.lines import Line2D
 
 from vfm_fusion.reporting.inputs import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
-from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, series_styles, stride_axis, styled
+from vfm_fusion.reporting.style import (
+    PAGE_WIDTH,
+    RING,
+    SeriesStyle,
+    interval_note,
+    series_styles,
+    stride_axis,
+    styled,
+)
 
 LEGEND_CHARACTERS = 135
 """Characters of a legend that fit on a page's width."""
@@ -23,10 +31,6 @@ PANELS = (("sc", "Structural Coherence (SC)"), ("ef", "Edge Fidelity (EF)"))
 MARGIN = 0.03
 """Share of a panel's height below its lowest value, so that a null floor of zero is seen."""
 NULL_DASHES = (0, (4, 2))
-RING = {
-    **{"marker": "o", "markerfacecolor": "none", "markeredgecolor": "black", "markeredgewidth": 0.9},
-    "linestyle": "none",
-}
 
 
 @styled
@@ -104,23 +108,13 @@ def _columns(names: Sequence[str]) -> int:
     return max(1, min(len(names), LEGEND_CHARACTERS // (longest + LEGEND_HANDLE)))
 
 
-def interval_note(profiles: pd.DataFrame) -> str:
-    """Says what points and bars are, with the number of profiled images."""
-    counts = sorted(set(profiles["images"] + profiles["undefined"]))
-    number = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    return f"Mean and 95 % bootstrap interval, n = {number} images"
-
-
 def _draw_series(axes: Axes, rows: pd.DataFrame, nudge: float, look: SeriesStyle, name: str) -> None:
     mean = rows["mean"].to_numpy()
     axes.errorbar(
         rows["stride"].to_numpy() * nudge,
         mean,
         yerr=(mean - rows["ci_low"].to_numpy(), rows["ci_high"].to_numpy() - mean),
-        color=look.color,
-        marker=look.marker,
-        markeredgecolor="white",
-        markeredgewidth=0.4,
+        **look.line,
         elinewidth=0.9,
         capsize=1.8,
         capthick=0.9,

@@ -20,19 +20,19 @@ from vfm_fusion.errors import ReportingError
 from vfm_fusion.evaluation.predictions import PredictionReader, StoredPrediction, reading_predictions
 from vfm_fusion.evaluation.rle import decode_mask
 from vfm_fusion.reporting.boundary_ratio import segment_borders
-from vfm_fusion.reporting.inputs import read_evaluation
 from vfm_fusion.reporting.labels import pretrainings, run_models
+from vfm_fusion.reporting.records import read_evaluation
 from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, image_axes, styled
 
 OPACITY = 0.7
-SHOWN_SCORE = 0.5
-"""Objects of an instance run are shown from this confidence on."""
 """Weight of the class colour over the grey image."""
 SPACE = 0.04
 """Space between pictures, in sizes of a picture."""
 LINE = 0.112
 """Height of a line of small print, in inches."""
 LEGEND_COLUMNS = 8
+SHOWN_SCORE = 0.5
+"""Objects of an instance run are shown from this confidence on."""
 TITLE_WIDTH = 22.0
 """Characters of small print that fit into an inch."""
 

@@ -12,10 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from vfm_fusion.reporting.figures.profiles import RING, interval_note
 from vfm_fusion.reporting.inputs import read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
-from vfm_fusion.reporting.style import COLUMN_WIDTH, SeriesStyle, series_styles, styled
+from vfm_fusion.reporting.style import COLUMN_WIDTH, RING, SeriesStyle, interval_note, series_styles, styled
 
 LEGEND_CHARACTERS = 58
 """Longest line of a legend entry."""
@@ -75,10 +74,7 @@ def _draw_path(axes: Axes, path: pd.DataFrame, look: SeriesStyle, name: str) -> 
         y,
         xerr=(x - low[0], high[0] - x),
         yerr=(y - low[1], high[1] - y),
-        color=look.color,
-        marker=look.marker,
-        markeredgecolor="white",
-        markeredgewidth=0.4,
+        **look.line,
         elinewidth=0.7,
         linewidth=0.9,
         label=name,

@@ -19,12 +19,12 @@ from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.sensitivity import (
     Effect,
     Sensitivity,
+    order_sentence,
     read_sweeps,
     sensitivity_of,
     shown_setting,
     shown_value,
 )
-from vfm_fusion.reporting.sensitivity_text import order_sentence
 from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, series_styles, styled
 from vfm_fusion.selection.rule import SCORES, Score
 
@@ -84,14 +84,7 @@ def _draw_levels(
     axes: Axes, effects: Sequence[Effect], score: Score, encoder: str, look: SeriesStyle, base: Effect
 ) -> None:
     levels = [effect.levels[score][encoder] for effect in effects]
-    axes.plot(
-        range(len(effects)),
-        levels,
-        color=look.color,
-        marker=look.marker,
-        markeredgecolor="white",
-        markeredgewidth=0.4,
-    )
+    axes.plot(range(len(effects)), levels, **look.line)
     other = [x for x, effect in enumerate(effects) if effect.strides[score] != base.strides[score]]
     axes.plot(
         other,
@@ -117,10 +110,7 @@ def _label_panel(axes: Axes, setting: str, effects: Sequence[Effect], score: Sco
 
 
 def _handles(
-    sensitivity: Sensitivity,
-    encoders: Sequence[str],
-    labels: EncoderLabels,
-    looks: dict[str, SeriesStyle],
+    sensitivity: Sensitivity, encoders: Sequence[str], labels: EncoderLabels, looks: dict[str, SeriesStyle]
 ) -> list[Line2D | Patch]:
     handles: list[Line2D | Patch] = [
         Line2D(

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from vfm_fusion.reporting.inputs import read_stability
+from vfm_fusion.reporting.labels import CHOICE_PARTS
 from vfm_fusion.reporting.style import COLUMN_WIDTH, LINE_SPACING, SeriesStyle, series_styles, styled
-from vfm_fusion.reporting.tables.stability import TITLES
 
 NUDGE = 0.06
 GAP = 0.4
@@ -33,13 +33,13 @@ def stability_figure(stability: Mapping[str, Any]) -> Figure:
     """
     figure = Figure(figsize=(COLUMN_WIDTH, 2.7), layout="constrained")
     axes = figure.subplots()
-    looks = series_styles(list(TITLES))
+    looks = series_styles(list(CHOICE_PARTS))
     repetitions = stability["repetitions"]
     subsets = list(enumerate(r for r in repetitions if r["kind"] == "subsets"))
     others = [r for r in repetitions if r["kind"] != "subsets"]
     beside = [(len(subsets) + GAP + index, repetition) for index, repetition in enumerate(others)]
-    for index, (part, title) in enumerate(TITLES.items()):
-        nudge = NUDGE * (index - (len(TITLES) - 1) / 2)
+    for index, (part, title) in enumerate(CHOICE_PARTS.items()):
+        nudge = NUDGE * (index - (len(CHOICE_PARTS) - 1) / 2)
         _draw(axes, subsets, part, nudge, looks[part], title)
         _draw(axes, beside, part, nudge, looks[part], "")
     for x in [x for x, repetition in beside if repetition["reason"] is not None]:

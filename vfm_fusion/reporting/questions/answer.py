@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from vfm_fusion.reporting.seed_difference import ONE_SEED, WITHIN_SPREAD, Difference
+from vfm_fusion.reporting.cells import Value, in_a_row
+from vfm_fusion.reporting.significance import ONE_SEED, WITHIN_SPREAD
 
 Outcome = Literal["agrees", "opposite", "mixed", "unclear", "one seed", "missing"]
 """How a test of a statement of the paper ended: ``unclear`` lies within spread or chance; ``missing`` could
@@ -23,12 +23,27 @@ _COUNTED: dict[Outcome, tuple[str, str]] = {
 }
 
 
+ENDINGS: dict[Outcome, str] = {
+    "agrees": ", as in the paper",
+    "opposite": ", the opposite of the paper",
+    "unclear": f": {WITHIN_SPREAD}",
+    "one seed": f"; {ONE_SEED}",
+    "missing": ": not defined for every seed",
+}
+"""How a sentence about a difference over seeds ends."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """A sentence or two, and the outcomes of the tests that it tells of; none for a mere statement."""
 
     text: str
     outcomes: tuple[Outcome, ...] = ()
+
+
+def unknown(text: str) -> Finding:
+    """Returns why a test could not be made."""
+    return Finding(text, ("missing",))
 
 
 @dataclass(frozen=True)
@@ -64,39 +79,23 @@ def _verdict(found: set[Outcome]) -> str:
     return "Mixed" if "mixed" in made else "Undecided"
 
 
-def judged(found: Difference, expected: int = 1) -> tuple[Outcome, str]:
-    """Compares the sign of a difference with the expected one.
+def verdict(expected: object, against: object, made: object = True) -> Outcome:
+    """The rule of every test: what is found beyond spread or chance, as the paper says it or against it.
 
-    Returns:
-        The outcome, and how a sentence about the difference ends; it begins with a comma or colon.
+    Args:
+        expected: whether something is found as the paper says it (such as the strides where that is so).
+        against: whether something is found against it.
+        made: whether the test could be made.
     """
-    if found.seeds == 0:
-        return "missing", ": not defined for every seed"
-    if found.sign is None:
-        return "one seed", f"; {ONE_SEED}"
-    if found.sign == 0:
-        return "unclear", f": {WITHIN_SPREAD}"
-    if found.sign == expected:
-        return "agrees", ", as in the paper"
-    return "opposite", ", the opposite of the paper"
-
-
-def balance(expected: Sequence[int], against: Sequence[int], comparable: int) -> Outcome:
-    """The outcome of comparisons at several strides, of which some go beyond their intervals."""
-    if not comparable:
+    if not made:
         return "missing"
     if expected and against:
         return "mixed"
-    if expected:
-        return "agrees"
-    return "opposite" if against else "unclear"
+    return "agrees" if expected else "opposite" if against else "unclear"
 
 
-def in_a_row(parts: Sequence[str]) -> str:
-    """Joins with commas and a last "and".
-
-    >>> in_a_row(["a", "b", "c"])
-    'a, b and c'
-    """
-    *first, last = parts
-    return f"{', '.join(first)} and {last}" if first else last
+def judged(found: Value, expected: int = 1) -> Outcome:
+    """Compares the sign of a difference over seeds with the expected one."""
+    if found.n and found.sign is None:
+        return "one seed"
+    return verdict(found.sign == expected, found.sign == -expected, found.n)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from vfm_fusion.reporting.questions.answer import Answer, Finding, judged
+from vfm_fusion.reporting.cells import Value, with_spread
+from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, judged, unknown
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.seed_difference import Difference, difference, with_spread
-from vfm_fusion.reporting.seeds import RunResults
+from vfm_fusion.reporting.records import RunResults
+from vfm_fusion.reporting.significance import difference, in_points
 from vfm_fusion.reporting.stride_groups import Group
-from vfm_fusion.reporting.stride_settings import setting_name
+from vfm_fusion.reporting.stride_sweep import setting_name
 
 QUESTION = "Do encoders lean to structure or to edges, class by class?"
 RICH, LARGE = "boundary-sensitive", "large"
@@ -24,10 +25,8 @@ def answer(evidence: Evidence) -> Answer:
     """Compares encoders alone, then both directions of the pair, on the two groups of classes."""
     groups = evidence.per_class["group"]
     if not ((groups == RICH).any() and (groups == LARGE).any()):
-        missing = Finding(
-            "The table per class holds no two groups of classes, so nothing can be compared.", ("missing",)
-        )
-        return Answer("RQ1", QUESTION, (missing,))
+        text = "The table per class holds no two groups of classes, so nothing can be compared."
+        return Answer("RQ1", QUESTION, (unknown(text),))
     findings = (
         _classes(evidence),
         _alone(evidence, trained=False),
@@ -57,23 +56,22 @@ def _alone(evidence: Evidence, *, trained: bool) -> Finding:
     runs = evidence.singles(trained=trained)
     absent = [evidence.name(e) for e in (evidence.structure, evidence.edges) if e not in runs]
     if absent:
-        text = f"{how}: no comparison, for no run has {' or '.join(absent)} alone and {how.lower()}."
-        return Finding(text, ("missing",))
+        return unknown(f"{how}: no comparison, for no run has {' or '.join(absent)} alone and {how.lower()}.")
     levels = {encoder: _levels(evidence, run) for encoder, run in runs.items()}
     contrast = _contrast(levels[evidence.edges], levels[evidence.structure])
-    outcome, ending = judged(contrast)
+    outcome = judged(contrast)
     leads = [_lead(evidence, {e: of[group] for e, of in levels.items()}, group) for group in (RICH, LARGE)]
     text = f"{how}: {'; '.join(leads)}."
     if outcome == "missing":
-        return Finding(f"{text} Their difference is not defined for every seed.", ("missing",))
+        return unknown(f"{text} Their difference is not defined for every seed.")
     text += (
         f" Relative to {evidence.name(evidence.structure)}, {evidence.name(evidence.edges)} is "
-        f"{_stronger(contrast)} (boundary-rich minus large: {contrast.said}){ending}."
+        f"{_stronger(contrast)} (boundary-rich minus large: {in_points(contrast)}){ENDINGS[outcome]}."
     )
     return Finding(text, (outcome,))
 
 
-def _stronger(contrast: Difference) -> str:
+def _stronger(contrast: Value) -> str:
     """On which classes an encoder stands better; as a mere statement on the means where that is all."""
     by_means = "" if contrast.sign else "by the means "
     if _side(contrast) is None:
@@ -82,7 +80,7 @@ def _stronger(contrast: Difference) -> str:
     return f"{by_means}stronger on {_SAID[_side(contrast)]} than on {_SAID[other]}"
 
 
-def _side(contrast: Difference) -> str | None:
+def _side(contrast: Value) -> str | None:
     """The group that a contrast favours; None where it prints as zero."""
     if round(contrast.mean, 2) == 0:
         return None
@@ -92,9 +90,9 @@ def _side(contrast: Difference) -> str | None:
 def _lead(evidence: Evidence, by_encoder: Mapping[str, Mapping[int, float]], group: str) -> str:
     """Who has the highest mean on a group of classes, and who the next; the undefined come last."""
     means = {evidence.name(e): difference(values) for e, values in by_encoder.items()}
-    first, second, *_ = sorted(means, key=lambda e: -means[e].mean if means[e].seeds else math.inf)
-    levels = [with_spread(means[e].mean, means[e].std) for e in (first, second)]
-    if not means[first].seeds:
+    first, second, *_ = sorted(means, key=lambda e: -means[e].mean if means[e].n else math.inf)
+    levels = [with_spread(means[e]) for e in (first, second)]
+    if not means[first].n:
         return f"no encoder is defined on {_SAID[group]}"
     if round(means[first].mean, 2) == round(means[second].mean, 2):
         return f"{first} and {second} are level on {_SAID[group]} ({levels[0]} and {levels[1]})"
@@ -108,24 +106,23 @@ def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
     stride = _stride(evidence, names)
     found = _group(evidence, names, stride)
     if found is None:
-        text = f"{what} injected: no run injects frozen {who} into {into} at OS {stride}."
-        return Finding(text, ("missing",))
+        return unknown(f"{what} injected: no run injects frozen {who} into {into} at OS {stride}.")
     if found.alone is None:
-        return Finding(f"{what} injected: no run trains {into} alone in the same way.", ("missing",))
+        return unknown(f"{what} injected: no run trains {into} alone in the same way.")
     fused, alone = (_levels(evidence, run) for run in (found.fused[stride,], found.alone))
     gains = {group: _minus(fused[group], alone[group]) for group in (RICH, LARGE)}
     more = _contrast(fused, alone)
-    outcome, ending = judged(more, 1 if expected == RICH else -1)
+    outcome = judged(more, 1 if expected == RICH else -1)
     if outcome == "missing":
-        return Finding(f"{what} injected: the gain is not defined for every seed.", ("missing",))
+        return unknown(f"{what} injected: the gain is not defined for every seed.")
     side = _side(more)
     where = "as much on both" if side is None else f"more on {_SAID[side]}"
     where = where if more.sign else f"by the means {where}"
     name = setting_name(found, evidence.sweep.selection)
     return Finding(
         f"{what} injected ({name}, {who} into {into} at OS {stride}): "
-        f"{gains[RICH].said} on {_SAID[RICH]} and {gains[LARGE].said} on {_SAID[LARGE]}, so "
-        f"{where} (boundary-rich minus large: {more.said}){ending}.",
+        f"{in_points(gains[RICH])} on {_SAID[RICH]} and {in_points(gains[LARGE])} on {_SAID[LARGE]}, so "
+        f"{where} (boundary-rich minus large: {in_points(more)}){ENDINGS[outcome]}.",
         (outcome,),
     )
 
@@ -149,21 +146,20 @@ def _levels(evidence: Evidence, run: RunResults) -> Levels:
     """Means over the classes of a group that have a value, of every expected seed."""
     frame = evidence.per_class
     own = frame[(frame["run"] == run.key) & (frame["metric"] == _metric(evidence))]
-    seeds = [*run.by_seed, *run.missing]
     return {
         group: {
             seed: float(own.loc[(own["group"] == group) & (own["seed"] == seed), "value"].mean())
-            for seed in seeds
+            for seed in run.seeds
         }
         for group in (RICH, LARGE)
     }
 
 
-def _minus(first: Mapping[int, float], second: Mapping[int, float]) -> Difference:
+def _minus(first: Mapping[int, float], second: Mapping[int, float]) -> Value:
     return difference({seed: first[seed] - second[seed] for seed in first if seed in second})
 
 
-def _contrast(first: Levels, second: Levels) -> Difference:
+def _contrast(first: Levels, second: Levels) -> Value:
     """(first - second) on boundary-rich classes minus the same on large ones, seed by seed."""
     return difference(
         {

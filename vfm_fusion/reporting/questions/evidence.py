@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.inputs import check_columns
 from vfm_fusion.reporting.labels import label
-from vfm_fusion.reporting.seeds import RunResults
-from vfm_fusion.reporting.stride_settings import structure_and_edges
-from vfm_fusion.reporting.sweep import Sweep
-from vfm_fusion.reporting.tables.injection_stride import shown_metrics
+from vfm_fusion.reporting.records import RunResults
+from vfm_fusion.reporting.stride_sweep import Sweep, shown_metrics, structure_and_edges
 
 PER_CLASS = ("class", "group", "run", "seed", "metric", "value")
 SUPERVISED = ("encoder", "measure", "statistic", "value")
@@ -66,7 +64,7 @@ class Evidence:
         """The first run of every encoder without an auxiliary, fine-tuned or frozen."""
         found: dict[str, RunResults] = {}
         for result in self.sweep.results:
-            known = result.any
+            known = result.facts
             if known and known["auxiliary"] is None and known["master"]["trainable"] == trained:
                 found.setdefault(known["master"]["encoder"], result)
         return found
@@ -81,7 +79,5 @@ def read_tidy(path: Path, columns: Sequence[str]) -> pd.DataFrame:
     if not path.read_text(encoding="utf-8").strip():
         return pd.DataFrame(columns=list(columns))
     frame = pd.read_csv(path)
-    absent = [column for column in columns if column not in frame]
-    if absent:
-        raise ReportingError(f"{path}: columns {absent} are missing; found {list(frame.columns)}")
+    check_columns(frame, columns, path)
     return frame

@@ -7,13 +7,12 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from vfm_fusion.reporting.controls_text import strides_in_words
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, balance, in_a_row, judged
+from vfm_fusion.reporting.cells import in_a_row, number, strides_in_words, with_spread
+from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, judged, unknown, verdict
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.seed_difference import difference, with_spread
-from vfm_fusion.reporting.stride_settings import Setting
+from vfm_fusion.reporting.significance import difference, in_points
 from vfm_fusion.reporting.stride_suggestion import suggested_stride
-from vfm_fusion.reporting.table import number
+from vfm_fusion.reporting.stride_sweep import Setting
 
 QUESTION = "What does fine-tuning do to SC and EF, and is a frozen auxiliary in a fine-tuned master (A) best?"
 
@@ -29,7 +28,7 @@ def _structure(evidence: Evidence) -> Finding:
     if rows is None:
         return _no_profile(name)
     (ef, up, down), (sc, _, _) = _moves(rows, "ef"), _moves(rows, "sc")
-    outcome = balance(up, down, rows["ci_low"].notna().sum())
+    outcome = verdict(up, down, rows["ci_low"].notna().any())
     ending = {"agrees": ", towards edges as in the paper", "opposite": ", away from edges"}.get(outcome, "")
     return Finding(f"{name}, fine-tuned alone{_seeds(rows)}: {ef}{ending}; {sc}.", (outcome,))
 
@@ -43,13 +42,11 @@ def _edges(evidence: Evidence) -> Finding:
     before, after = ({int(s): float(v) for s, v in ef[when].items()} for when in ("before", "after"))
     peaks = [suggested_stride(values) for values in (before, after)]
     if peaks[0] is None or peaks[1] is None or len(ef) < 2:
-        return Finding(f"EF of {name} has no peak before or after fine-tuning.", ("missing",))
+        return unknown(f"EF of {name} has no peak before or after fine-tuning.")
     said, up, down = _moves(rows, "ef")
     sharpness = [_sharpness(values) for values in (before, after)]
     flatter = sharpness[1] < sharpness[0]
-    outcome: Outcome = "agrees" if flatter or peaks[0] != peaks[1] else "opposite"
-    if not (up or down):
-        outcome = "unclear"
+    lost, moves = flatter or peaks[0] != peaks[1], up or down
     moved = f"stays at OS {peaks[0]}"
     if peaks[0] != peaks[1]:
         moved = f"moves from OS {peaks[0]} to OS {peaks[1]}"
@@ -57,7 +54,7 @@ def _edges(evidence: Evidence) -> Finding:
         f"{name}, fine-tuned alone{_seeds(rows)}: its EF peak {moved} and gets "
         f"{'flatter' if flatter else 'no flatter'} ({number(sharpness[0], 2)} times the mean of the other "
         f"strides before, {number(sharpness[1], 2)} after); {said}.",
-        (outcome,),
+        (verdict(moves and lost, moves and not lost),),
     )
 
 
@@ -70,20 +67,18 @@ def _best_setting(evidence: Evidence) -> Finding:
     absent = [name for name in "ABCD" if name not in {s.name for s, _ in known.values()}]
     if own is None or len(known) < 2:
         text = f"Whether A is the best setting is not known: {_swept(known)} swept over strides; "
-        return Finding(
-            f"{text}{in_a_row(absent)} {'is' if len(absent) == 1 else 'are'} missing.", ("missing",)
-        )
+        return unknown(f"{text}{in_a_row(absent)} {'is' if len(absent) == 1 else 'are'} missing.")
     others = {title: found for title, found in known.items() if title != own}
     rival = max(others, key=lambda title: others[title][0].level(others[title][1], metric).mean)
     (a, at), (b, there) = known[own], others[rival]
     by_seed = {s: a.group.at_seed(metric, s)[at] - b.group.at_seed(metric, s)[there] for s in a.group.seeds}
     found = difference(by_seed)
-    outcome, ending = judged(found)
+    outcome = judged(found)
     reached = [setting.level(stride, metric) for setting, stride in ((a, at), (b, there))]
-    levels = [with_spread(level.mean, level.std) for level in reached]
+    levels = [with_spread(level) for level in reached]
     text = (
         f"At its best stride (OS {at}), {own} has {metric} {levels[0]}; the best other setting, "
-        f"{rival} at OS {there}, {levels[1]}: {found.said}{ending}."
+        f"{rival} at OS {there}, {levels[1]}: {in_points(found)}{ENDINGS[outcome]}."
     )
     if absent:
         text += f" Not swept: {in_a_row(absent)}."
@@ -110,7 +105,7 @@ def _changes(evidence: Evidence, encoder: str) -> pd.DataFrame | None:
 
 
 def _no_profile(name: str) -> Finding:
-    return Finding(f"{name}: no run fine-tunes it alone, so there is no profile after.", ("missing",))
+    return unknown(f"{name}: no run fine-tunes it alone, so there is no profile after.")
 
 
 def _moves(rows: pd.DataFrame, score: str) -> tuple[str, list[int], list[int]]:

@@ -6,10 +6,9 @@ import math
 from typing import Any
 
 from vfm_fusion.profiles.null_excess import EXCESS
-from vfm_fusion.reporting.controls_text import strides_in_words
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, balance
+from vfm_fusion.reporting.cells import number, strides_in_words
+from vfm_fusion.reporting.questions.answer import Answer, Finding, unknown, verdict
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.table import number
 
 QUESTION = "Do SC and EF show, before any training, that the encoders complement each other?"
 _DIGITS = 2
@@ -55,7 +54,7 @@ def _contrast(evidence: Evidence, score: str, first: str, second: str) -> Findin
     strides = sorted(of_first.keys() & of_second.keys())
     name, other, what = evidence.name(first), evidence.name(second), score.upper()
     if not strides:
-        return Finding(f"{what} of {name} and {other} has an interval at no common stride.", ("missing",))
+        return unknown(f"{what} of {name} and {other} has an interval at no common stride.")
     above = [s for s in strides if of_first[s].ci_low > of_second[s].ci_high]
     below = [s for s in strides if of_first[s].ci_high < of_second[s].ci_low]
     sides = [(" above", above), (" below", below)]
@@ -66,7 +65,7 @@ def _contrast(evidence: Evidence, score: str, first: str, second: str) -> Findin
         text = f"The intervals of {what} of {name} and {other} overlap at every stride"
     largest = max(strides, key=lambda s: abs(of_first[s].mean - of_second[s].mean))
     pair = " against ".join(_value(of[largest]) for of in (of_first, of_second))
-    return Finding(f"{text} (largest at OS {largest}: {pair}).", (balance(above, below, len(strides)),))
+    return Finding(f"{text} (largest at OS {largest}: {pair}).", (verdict(above, below),))
 
 
 def _peak(evidence: Evidence) -> Finding:
@@ -74,14 +73,14 @@ def _peak(evidence: Evidence) -> Finding:
     found = cells(evidence, evidence.edges, "ef")
     name = evidence.name(evidence.edges)
     if len(found) < 2:
-        return Finding(f"EF of {name} has an interval at {len(found)} strides, so no peak.", ("missing",))
+        return unknown(f"EF of {name} has an interval at {len(found)} strides, so no peak.")
     first, second = sorted(found, key=lambda stride: -found[stride].mean)[:2]
     apart = found[first].ci_low > found[second].ci_high
     how = "beyond the intervals" if apart else "but the intervals overlap"
     return Finding(
         f"EF of {name} peaks at OS {first} ({_value(found[first])}; next OS {second}, "
         f"{_value(found[second])}), {how}.",
-        ("agrees" if apart else "unclear",),
+        (verdict(apart, False),),
     )
 
 
@@ -92,14 +91,12 @@ def _nulls(evidence: Evidence) -> Finding:
     for score, encoder in chosen:
         excess = cells(evidence, encoder, EXCESS[score])
         if not excess:
-            text = f"No null floor of {score.upper()} was computed for {evidence.name(encoder)}."
-            return Finding(text, ("missing",))
+            return unknown(f"No null floor of {score.upper()} was computed for {evidence.name(encoder)}.")
         clear = [stride for stride, row in excess.items() if row.ci_low > 0]
         cleared, total = cleared + len(clear), total + len(excess)
         where = strides_in_words(clear, list(excess))
         parts.append(f"{score.upper()} of {evidence.name(encoder)} exceeds its null floor at {where}")
-    outcome: Outcome = "agrees" if cleared == total else "mixed" if cleared else "opposite"
-    return Finding(f"{'; '.join(parts)}.", (outcome,))
+    return Finding(f"{'; '.join(parts)}.", (verdict(cleared, cleared < total),))
 
 
 def _value(row: Any) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from vfm_fusion.reporting.hit_rate import HitRate
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, in_a_row
+from vfm_fusion.reporting.cells import in_a_row
+from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, judged, unknown, verdict
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.rank_correlation import SIGNIFICANT
-from vfm_fusion.reporting.seed_difference import ONE_SEED, WITHIN_SPREAD
-from vfm_fusion.reporting.stride_settings import Setting
-from vfm_fusion.reporting.tables.injection_stride import rate_notes, rates, shown_metrics, suggestions
+from vfm_fusion.reporting.significance import ONE_SEED, SIGNIFICANT, WITHIN_SPREAD, in_points
+from vfm_fusion.reporting.stride_suggestion import HitRate
+from vfm_fusion.reporting.stride_sweep import Setting, rate_notes, rates, shown_metrics, suggestions
 
 QUESTION = "Does EF suggest the best injection stride?"
 NO_SWEEP = (
@@ -20,23 +19,14 @@ NO_SWEEP = (
 def answer(evidence: Evidence) -> Answer:
     """Counts hits beside chance, then weighs every setting's margin against its seeds."""
     if not evidence.sweep.settings:
-        return Answer("RQ3", QUESTION, (Finding(NO_SWEEP, ("missing",)),))
-    findings = (
-        _rate(evidence),
-        _margins(evidence),
-        *_other_metrics(evidence),
-        *_other_definitions(evidence),
-    )
+        return Answer("RQ3", QUESTION, (unknown(NO_SWEEP),))
+    findings = (_rate(evidence), _margins(evidence), *_other_metrics(evidence), *_other_definitions(evidence))
     return Answer("RQ3", QUESTION, findings)
 
 
 def beyond_chance(rate: HitRate) -> Outcome:
     """Whether there are more hits, or fewer, than strides drawn at random would have."""
-    if not rate.trials:
-        return "missing"
-    if rate.p <= SIGNIFICANT:
-        return "agrees"
-    return "opposite" if rate.p_fewer <= SIGNIFICANT else "unclear"
+    return verdict(rate.p <= SIGNIFICANT, rate.p_fewer <= SIGNIFICANT, rate.trials)
 
 
 def _rate(evidence: Evidence) -> Finding:
@@ -70,12 +60,11 @@ def _margin(setting: Setting, metric: str) -> tuple[str, Outcome]:
     if found.hit is None:
         return f"{setting.title}: not judged, {found.reason}", "missing"
     verb, other = ("hits", "the next best") if found.hit else ("misses", "the best")
-    text = f"{setting.title} {verb}: OS {found.stride} against {other}, OS {found.second}: {margin.said}"
-    if margin.sign is None:
-        return f"{text} ({ONE_SEED})", "one seed"
-    if margin.sign == 0:
-        return f"{text} ({WITHIN_SPREAD})", "unclear"
-    return text, "agrees" if margin.sign > 0 else "opposite"
+    text = (
+        f"{setting.title} {verb}: OS {found.stride} against {other}, OS {found.second}: {in_points(margin)}"
+    )
+    caveat = {None: f" ({ONE_SEED})", 0: f" ({WITHIN_SPREAD})"}.get(margin.sign, "")
+    return text + caveat, judged(margin)
 
 
 def _other_metrics(evidence: Evidence) -> list[Finding]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-from vfm_fusion.reporting.hit_rate import p_in_words
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, in_a_row
+from vfm_fusion.reporting.cells import in_a_row, p_in_words, signed
+from vfm_fusion.reporting.image_scores import MEASURES
+from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, Outcome, unknown, verdict
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.rank_correlation import SIGNIFICANT, RankCorrelation, spearman
-from vfm_fusion.reporting.seed_difference import signed
-from vfm_fusion.reporting.stride_settings import Setting
-from vfm_fusion.reporting.tables.supervised import MEASURES
+from vfm_fusion.reporting.significance import SIGNIFICANT, RankCorrelation, correlate
+from vfm_fusion.reporting.stride_sweep import Setting
 
 QUESTION = "Do SC and EF measure what they mean: regions of the ground truth, and what an injection gains?"
 
@@ -25,13 +24,13 @@ def answer(evidence: Evidence) -> Answer:
 
 def evidence_of(found: RankCorrelation, of: str) -> tuple[Outcome, str]:
     """Says how strong a rank correlation is as evidence, ``of`` = "encoders", and what n can show."""
-    if found.p <= SIGNIFICANT:
-        return (
-            ("agrees", ", as in the paper") if found.rho > 0 else ("opposite", ", the opposite of the paper")
-        )
+    clear = found.p <= SIGNIFICANT
+    outcome = verdict(clear and found.rho > 0, clear and found.rho < 0)
+    if clear:
+        return outcome, ENDINGS[outcome]
     if not found.conclusive:
-        return "unclear", f"; {found.n} {of} cannot reach p ≤ {SIGNIFICANT:g}, whatever their order"
-    return "unclear", ": not distinguishable from chance"
+        return outcome, f"; {found.n} {of} cannot reach p ≤ {SIGNIFICANT:g}, whatever their order"
+    return outcome, ": not distinguishable from chance"
 
 
 def _supervised(evidence: Evidence, kind: str) -> Finding:
@@ -40,9 +39,9 @@ def _supervised(evidence: Evidence, kind: str) -> Finding:
     means = evidence.supervised[evidence.supervised["statistic"] == "mean"]
     by = {m: dict(zip(of["encoder"], of["value"], strict=True)) for m, of in means.groupby("measure")}
     sc, truth = by.get(MEASURES["sc"], {}), by.get(MEASURES[kind], {})
-    found = _correlated([(value, truth.get(encoder, math.nan)) for encoder, value in sc.items()])
+    found = correlate([(value, truth.get(encoder, math.nan)) for encoder, value in sc.items()])
     if found.reason:
-        return Finding(f"SC was not compared with {title}: {found.reason}.", ("missing",))
+        return unknown(f"SC was not compared with {title}: {found.reason}.")
     outcome, ending = evidence_of(found, "encoders")
     order = {1.0: "in the same order", -1.0: "in the opposite order"}.get(round(found.rho, 9), "differently")
     return Finding(
@@ -55,15 +54,16 @@ def _supervised(evidence: Evidence, kind: str) -> Finding:
 def _gains(evidence: Evidence) -> Finding:
     """EF of the auxiliary against what its injection gains, per setting and over all of them."""
     if not evidence.sweep.settings:
-        text = "EF was not compared with gains: no pair was trained at two or more injection strides."
-        return Finding(text, ("missing",))
+        return unknown(
+            "EF was not compared with gains: no pair was trained at two or more injection strides."
+        )
     metric = evidence.metric
     pairs = {setting.title: _pairs(setting, metric) for setting in evidence.sweep.settings}
-    pooled = _correlated([pair for of in pairs.values() for pair in of])
+    pooled = correlate([pair for of in pairs.values() for pair in of])
     if pooled.reason:
-        text = f"EF was not compared with the gain in {metric}: {_why(evidence, metric) or pooled.reason}."
-        return Finding(text, ("missing",))
-    each = {title: _correlated(of) for title, of in pairs.items()}
+        why = _why(evidence, metric) or pooled.reason
+        return unknown(f"EF was not compared with the gain in {metric}: {why}.")
+    each = {title: correlate(of) for title, of in pairs.items()}
     said = [f"{title} {_rho(found)}" for title, found in each.items()]
     smallest = min((found.smallest_p for found in each.values() if not found.reason), default=math.nan)
     text = f"EF and the gain in {metric} over the strides of a setting: {in_a_row(said)}"
@@ -90,11 +90,6 @@ def _why(evidence: Evidence, metric: str) -> str:
     """The first reason for which a gain is undefined; empty where all are defined."""
     gains = [s.group.gain((stride,), metric) for s in evidence.sweep.settings for stride in s.group.single]
     return next((gain.reason for gain in gains if gain.reason), "")
-
-
-def _correlated(pairs: Pairs) -> RankCorrelation:
-    defined = [pair for pair in pairs if not any(math.isnan(value) for value in pair)]
-    return spearman([first for first, _ in defined], [second for _, second in defined])
 
 
 def _rho(found: RankCorrelation) -> str:

@@ -10,15 +10,17 @@ import pandas as pd
 
 from vfm_fusion.metrics.controls import CONTROLS
 from vfm_fusion.profiles.control_order import SCORES
-from vfm_fusion.reporting.controls import Controls, read_controls
-from vfm_fusion.reporting.controls_text import (
+from vfm_fusion.reporting.cells import MISSING, Value
+from vfm_fusion.reporting.control_results import (
     DIGITS,
+    Controls,
     best_sentence,
     definition_sentence,
+    read_controls,
     rule_sentence,
     verdict,
 )
-from vfm_fusion.reporting.table import MISSING, Column, Section, Table
+from vfm_fusion.reporting.table import Column, Row, Section, Table
 
 BLOCKS = {"ef": "EF", "sc": "SC"}
 """Order of the scores."""
@@ -28,7 +30,7 @@ def controls_table(controls: Controls, dataset: str) -> Table:
     """Builds the table: per score and definition, one row a stride with the mean of every control.
 
     Args:
-        controls: see :func:`vfm_fusion.reporting.controls.read_controls`.
+        controls: see :func:`vfm_fusion.reporting.control_results.read_controls`.
         dataset: name of the data set.
     """
     sections = [
@@ -44,8 +46,13 @@ def controls_table(controls: Controls, dataset: str) -> Table:
             "stride (OS), and whether their order is right."
         ),
         data=_tidy(controls),
-        columns=_columns(),
-        sections=tuple(sections),
+        columns=(
+            Column("stride", "OS", digits=0),
+            *(Column(name, name.capitalize(), "Control", DIGITS, best="max") for name in CONTROLS),
+            Column("verdict", "Order"),
+            Column("agreeing", "Agreeing"),
+        ),
+        sections=sections,
         notes=(
             rule_sentence(controls),
             *(definition_sentence(controls, definition) for definition in controls.definitions),
@@ -57,33 +64,18 @@ def controls_table(controls: Controls, dataset: str) -> Table:
     )
 
 
-def _columns() -> tuple[Column, ...]:
-    return (
-        Column("stride", "OS", digits=0),
-        *(
-            Column(name, name.capitalize(), "Control", DIGITS, best="max", reason=f"{name}_reason")
-            for name in CONTROLS
-        ),
-        Column("verdict", "Order"),
-        Column("agreeing", "Agreeing"),
-    )
-
-
-def _rows(controls: Controls, definition: str, score: str) -> pd.DataFrame:
+def _rows(controls: Controls, definition: str, score: str) -> list[Row]:
     rows = []
     for stride in controls.strides:
         checks = controls.checks_of(definition, score, stride)
-        row: dict[str, Any] = {
-            "stride": stride,
-            "verdict": verdict(checks),
-            "agreeing": _agreeing(checks, len(controls.images)),
+        of = {name: controls.mean(definition, score, stride, name) for name in CONTROLS}
+        means = {
+            name: Value(row["mean"]).because(row["reason"].replace("_", " ") if row["undefined"] else "")
+            for name, row in of.items()
         }
-        for name in CONTROLS:
-            found = controls.mean(definition, score, stride, name)
-            row[name] = found["mean"]
-            row[f"{name}_reason"] = found["reason"].replace("_", " ") if found["undefined"] else ""
-        rows.append(row)
-    return pd.DataFrame(rows)
+        said = {"verdict": verdict(checks), "agreeing": _agreeing(checks, len(controls.images))}
+        rows.append({"stride": stride} | means | said)
+    return rows
 
 
 def _agreeing(checks: pd.DataFrame, images: int) -> str:

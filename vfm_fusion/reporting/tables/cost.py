@@ -10,15 +10,27 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import MISSING, Value
 from vfm_fusion.reporting.inputs import read_benchmarks, read_cost
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
-from vfm_fusion.reporting.published import shown_table
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.published import published_section, shown_table
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 Cost = Mapping[str, Any]
 """One parsed ``cost.json``: what :func:`vfm_fusion.segmentation.cost.measure_cost` returns, and the run."""
 
 _UNRECORDED = "no record of its training"
+_NOTES = (
+    "Speed: the fastest of several repetitions; other jobs may have run beside it. Of alone: images per "
+    "second over those of the master alone, trained and measured alike.",
+    "Memory: the most allocated on the GPU; on a CPU the most resident in the process, Python and its "
+    "libraries included.",
+    "A FLOP is a multiplication or an addition of a matrix product, a convolution, attention or bilinear "
+    "sampling; element-wise work, norms, softmax and resizing are not counted.",
+    "Hours: wall-clock time of one training, mean over seeds; of a training that was interrupted, the "
+    "last part. GPU hours: that times the GPUs that share a step, where the machine has any (training "
+    "and cost take a GPU if there is one). FT: fine-tuned, FZ: frozen.",
+)
 _PUBLISHED = {"parameters (M)": "parameters", "GFLOPs": "gflops", "throughput (img/s)": "images_per_second"}
 
 
@@ -47,13 +59,15 @@ def cost_table(
     if absent:
         raise ReportingError(f"runs {absent} have no cost; measure them")
     sections = [
-        Section(
-            title, pd.DataFrame([_row(runs[r], costs, r, training_seconds.get(r, ()), labels) for r in alike])
-        )
+        Section(title, [_row(runs[run], costs, run, training_seconds.get(run, ()), labels) for run in alike])
         for title, alike in _by_setup(costs, runs).items()
     ]
+    notes = list(_NOTES)
     if published is not None:
-        sections.append(_published_section(published))
+        sections.append(published_section(published, _published_rows(published)))
+        more = "; their image size, their machine and what they count as a FLOP are not known here. "
+        sources = ", ".join(sorted(set(published["source"])))
+        notes.append(f"Published values are of full-size models ({sources}){more}{MISSING}: not published.")
     return Table(
         name="cost",
         caption=(
@@ -62,25 +76,25 @@ def cost_table(
         ),
         data=pd.DataFrame([_record(run, costs, training_seconds.get(run, ())) for run in runs]),
         columns=_columns(),
-        sections=tuple(sections),
-        notes=(*_notes(), *_published_notes(published)),
+        sections=sections,
+        notes=notes,
     )
 
 
 def _columns() -> tuple[Column, ...]:
     return (
-        Column("run", "Run", detail="encoders"),
+        Column("run", "Run"),
         Column("parameters", "All", group="Parameters (M)", digits=2),
         Column("trainable", "Trained", group="Parameters (M)", digits=2),
         Column("gflops", "GFLOPs", digits=2),
         Column("images_per_second", "Images/s", group="Inference", digits=2),
-        Column("inference_share", "Of alone", group="Inference", digits=2, reason="share_reason"),
+        Column("inference_share", "Of alone", group="Inference", digits=2),
         Column("inference_memory", "Memory (GB)", group="Inference", digits=2),
         Column("step_seconds", "Step (s)", group="Training", digits=2),
-        Column("training_share", "Of alone", group="Training", digits=2, reason="share_reason"),
+        Column("training_share", "Of alone", group="Training", digits=2),
         Column("training_memory", "Memory (GB)", group="Training", digits=2),
-        Column("hours", "Hours", group="Training", digits=2, reason="hours_reason"),
-        Column("gpu_hours", "GPU hours", group="Training", digits=2, reason="gpu_hours_reason"),
+        Column("hours", "Hours", group="Training", digits=2),
+        Column("gpu_hours", "GPU hours", group="Training", digits=2),
     )
 
 
@@ -113,12 +127,13 @@ def _on_gpu(cost: Cost) -> bool:
 
 def _row(
     name: str, costs: Mapping[str, Cost], run: str, seconds: Sequence[float], labels: EncoderLabels
-) -> dict[str, Any]:
-    cost = costs[run]
-    gpu_reason = "" if _on_gpu(cost) else "no GPU was used"
+) -> Row:
+    cost, count = costs[run], max(len(seconds), 1)
+    reason = "" if seconds else _UNRECORDED
+    hours = math.fsum(seconds) / count / 3600 if seconds else math.nan
+    gpu_hours = _gpu_seconds(cost, seconds) / count / 3600
     return {
-        "run": name,
-        "encoders": _encoders(cost, labels),
+        "run": Entry(name, _encoders(cost, labels)),
         "parameters": cost["parameters"]["total"] / 1e6,
         "trainable": cost["parameters"]["trainable"] / 1e6,
         "gflops": cost["flops"]["total"] / 1e9,
@@ -126,10 +141,8 @@ def _row(
         "inference_memory": cost["inference"]["peak_bytes"] / 1e9,
         "step_seconds": cost["training"]["seconds"],
         "training_memory": cost["training"]["peak_bytes"] / 1e9,
-        "hours": math.fsum(seconds) / len(seconds) / 3600 if seconds else math.nan,
-        "hours_reason": "" if seconds else _UNRECORDED,
-        "gpu_hours": _gpu_seconds(cost, seconds) / max(len(seconds), 1) / 3600,
-        "gpu_hours_reason": gpu_reason or ("" if seconds else _UNRECORDED),
+        "hours": Value(hours).because(reason),
+        "gpu_hours": Value(gpu_hours).because(reason if _on_gpu(cost) else "no GPU was used"),
         **_shares(cost, _master_alone(cost, costs)),
     }
 
@@ -155,18 +168,17 @@ def _master_alone(cost: Cost, costs: Mapping[str, Cost]) -> Cost | None:
     )
 
 
-def _shares(cost: Cost, alone: Cost | None) -> dict[str, Any]:
+def _shares(cost: Cost, alone: Cost | None) -> dict[str, Value | str]:
     """Images per second of a fused run over those of its master alone; empty for a run of one encoder."""
-    keys = {"inference": "inference_share", "training": "training_share"}
+    phases = ("inference", "training")
     if cost["auxiliary"] is None:
-        return {**dict.fromkeys(keys.values(), ""), "share_reason": ""}
+        return {f"{phase}_share": "" for phase in phases}
     if alone is None:
-        return {**dict.fromkeys(keys.values(), math.nan), "share_reason": "its master alone was not measured"}
-    rates = {
-        key: cost[phase]["images_per_second"] / alone[phase]["images_per_second"]
-        for phase, key in keys.items()
+        return {f"{phase}_share": Value.missing("its master alone was not measured") for phase in phases}
+    return {
+        f"{phase}_share": Value(cost[phase]["images_per_second"] / alone[phase]["images_per_second"])
+        for phase in phases
     }
-    return {**rates, "share_reason": ""}
 
 
 def _encoders(cost: Cost, labels: EncoderLabels) -> str:
@@ -188,8 +200,8 @@ def _record(run: str, costs: Mapping[str, Cost], seconds: Sequence[float]) -> di
         height, width = cost[phase]["size"]
         record |= {f"{phase}_height": height, f"{phase}_width": width}
         record |= {f"{phase}_{key}": value for key, value in cost[phase].items() if key != "size"}
-    shares = _shares(cost, _master_alone(cost, costs))
-    record |= {key: shares[key] or math.nan for key in ("inference_share", "training_share")}
+    for key, share in _shares(cost, _master_alone(cost, costs)).items():
+        record[key] = share.mean if isinstance(share, Value) else math.nan
     return record | {
         "trained_seconds": math.fsum(seconds) if seconds else math.nan,
         "gpu_seconds": _gpu_seconds(cost, seconds),
@@ -197,43 +209,17 @@ def _record(run: str, costs: Mapping[str, Cost], seconds: Sequence[float]) -> di
     }
 
 
-def _notes() -> tuple[str, ...]:
-    return (
-        "Speed: the fastest of several repetitions; other jobs may have run beside it. Of alone: images per "
-        "second over those of the master alone, trained and measured alike.",
-        "Memory: the most allocated on the GPU; on a CPU the most resident in the process, Python and its "
-        "libraries included.",
-        "A FLOP is a multiplication or an addition of a matrix product, a convolution, attention or bilinear "
-        "sampling; element-wise work, norms, softmax and resizing are not counted.",
-        "Hours: wall-clock time of one training, mean over seeds; of a training that was interrupted, the "
-        "last part. GPU hours: that times the GPUs that share a step, where the machine has any (training "
-        "and cost take a GPU if there is one). FT: fine-tuned, FZ: frozen.",
-    )
-
-
 def _size(phase: Mapping[str, Any]) -> str:
     return " x ".join(str(side) for side in phase["size"])
 
 
-def _published_section(published: pd.DataFrame) -> Section:
+def _published_rows(published: pd.DataFrame) -> list[Row]:
     rows = []
     for model, values in published.groupby("model", sort=False):
-        row: dict[str, Any] = {column.key: math.nan for column in _columns()}
-        row |= {"run": model, "encoders": "", "hours_reason": "", "gpu_hours_reason": "", "share_reason": ""}
         named = zip(values["metric"], values["value"], strict=True)
-        rows.append(row | {_PUBLISHED[metric]: value for metric, value in named if metric in _PUBLISHED})
-    title = f"Published (Table {published['table'].iloc[0]})"
-    return Section(title, pd.DataFrame(rows), ranked=False, absent="not published")
-
-
-def _published_notes(published: pd.DataFrame | None) -> tuple[str, ...]:
-    if published is None:
-        return ()
-    sources = ", ".join(sorted(set(published["source"])))
-    return (
-        f"Published values are of full-size models ({sources}); their image size, their machine and what "
-        "they count as a FLOP are not known here. —: not published.",
-    )
+        shown = {_PUBLISHED[metric]: value for metric, value in named if metric in _PUBLISHED}
+        rows.append({"run": model} | shown)
+    return rows
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

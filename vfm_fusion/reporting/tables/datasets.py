@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.inputs import read_keys
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.table import Column, Entry, Section, Table
 
 SUMMARY_KEYS = (
     *("kind", "images", "with_semantic_labels", "with_instance_labels"),
@@ -23,14 +23,15 @@ Summaries = Mapping[tuple[str, str], Mapping[str, Any]]
 
 def datasets_table(summaries: Summaries) -> Table:
     """Builds the table of what the indices hold, one row per data set and split."""
-    rows = pd.DataFrame([_row(*key, summary) for key, summary in summaries.items()])
+    rows = [_row(*key, summary) for key, summary in summaries.items()]
+    shown = [row | {"dataset": Entry(row["dataset"], row["kind"])} for row in rows]
     return Table(
         name="datasets",
         caption="Images and labels of every split that was read: counts, sides in pixels, conversions to "
         "8-bit RGB, and images that were skipped because they or their labels are damaged.",
-        data=rows,
+        data=pd.DataFrame(rows),
         columns=(
-            Column("dataset", "Data set", detail="kind"),
+            Column("dataset", "Data set"),
             Column("split", "Split"),
             Column("images", "Images", digits=0),
             Column("semantic", "Class labels", digits=0),
@@ -40,7 +41,7 @@ def datasets_table(summaries: Summaries) -> Table:
             Column("converted", "Converted"),
             Column("skipped", "Skipped", digits=0),
         ),
-        sections=(Section("", rows, ranked=False),),
+        sections=(Section("", shown, ranked=False),),
         notes=tuple(
             note
             for (dataset, split), summary in summaries.items()

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.features.manifest import Manifest
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 _DIGEST = 12
 
@@ -25,25 +25,23 @@ def encoders_table(
         manifests: encoder to the manifest of its features.
         provenance: sentences on how the encoders were trained.
     """
-    rows = pd.DataFrame([_row(known, manifests[encoder]) for encoder, known in facts.items()])
-    said = [row.supervision in row.pretraining for row in rows.itertuples()]
-    shown = rows.assign(supervision=rows["supervision"].mask(said, ""))
+    rows = [_row(known, manifests[encoder]) for encoder, known in facts.items()]
     sizes = {manifest.image_size for manifest in manifests.values()}
     return Table(
         name="encoders",
         caption="The encoders: pre-training, native output strides and channels, and the size in pixels at "
         f"which they see an image of {_sides(*sorted(sizes))}.",
-        data=rows,
+        data=pd.DataFrame(rows),
         columns=(
-            Column("encoder", "Encoder", detail="architecture"),
-            Column("pretraining", "Pre-training", detail="supervision"),
+            Column("encoder", "Encoder"),
+            Column("pretraining", "Pre-training"),
             Column("strides", "Strides"),
             Column("channels", "Channels"),
             Column("input", "Sees"),
             Column("weights", "Weights"),
             Column("licence", "Licence"),
         ),
-        sections=(Section("", shown, ranked=False),),
+        sections=(Section("", [_shown(row) for row in rows], ranked=False),),
         notes=(*provenance, f"Weights: the first {_DIGEST} digits of the file's SHA-256."),
     )
 
@@ -60,6 +58,14 @@ def _row(known: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:
         "input": _sides(manifest.input_size),
         "weights": manifest.weights[:_DIGEST],
         "licence": known["licence"] or "",
+    }
+
+
+def _shown(row: Mapping[str, str]) -> Row:
+    said = row["supervision"] in row["pretraining"]
+    return row | {
+        "encoder": Entry(row["encoder"], row["architecture"]),
+        "pretraining": Entry(row["pretraining"], "" if said else row["supervision"]),
     }
 
 

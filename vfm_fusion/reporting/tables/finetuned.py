@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.image_scores import Bootstrap, commonest_reason, estimate, read_image_scores
 from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
-from vfm_fusion.reporting.published import shown_table
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.published import published_note, published_section, shown_table
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 SCORES = {"sc": ("SC", 2, 3), "ef": ("EF", 2, 2)}
 """Score to its name in print, its decimals, and those of a difference."""
@@ -26,19 +26,15 @@ class Change(NamedTuple):
     Attributes:
         before: mean over images.
         after: mean over images, of each image's mean over seeds.
-        delta: after - before.
-        ci_low: lower end of the 95 % bootstrap interval of the paired difference over images.
-        ci_high: upper end.
+        delta: after - before, with the 95 % bootstrap interval of the paired difference over images.
         images: number of these images.
         undefined: number of the others.
         reason: the commonest reason of the others; empty without any.
     """
 
-    before: float
-    after: float
-    delta: float
-    ci_low: float
-    ci_high: float
+    before: Value
+    after: Value
+    delta: Value
     images: int
     undefined: int
     reason: str
@@ -84,12 +80,13 @@ def finetuned_table(
     sections, records = [], []
     for entry in found:
         changes = _changes(entry, bootstrap)
-        sections.append(Section(_title(entry, labels, runs), pd.DataFrame(_rows(changes, definition))))
+        sections.append(Section(_title(entry, labels, runs), _rows(changes, definition)))
         records += _records(entry, changes, labels, runs)
     notes = [_what_note(found, definition), *_images_note(records, definition)]
     if published is not None:
         sections += _published_sections(published)
-        notes.append(_published_note(published))
+        more = ", without intervals; their Δ is computed here."
+        notes.append(published_note(published, more))
     return Table(
         name="finetuned",
         caption=(
@@ -99,8 +96,8 @@ def finetuned_table(
         ),
         data=pd.DataFrame(records),
         columns=_columns(),
-        sections=tuple(sections),
-        notes=tuple(notes),
+        sections=sections,
+        notes=notes,
     )
 
 
@@ -137,42 +134,26 @@ def _changes(entry: Finetuned, bootstrap: Bootstrap) -> dict[tuple[str, int, str
     for key, group in values.groupby(level=["definition", "stride", "score"]):
         paired = group.dropna(subset=["value", "after"])
         difference = (paired["after"] - paired["value"]).to_numpy()[:, None]  # (images, 1)
-        delta = estimate(difference, bootstrap)
         undefined = len(group) - len(paired)
-        changes[key] = Change(
-            before=float(paired["value"].mean()),
-            after=float(paired["after"].mean()),
-            delta=delta.mean,
-            ci_low=delta.low,
-            ci_high=delta.high,
-            images=len(paired),
-            undefined=undefined,
-            reason=commonest_reason(reasons.loc[key]) if undefined else "",
-        )
+        reason = commonest_reason(reasons.loc[key]) if undefined else ""
+        before, after = (Value(float(paired[when].mean())).because(reason) for when in ("value", "after"))
+        delta = estimate(difference, bootstrap).because(reason)
+        changes[key] = Change(before, after, delta, len(paired), undefined, reason)
     return changes
 
 
 def _columns() -> tuple[Column, ...]:
     columns = [Column("stride", "OS")]
     for score, (name, digits, finer) in SCORES.items():
-        reason, ends = f"{score}_reason", (f"{score}_low", f"{score}_high")
         columns += [
-            Column(f"{score}_before", "before", group=name, digits=digits, reason=reason),
-            Column(f"{score}_after", "→ after", group=name, digits=digits, reason=reason),
-            Column(
-                f"{score}_delta",
-                "Δ",
-                group=name,
-                digits=finer,
-                interval=ends,
-                below=f"{score}_images",
-                reason=reason,
-            ),
+            Column(f"{score}_before", "before", name, digits),
+            Column(f"{score}_after", "→ after", name, digits),
+            Column(f"{score}_delta", "Δ", name, finer, shows="interval"),
         ]
     return tuple(columns)
 
 
-def _rows(changes: Mapping[tuple[str, int, str], Change], definition: str) -> list[dict[str, Any]]:
+def _rows(changes: Mapping[tuple[str, int, str], Change], definition: str) -> list[Row]:
     strides = sorted({int(stride) for name, stride, _ in changes if name == definition})
     if not strides:
         raise ReportingError(f"there is no profile by definition {definition!r}; profile the encoders again")
@@ -181,21 +162,13 @@ def _rows(changes: Mapping[tuple[str, int, str], Change], definition: str) -> li
         row: dict[str, Any] = {"stride": str(stride)}
         for score in SCORES:
             change = changes[definition, stride, score]
-            row |= _cells(score, change.before, change.after, change.delta)
-            row |= {f"{score}_low": change.ci_low, f"{score}_high": change.ci_high}
-            row |= {f"{score}_reason": change.reason, f"{score}_images": _fewer_images(change)}
+            row |= {
+                f"{score}_before": change.before,
+                f"{score}_after": change.after,
+                f"{score}_delta": Entry(change.delta, f"n = {change.images}" if change.undefined else ""),
+            }
         rows.append(row)
     return rows
-
-
-def _cells(score: str, before: float, after: float, delta: float) -> dict[str, Any]:
-    cells = {f"{score}_before": before, f"{score}_after": after, f"{score}_delta": delta}
-    cells |= {f"{score}_low": math.nan, f"{score}_high": math.nan}
-    return cells | {f"{score}_reason": "", f"{score}_images": ""}
-
-
-def _fewer_images(change: Change) -> str:
-    return f"n = {change.images}" if change.undefined else ""
 
 
 def _title(entry: Finetuned, labels: EncoderLabels, runs: Mapping[str, str]) -> str:
@@ -218,7 +191,11 @@ def _records(
         "seeds": len(entry.after),
     }
     return [
-        who | dict(zip(("definition", "stride", "score"), key, strict=True)) | change._asdict()
+        who
+        | dict(zip(("definition", "stride", "score"), key, strict=True))
+        | {"before": change.before.mean, "after": change.after.mean, "delta": change.delta.mean}
+        | {"ci_low": change.delta.low, "ci_high": change.delta.high, "images": change.images}
+        | {"undefined": change.undefined, "reason": change.reason}
         for key, change in changes.items()
     ]
 
@@ -250,26 +227,16 @@ def _images_note(records: Sequence[Mapping[str, Any]], definition: str) -> list[
 def _published_sections(published: pd.DataFrame) -> list[Section]:
     sections = []
     for model, of_model in published.groupby("model", sort=False):
-        values = {(r.mode, int(r.output_stride), r.metric.lower()): r.value for r in of_model.itertuples()}
-        rows = []
-        for stride in sorted({int(stride) for stride in of_model["output_stride"]}):
-            row: dict[str, Any] = {"stride": str(stride)}
+        rows: dict[int, dict[str, Any]] = {stride: {} for stride in sorted(of_model["output_stride"])}
+        for value in of_model.itertuples():
+            rows[value.output_stride][f"{value.metric.lower()}_{value.mode}"] = value.value
+        for stride, row in rows.items():
             for score in SCORES:
-                before, after = (values.get((m, stride, score), math.nan) for m in ("before", "after"))
-                row |= _cells(score, before, after, after - before)
-            rows.append(row)
-        title = f"Published (Table {published['table'].iloc[0]}): {model}"
-        sections.append(Section(title, pd.DataFrame(rows), ranked=False, absent="not published"))
+                before, after = (row.get(f"{score}_{when}") for when in ("before", "after"))
+                row |= {} if before is None or after is None else {f"{score}_delta": after - before}
+            row["stride"] = str(stride)
+        sections.append(published_section(published, list(rows.values()), f": {model}"))
     return sections
-
-
-def _published_note(published: pd.DataFrame) -> str:
-    sources = ", ".join(sorted(set(published["source"])))
-    datasets = ", ".join(sorted(set(published["dataset"])))
-    return (
-        f"Published values are of full-size encoders on {datasets} ({sources}), without intervals; their Δ "
-        "is computed here."
-    )
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

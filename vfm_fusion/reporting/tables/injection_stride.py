@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from vfm_fusion.reporting.hit_rate import HitRate, hit_rate, regret_in_words
-from vfm_fusion.reporting.labels import EncoderLabels, label, mode
-from vfm_fusion.reporting.published import read_published
-from vfm_fusion.reporting.published_strides import published_note, published_section
-from vfm_fusion.reporting.seeds import Summary, seeds_note
-from vfm_fusion.reporting.stride_settings import Setting
-from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion
-from vfm_fusion.reporting.sweep import Sweep, read_sweep
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import Value
+from vfm_fusion.reporting.labels import EncoderLabels, in_mode
+from vfm_fusion.reporting.published import published_note, published_section, published_table, read_published
+from vfm_fusion.reporting.records import average_note, images_in_words, one_per_target, seeds_note
+from vfm_fusion.reporting.stride_suggestion import (
+    MIN_TRAINED,
+    HitRate,
+    Suggestion,
+    hit_rate,
+    judge,
+    regret_in_words,
+)
+from vfm_fusion.reporting.stride_sweep import (
+    Setting,
+    Sweep,
+    rate_notes,
+    rates,
+    read_sweep,
+    shown_metrics,
+    suggestions,
+)
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
-METRICS = ("AP", "mIoU", "PQ")
-"""Metrics shown where some setting has them, the main one first."""
+_MODEL = re.compile(r"(?P<name>\w+): master (?P<master>.+), auxiliary (?P<auxiliary>.+)")
+
+
+_CAUTION = (
+    "p: the exact chance of so many hits or more if every stride were drawn at random and independently. "
+    "Settings with one auxiliary share a suggestion, and the seeds of a setting share their encoders, so "
+    "the true chance is larger, above all over seeds."
+)
 
 
 def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) -> Table:
@@ -34,20 +55,23 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
     metrics = shown_metrics(settings)
     strides = sorted({stride for setting in settings for stride in (*setting.group.single, *setting.ef)})
     sections = [
-        Section(metric, pd.DataFrame([_row(setting, metric, strides, labels) for setting in settings]))
+        Section(metric, [_row(setting, metric, strides, labels) for setting in settings])
         for metric in metrics
     ]
     notes = [
         _what_note(sweep),
+        average_note(one_per_target(sweep.results)),
         *(note for metric in metrics for note in rate_notes(settings, metric)),
         *_other_notes(sweep.elsewhere, metrics[:1], labels),
-        *([_caution()] if settings else []),
+        _CAUTION if settings else "",
         *_repeated_notes(settings),
         seeds_note(sweep.seeds) + " Margin: the suggested stride minus the best other one, seed by seed.",
     ]
     if published is not None and "AP" in metrics:
-        sections.append(published_section(published, strides))
-        notes.append(published_note(published))
+        shown, found = published_table(published, "6"), published_settings(published)
+        rows = [_published_row(setting) for setting in found]
+        sections.append(published_section(shown, rows, ", AP", ranked=True))
+        notes.append(published_note(shown, _published_rate_in_words(published_rate(found))))
     return Table(
         name="injection_stride",
         caption=(
@@ -59,40 +83,11 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
             + [r for metric in metrics for r in _rates(settings, metric)]
         ),
         columns=_columns(strides),
-        sections=tuple(sections),
-        notes=tuple(notes),
-        problems=tuple(result.problem for result in sweep.results if result.problem),
+        sections=sections,
+        notes=notes,
+        problems=[result.problem for result in sweep.results],
         best_in="row",
     )
-
-
-def shown_metrics(settings: Sequence[Setting]) -> list[str]:
-    """Returns the metrics that some run of a setting has, the main one of the task first."""
-    evaluations = [e for s in settings for run in s.group.fused.values() for e in run.by_seed.values()]
-    return [m for m in METRICS if any(e["metrics"].get(m) is not None for e in evaluations)]
-
-
-def rates(settings: Sequence[Setting], metric: str) -> tuple[HitRate, HitRate]:
-    """Returns the hit rate over settings, by their means, and over settings and seeds."""
-    by_seed = [found for setting in settings for found in setting.judged_by_seed(metric).values()]
-    return hit_rate(setting.judged(metric) for setting in settings), hit_rate(by_seed)
-
-
-def rate_notes(settings: Sequence[Setting], metric: str) -> list[str]:
-    """Says how often EF suggested the best stride by one metric, and what was lost; nothing without any."""
-    of_means, of_seeds = rates(settings, metric)
-    if not of_means.trials:
-        return []
-    text = f"By {metric} the suggested stride is the best in {of_means.said('settings')}"
-    if of_seeds.trials > of_means.trials:
-        text += f", and seed by seed in {of_seeds.said('cases')}"
-    return [f"{text}. {regret_in_words(of_means)}"]
-
-
-def suggestions(settings: Sequence[Setting], labels: EncoderLabels) -> str:
-    """Says which stride EF suggests for each auxiliary: ``OS 4 for SAM and OS 8 for DINO``."""
-    found = {s.group.auxiliary: s.suggested for s in settings if s.suggested is not None}
-    return " and ".join(f"OS {stride} for {label(labels, who)}" for who, stride in found.items())
 
 
 def _other_notes(
@@ -113,43 +108,26 @@ def _columns(strides: Sequence[int]) -> tuple[Column, ...]:
         Column("master", "Master"),
         Column("auxiliary", "Auxiliary"),
         Column("operator", "Operator"),
-        *(
-            Column(
-                f"os{stride}",
-                str(stride),
-                group="OS",
-                digits=2,
-                best="max",
-                spread=f"os{stride}_std",
-                reason=f"os{stride}_reason",
-                underline=f"os{stride}_suggested",
-            )
-            for stride in strides
-        ),
-        Column("margin", "Margin", digits=2, spread="margin_std", reason="margin_reason"),
+        *(Column(f"os{stride}", str(stride), "OS", digits=2, best="max", shows="std") for stride in strides),
+        Column("margin", "Margin", digits=2, shows="std"),
         Column("hit", "Hit"),
     )
 
 
-def _row(setting: Setting, metric: str, strides: Sequence[int], labels: EncoderLabels) -> dict[str, Any]:
-    master, auxiliary = setting.group.example["master"], setting.group.example["auxiliary"]
+def _row(setting: Setting, metric: str, strides: Sequence[int], labels: EncoderLabels) -> Row:
+    example = setting.group.example
     found = setting.judged(metric)
     row: dict[str, Any] = {
         "setting": setting.name,
-        "master": f"{label(labels, master['encoder'])} {mode(master['trainable'])}",
-        "auxiliary": f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])}",
-        "operator": setting.group.example["operator"],
-        "margin": found.margin,
-        "margin_std": setting.margin(metric).std,
-        "margin_reason": found.reason,
+        **{role: in_mode(example[role], labels) for role in ("master", "auxiliary")},
+        "operator": example["operator"],
+        "margin": Value(found.margin, setting.margin(metric).std).because(found.reason),
         "hit": hit_in_words(found),
     }
     for stride in strides:
-        value = Summary(math.nan, math.nan, "no run injects at this stride")
-        if stride in setting.group.single:
-            value = setting.level(stride, metric)
-        row |= {f"os{stride}": value.mean, f"os{stride}_std": value.std, f"os{stride}_reason": value.reason}
-        row[f"os{stride}_suggested"] = stride == setting.suggested
+        trained = stride in setting.group.single
+        value = setting.level(stride, metric) if trained else Value.missing("no run injects at this stride")
+        row[f"os{stride}"] = Entry(value, underline=stride == setting.suggested)
     return row
 
 
@@ -163,9 +141,8 @@ def hit_in_words(found: Suggestion) -> str:
 def _what_note(sweep: Sweep) -> str:
     if not sweep.settings:
         return f"No auxiliary was injected at {MIN_TRAINED} or more single strides, so there is no setting."
-    first = next(result.any for result in sweep.results if result.any)
     text = (
-        f"n = {first['images']} validation images of {first['dataset']}. EF by definition "
+        f"n = {images_in_words(one_per_target(sweep.results))}. EF by definition "
         f"'{sweep.selection['definition']}'. FT: fine-tuned, FZ: frozen."
     )
     if any(setting.name for setting in sweep.settings):
@@ -174,14 +151,6 @@ def _what_note(sweep: Sweep) -> str:
             "master fine-tuned; B, D: master frozen."
         )
     return text
-
-
-def _caution() -> str:
-    return (
-        "p: the exact chance of so many hits or more if every stride were drawn at random and independently. "
-        "Settings with one auxiliary share a suggestion, and the seeds of a setting share their encoders, so "
-        "the true chance is larger, above all over seeds."
-    )
 
 
 def _repeated_notes(settings: Sequence[Setting]) -> list[str]:
@@ -196,7 +165,7 @@ def _records(setting: Setting, metric: str) -> list[dict[str, Any]]:
     for stride in setting.group.single:
         run = setting.group.fused[stride,]
         level = setting.level(stride, metric)
-        for seed in run.by_seed:
+        for seed in run.found:
             value = setting.group.at_seed(metric, seed)[stride]
             records.append(_record(setting, metric, "value", str(seed), value, stride=stride, run=run.key))
         records.append(
@@ -262,6 +231,73 @@ def _rates(settings: Sequence[Setting], metric: str) -> list[dict[str, Any]]:
             ("random_regret", rate.random_regret),
         )
     ]
+
+
+class PublishedSetting(NamedTuple):
+    """One row of the published table; ``ap`` is by stride."""
+
+    name: str
+    master: str
+    auxiliary: str
+    ap: Mapping[int, float]
+    judged: Suggestion
+
+
+def published_settings(frame: pd.DataFrame) -> list[PublishedSetting]:
+    """Returns the published settings, each judged by the EF that is published of its auxiliary.
+
+    Args:
+        frame: all reference values, see :func:`vfm_fusion.reporting.published.read_published`.
+
+    Raises:
+        ReportingError: Table 5 or 6 has no value, or a setting does not name its encoders.
+    """
+    profiles = published_table(frame, "5")
+    found = []
+    for (model, trained), rows in published_table(frame, "6").groupby(["model", "mode"], sort=False):
+        named = _MODEL.fullmatch(model)
+        if named is None:
+            raise ReportingError(
+                f"published Table 6: model {model!r} does not read like 'A: master X, auxiliary Y'"
+            )
+        auxiliary = named["auxiliary"]
+        of = profiles[(profiles["model"] == auxiliary) & (profiles["metric"] == "EF")]
+        ef, ap = (_by_stride(values) for values in (of, rows))
+        modes = trained.split("/")
+        found.append(
+            PublishedSetting(
+                named["name"], f"{named['master']} {modes[0]}", f"{auxiliary} {modes[1]}", ap, judge(ef, ap)
+            )
+        )
+    return found
+
+
+def published_rate(settings: Sequence[PublishedSetting]) -> HitRate:
+    """Returns how often the published EF suggests the stride of the best published AP."""
+    return hit_rate(setting.judged for setting in settings)
+
+
+def _published_row(setting: PublishedSetting) -> Row:
+    judged = setting.judged
+    return {
+        "setting": setting.name,
+        "master": setting.master,
+        "auxiliary": setting.auxiliary,
+        "operator": "replace",
+        "margin": Value(judged.margin).because(judged.reason),
+        "hit": "hit" if judged.hit else "miss",
+    } | {f"os{s}": Entry(ap, underline=s == judged.stride) for s, ap in setting.ap.items()}
+
+
+def _published_rate_in_words(rate: HitRate) -> str:
+    return (
+        ", without spread; their suggested stride, hits and p are computed here from Tables 5 and 6: "
+        f"{rate.said('settings')}. {regret_in_words(rate)}"
+    )
+
+
+def _by_stride(rows: pd.DataFrame) -> dict[int, float]:
+    return {int(row.output_stride): float(row.value) for row in rows.itertuples()}
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

@@ -9,17 +9,32 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol, where
-from vfm_fusion.reporting.inputs import read_evaluation
-from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
-from vfm_fusion.reporting.published import published_results, published_table, read_published
-from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
-from vfm_fusion.reporting.table import MISSING, Column, Section, Table
+from vfm_fusion.reporting.cells import MISSING, Value
+from vfm_fusion.reporting.labels import EncoderLabels, in_mode, strides_of
+from vfm_fusion.reporting.published import (
+    published_note,
+    published_results,
+    published_section,
+    published_table,
+    read_published,
+)
+from vfm_fusion.reporting.records import (
+    Evaluation,
+    RunResults,
+    average_note,
+    boundary_line,
+    boundary_note,
+    collect_runs,
+    images_in_words,
+    one_per_target,
+    protocol,
+    read_evaluation,
+    seeds_note,
+    where,
+)
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
-METRICS = {
-    "coco": ("AP", "AP50", "AP75", "APs", "mIoU", "PQ"),
-    "cityscapes": ("AP", "AP50", "mIoU", "PQ"),
-}
+METRICS = {"coco": ("AP", "AP50", "AP75", "APs", "mIoU", "PQ"), "cityscapes": ("AP", "AP50", "mIoU", "PQ")}
 """Columns by the protocol of instance AP, all in percent."""
 
 TASK_METRICS = {"instance": ("AP", "AP50", "AP75", "APs"), "semantic": ("mIoU",)}
@@ -28,6 +43,11 @@ TASK_METRICS = {"instance": ("AP", "AP50", "AP75", "APs"), "semantic": ("mIoU",)
 BOUNDARY = {"AP": "boundary_AP", "mIoU": "boundary_mIoU"}
 """Metrics with their counterpart of boundary regions, which stands below them."""
 
+AVERAGE = "Average"
+
+Groups = Mapping[str, Sequence[str]]
+"""Heading (a target or the average; empty where there is one target) to the metrics below it."""
+
 
 def main_results_table(
     evaluations: Iterable[Evaluation],
@@ -35,164 +55,145 @@ def main_results_table(
     runs: Mapping[str, str],
     seeds: Sequence[int],
     published: pd.DataFrame | None = None,
+    targets: Sequence[str] = (),
 ) -> Table:
     """Builds the table of results, in percent, mean and sample standard deviation over seeds.
 
     A run without all its seeds shows no mean: its cells and the table's ``problems`` say what is missing, and
-    the CSV file holds what exists, seed by seed.
+    the CSV file holds what exists, seed by seed. Of several targets each has its columns, and so has their
+    average.
 
     Args:
-        evaluations: parsed ``evaluation.json`` of every run and seed that exists.
+        evaluations: parsed ``evaluation.json`` of every run, seed and target that exists.
         labels: names of the encoders in print.
         runs: expected runs, key to label, in the order of the rows.
         seeds: expected seeds.
-        published: rows of a published result table, shown below as a section of its own.
+        published: rows of a published result table, shown below as a section of its own; of several targets
+            a column ``target`` says below which a value stands.
+        targets: expected data sets, in the order of the columns; empty for the one that all runs have.
 
     Raises:
         ReportingError: evaluations that do not belong into one table (see
-            :func:`vfm_fusion.reporting.seeds.collect_runs`) or an undefined metric without a reason.
+            :func:`vfm_fusion.reporting.records.collect_runs`) or an undefined metric without a reason.
     """
-    results = collect_runs(evaluations, runs, seeds)
-    first = next((result.any for result in results if result.any), None)
-    metrics = _metrics(first)
-    rows = pd.DataFrame([_row(result, labels, seeds, metrics) for result in results])
+    results = collect_runs(evaluations, runs, seeds, targets)
+    evaluated = one_per_target(results)
+    groups = _groups(evaluated)
+    rows = [_row(result, labels, groups) for result in results]
     sections = [Section("", rows)]
     notes = [
-        _what_note(first),
-        boundary_note(first),
+        f"n = {_images(evaluated)}; task: {evaluated[0]['task']}." if evaluated else "",
+        average_note(evaluated),
+        boundary_note(evaluated),
         seeds_note(seeds),
         "FT: fine-tuned, FZ: frozen. Bold: best measured value.",
     ]
     if published is not None:
-        sections = [Section("Measured", rows), _published_section(published, metrics)]
-        notes.append(_published_note(published))
+        above = published_section(published, _published_rows(published), ", pretrained weights")
+        sections = [Section("Measured", rows), above]
+        of = "values are of full-size models"
+        notes.append(published_note(published, f"; {MISSING}: not published.", of))
     return Table(
         name="main_results",
-        caption=_caption(first, metrics),
-        data=pd.DataFrame(
-            [record for result in results for record in _records(result, labels, seeds, metrics)]
-        ),
-        columns=_columns(metrics),
-        sections=tuple(sections),
-        notes=tuple(note for note in notes if note),
-        problems=tuple(result.problem for result in results if result.problem),
+        caption=_caption(evaluated, [metric for metrics in groups.values() for metric in metrics]),
+        data=pd.DataFrame([record for result in results for record in _records(result, labels, groups)]),
+        columns=_columns(groups),
+        sections=sections,
+        notes=notes,
+        problems=[result.problem for result in results],
     )
 
 
-def _metrics(first: Evaluation | None) -> tuple[str, ...]:
-    if first is None:
-        return METRICS["coco"]
-    metrics = METRICS[first["instance_protocol"]]
-    return tuple(metric for metric in metrics if metric in TASK_METRICS.get(first["task"], metrics))
+def _groups(evaluated: Sequence[Evaluation]) -> Groups:
+    of = {evaluation["dataset"]: _metrics(evaluation) for evaluation in evaluated}
+    if len(of) < 2:
+        return {"": next(iter(of.values()), METRICS["coco"])}
+    first, *rest = of.values()
+    return of | {AVERAGE: tuple(metric for metric in first if all(metric in other for other in rest))}
 
 
-def _caption(first: Evaluation | None, metrics: Sequence[str]) -> str:
+def _metrics(evaluation: Evaluation) -> tuple[str, ...]:
+    metrics = METRICS[evaluation["instance_protocol"]]
+    return tuple(metric for metric in metrics if metric in TASK_METRICS.get(evaluation["task"], metrics))
+
+
+def _of_group(result: RunResults, group: str) -> RunResults:
+    """The run on the target of a group, or on all of them."""
+    return result.on(group) if group in result.targets else result
+
+
+def _key(group: str, metric: str) -> str:
+    return f"{group} {metric}".strip()
+
+
+def _images(evaluated: Sequence[Evaluation]) -> str:
+    if len(evaluated) == 1:
+        return f"{evaluated[0]['images']} validation images"
+    return images_in_words(evaluated)
+
+
+def _caption(evaluated: Sequence[Evaluation], metrics: Sequence[str]) -> str:
     which = "AP, AP50, AP75 and APs (small objects)" if "APs" in metrics else "AP and AP50"
-    shown = {
-        "AP": f"instance {which} by {protocol(first)}",
-        "mIoU": "semantic mIoU",
-        "PQ": "panoptic PQ",
-    }
+    shown = {"AP": f"instance {which} by {protocol(evaluated)}", "mIoU": "semantic mIoU", "PQ": "panoptic PQ"}
     text = ", ".join(said for metric, said in shown.items() if metric in metrics)
     return (
-        f"Segmentation results{where(first)}, in percent: {text}. OS: output stride at which the auxiliary "
-        "is injected."
+        f"Segmentation results{where(evaluated)}, in percent: {text}. OS: output stride at which the "
+        "auxiliary is injected."
     )
 
 
-def _columns(metrics: Sequence[str]) -> tuple[Column, ...]:
+def _columns(groups: Groups) -> tuple[Column, ...]:
     return (
         Column("run", "Run"),
-        Column("master", "Master, pretraining", detail="master_pretraining"),
-        Column("auxiliary", "Auxiliary, pretraining", detail="auxiliary_pretraining"),
+        Column("master", "Master, pretraining"),
+        Column("auxiliary", "Auxiliary, pretraining"),
         Column("stride", "OS"),
         *(
-            Column(
-                metric,
-                metric,
-                digits=1,
-                best="max",
-                spread=f"{metric}_std",
-                below=f"{metric}_below",
-                reason=f"{metric}_reason",
-            )
+            Column(_key(group, metric), metric, group, digits=1, best="max", shows="std")
+            for group, metrics in groups.items()
             for metric in metrics
         ),
-        Column("parameters", "Params (M)", digits=2, reason="parameters_reason"),
+        Column("parameters", "Params (M)", digits=2),
         Column("seeds", "Seeds"),
     )
 
 
-def _row(
-    result: RunResults, labels: EncoderLabels, seeds: Sequence[int], metrics: Sequence[str]
-) -> dict[str, Any]:
-    row: dict[str, Any] = {"run": result.label, **_encoders(result.any, labels)}
-    for metric in metrics:
-        summary = result.summarise(_values(result, metric))
-        row |= {metric: summary.mean, f"{metric}_std": summary.std, f"{metric}_reason": summary.reason}
-        row[f"{metric}_below"] = ""
-        if metric in BOUNDARY:
-            row[f"{metric}_below"] = below(result.summarise(_values(result, BOUNDARY[metric])).mean)
-    row["parameters"] = result.any["parameters"]["total"] / 1e6 if result.any else math.nan
-    row["parameters_reason"] = result.reason
-    row["seeds"] = f"{len(result.by_seed)} of {len(seeds)}" if result.missing else str(len(seeds))
+def _row(result: RunResults, labels: EncoderLabels, groups: Groups) -> Row:
+    of, facts, total = _encoders(result.facts, labels), result.facts, len(result.seeds)
+    row: dict[str, Any] = {
+        "run": result.label,
+        "master": Entry(of["master"], of["master_pretraining"]),
+        "auxiliary": Entry(of["auxiliary"], of["auxiliary_pretraining"]),
+        "stride": of["stride"],
+        "parameters": facts["parameters"]["total"] / 1e6 if facts else Value.missing(result.reason),
+        "seeds": f"{len(result.found)} of {total}" if result.missing else str(total),
+    }
+    for group, metrics in groups.items():
+        own = _of_group(result, group)
+        for metric in metrics:
+            below = boundary_line(own.level(BOUNDARY[metric])) if metric in BOUNDARY else ""
+            row[_key(group, metric)] = Entry(own.level(metric), below)
     return row
 
 
 def _encoders(evaluation: Evaluation | None, labels: EncoderLabels) -> dict[str, str]:
     if evaluation is None:
-        return {
-            "master": MISSING,
-            "master_pretraining": "",
-            "auxiliary": MISSING,
-            "auxiliary_pretraining": "",
-            "stride": MISSING,
-        }
+        names = ("master", "master_pretraining", "auxiliary", "auxiliary_pretraining", "stride")
+        return {name: "" if name.endswith("pretraining") else MISSING for name in names}
     master, auxiliary = evaluation["master"], evaluation["auxiliary"]
     return {
-        "master": f"{label(labels, master['encoder'])} {mode(master['trainable'])}",
+        "master": in_mode(master, labels),
         "master_pretraining": master["pretraining"],
-        "auxiliary": (
-            f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])}" if auxiliary else "none"
-        ),
+        "auxiliary": in_mode(auxiliary, labels) if auxiliary else "none",
         "auxiliary_pretraining": auxiliary["pretraining"] if auxiliary else "",
         "stride": strides_of(evaluation),
     }
 
 
-def _values(result: RunResults, metric: str) -> dict[int, tuple[float | None, str]]:
-    return {
-        seed: (evaluation["metrics"].get(metric), evaluation["reasons"].get(metric, ""))
-        for seed, evaluation in result.by_seed.items()
-    }
-
-
-def _records(
-    result: RunResults, labels: EncoderLabels, seeds: Sequence[int], metrics: Sequence[str]
-) -> list[dict[str, Any]]:
-    """Tidy rows: one per run, metric and seed, and one per run and metric for the mean (empty seed)."""
-    records = []
-    for metric in (*metrics, *BOUNDARY.values()):
-        values = _values(result, metric)
-        for seed in seeds:
-            value, reason = values.get(seed, (None, "not evaluated"))
-            records.append(_record(result, labels, metric, str(seed), value, math.nan, reason))
-        summary = result.summarise(values)
-        records.append(_record(result, labels, metric, "all", summary.mean, summary.std, summary.reason))
-    return records
-
-
-def _record(
-    result: RunResults,
-    labels: EncoderLabels,
-    metric: str,
-    seed: str,
-    value: float | None,
-    std: float,
-    reason: str,
-) -> dict[str, Any]:
-    known = result.any
-    return {
+def _records(result: RunResults, labels: EncoderLabels, groups: Groups) -> list[dict[str, Any]]:
+    """Tidy rows: one per run, metric and seed, and one for the mean over seeds; all that for each target."""
+    known = result.facts
+    who = {
         "run": result.key,
         "label": result.label,
         **_encoders(known, labels),
@@ -200,49 +201,28 @@ def _record(
         "images": known["images"] if known else pd.NA,
         "parameters": known["parameters"]["total"] if known else pd.NA,
         "trainable_parameters": known["parameters"]["trainable"] if known else pd.NA,
-        "metric": metric,
-        "seed": seed,
-        "value": math.nan if value is None else value,
-        "std": std,
-        "reason": reason if value is None or math.isnan(value) else "",
     }
+    records = []
+    for group, metrics in groups.items():
+        own = _of_group(result, group)
+        of = who | ({"target": group, "images": own.facts["images"] if own.facts else pd.NA} if group else {})
+        for metric in (*metrics, *BOUNDARY.values()):
+            level = own.level(metric)
+            found = [(str(seed), value, math.nan, reason) for seed, value, reason in own.every(metric)]
+            for row in (*found, ("all", level.mean, level.std, level.reason)):
+                named = dict(zip(("seed", "value", "std", "reason"), row, strict=True))
+                records.append(of | {"metric": metric} | named)
+    return records
 
 
-def _what_note(first: Evaluation | None) -> str:
-    return f"n = {first['images']} validation images; task: {first['task']}." if first else ""
-
-
-def _published_section(published: pd.DataFrame, metrics: Sequence[str]) -> Section:
+def _published_rows(published: pd.DataFrame) -> list[Row]:
     rows = []
-    for (model, run_mode), values in published.groupby(["model", "mode"], sort=False, dropna=False):
-        by_metric = dict(zip(values["metric"], values["value"], strict=True))
-        row: dict[str, Any] = {
-            "run": model,
-            "master": "" if pd.isna(run_mode) else run_mode,
-            "master_pretraining": "",
-            "auxiliary": "",
-            "auxiliary_pretraining": "",
-            "stride": "",
-            "parameters": math.nan,
-            "parameters_reason": "",
-            "seeds": "",
-        }
-        for metric in metrics:
-            row |= {
-                metric: by_metric.get(metric, math.nan),
-                f"{metric}_below": "",
-                f"{metric}_std": math.nan,
-                f"{metric}_reason": "",
-            }
-        rows.append(row)
-    title = f"Published (Table {published['table'].iloc[0]}), pretrained weights"
-    return Section(title, pd.DataFrame(rows), ranked=False, absent="not published")
-
-
-def _published_note(published: pd.DataFrame) -> str:
-    sources = ", ".join(sorted(set(published["source"])))
-    datasets = ", ".join(sorted(set(published["dataset"])))
-    return f"Published values are of full-size models on {datasets} ({sources}); —: not published."
+    targets = published.get("target", pd.Series("", published.index))
+    for (model, trained), values in published.groupby(["model", "mode"], sort=False, dropna=False):
+        keys = [_key(targets[index], metric) for index, metric in values["metric"].items()]
+        shown = dict(zip(keys, values["value"], strict=True))
+        rows.append({"run": model, "master": "" if pd.isna(trained) else trained} | shown)
+    return rows
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

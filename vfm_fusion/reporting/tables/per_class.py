@@ -12,16 +12,30 @@ import pandas as pd
 
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.reporting.boundary_ratio import class_ratios, group_by_ratio
-from vfm_fusion.reporting.evaluation_text import below, boundary_note, protocol, where
-from vfm_fusion.reporting.inputs import read_evaluation
+from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.labels import EncoderLabels, run_encoders
-from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.records import (
+    NO_SUCH_CLASS,
+    Evaluation,
+    RunResults,
+    average_note,
+    boundary_line,
+    boundary_note,
+    collect_runs,
+    one_per_target,
+    protocol,
+    read_evaluation,
+    seeds_note,
+    where,
+)
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
-GROUPS = ("Boundary-sensitive classes (ratio above the median)", "Large classes (ratio up to the median)")
-NO_PIXEL = "Classes without a ground-truth pixel"
+TITLES = {
+    "boundary-sensitive": "Boundary-sensitive classes (ratio above the median)",
+    "large": "Large classes (ratio up to the median)",
+    "": "Classes without a ground-truth pixel",
+}
 BOUNDARY = {"AP": "boundary_AP", "IoU": "boundary_IoU"}
-NO_SUCH_CLASS = "the class is not in the run's evaluation"
 
 
 def per_class_table(
@@ -30,173 +44,119 @@ def per_class_table(
     runs: Mapping[str, str],
     seeds: Sequence[int],
     ratios: Mapping[str, float],
+    targets: Sequence[str] = (),
 ) -> Table:
     """Builds the table of classes (rows) by runs (columns).
 
     Shows AP of the thing classes, or IoU of all classes where the task is semantic, and below it what the
-    boundary regions give.
+    boundary regions give. Of several targets the table shows the average, and the CSV file each of them.
 
     Args:
-        evaluations: parsed ``evaluation.json`` of every run and seed that exists.
+        evaluations: parsed ``evaluation.json`` of every run, seed and target that exists.
         labels: names of the encoders in print.
         runs: expected runs, key to label, in the order of the columns.
         seeds: expected seeds.
         ratios: class name to boundary-to-area ratio, see
             :func:`vfm_fusion.reporting.boundary_ratio.boundary_to_area`.
+        targets: expected data sets; empty for the one that all runs have.
 
     Raises:
         ReportingError: evaluations that do not belong into one table.
     """
-    results = collect_runs(evaluations, runs, seeds)
-    first = next((result.any for result in results if result.any), None)
-    metric = "IoU" if first is not None and first["task"] == "semantic" else "AP"
+    results = collect_runs(evaluations, runs, seeds, targets)
+    evaluated = one_per_target(results)
+    metric = "IoU" if evaluated and evaluated[0]["task"] == "semantic" else "AP"
     classes = _classes(results, metric)
     shown_ratios = {name: ratios.get(name, math.nan) for name in classes}
     sensitive, large, median = group_by_ratio(shown_ratios)
     unmeasured = [name for name in classes if math.isnan(shown_ratios[name])]
-    cells = {name: _row(name, results, metric, shown_ratios[name]) for name in classes}
-    groups = zip((*GROUPS, NO_PIXEL), (sensitive, large, unmeasured), strict=True)
+    groups = (("boundary-sensitive", sensitive), ("large", large), ("", unmeasured))
     sections = [
-        Section(title, pd.DataFrame([cells[name] for name in names])) for title, names in groups if names
+        Section(TITLES[group], [_row(name, results, metric, shown_ratios[name]) for name in names])
+        for group, names in groups
+        if names
     ]
     if classes:
-        sections.append(Section("All classes", pd.DataFrame([_average(results, metric, classes)])))
+        sections.append(Section("All classes", [_average(results, metric, classes)]))
     return Table(
         name="per_class",
-        caption=_caption(first, metric),
+        caption=_caption(evaluated, metric),
         data=pd.DataFrame(
             [
-                record
-                for group, names in (("boundary-sensitive", sensitive), ("large", large), ("", unmeasured))
+                {"class": name, "group": group, "ratio": shown_ratios[name]} | record
+                for group, names in groups
                 for name in names
-                for record in _records(name, group, results, metric, shown_ratios[name], seeds)
+                for record in _records(name, results, metric)
             ]
         ),
         columns=_columns(results),
-        sections=tuple(sections),
-        notes=tuple(_notes(results, labels, seeds, median, first)),
-        problems=tuple(result.problem for result in results if result.problem),
+        sections=sections,
+        notes=_notes(results, labels, seeds, median, evaluated),
+        problems=[result.problem for result in results],
         best_in="row",
     )
 
 
-def _caption(first: Evaluation | None, metric: str) -> str:
-    what = f"Instance AP (by {protocol(first)})" if metric == "AP" else "IoU"
+def _columns(results: Sequence[RunResults]) -> tuple[Column, ...]:
+    runs = (Column(r.key, r.label, digits=1, best="max", shows="std") for r in results)
+    return (Column("class", "Class"), Column("ratio", "Ratio", digits=3), *runs)
+
+
+def _caption(evaluated: Sequence[Evaluation], metric: str) -> str:
+    what = f"Instance AP (by {protocol(evaluated)})" if metric == "AP" else "IoU"
     return (
-        f"{what} per class{where(first)}, in percent. Ratio: boundary pixels over area in the ground truth, "
-        "which groups the classes."
+        f"{what} per class{where(evaluated)}, in percent. Ratio: boundary pixels over area in the ground "
+        "truth, which groups the classes."
     )
 
 
 def _classes(results: Sequence[RunResults], metric: str) -> list[str]:
     """Class names in the order of the data set; for AP only things."""
-    names: dict[str, None] = {}
-    for result in results:
-        for evaluation in result.by_seed.values():
-            for entry in evaluation["per_class"]:
-                if metric == "IoU" or entry["isthing"]:
-                    names[entry["category"]] = None
-    return list(names)
+    entries = (e for r in results for found in r.evaluations.values() for e in found["per_class"])
+    return list(dict.fromkeys(e["category"] for e in entries if metric == "IoU" or e["isthing"]))
 
 
-def _columns(results: Sequence[RunResults]) -> tuple[Column, ...]:
-    return (
-        Column("class", "Class"),
-        Column("ratio", "Ratio", digits=3, reason="ratio_reason"),
-        *(
-            Column(
-                result.key,
-                result.label,
-                digits=1,
-                best="max",
-                spread=f"{result.key}|std",
-                below=f"{result.key}|below",
-                reason=f"{result.key}|reason",
-            )
-            for result in results
-        ),
-    )
-
-
-def _row(name: str, results: Sequence[RunResults], metric: str, ratio: float) -> dict[str, Any]:
-    row: dict[str, Any] = {"class": name, "ratio": ratio, "ratio_reason": "no ground-truth pixel"}
-    for result in results:
-        boundary = _values(result, name, BOUNDARY[metric])
-        row |= _summary(result, _values(result, name, metric), boundary)
-    return row
-
-
-def _average(results: Sequence[RunResults], metric: str, classes: Sequence[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "class": "mean",
-        "ratio": "",
-        "ratio_reason": "",
-    }
-    for result in results:
-        means, boundary = (
-            {
-                seed: _class_mean([_values(result, name, key)[seed] for name in classes])
-                for seed in result.by_seed
-            }
-            for key in (metric, BOUNDARY[metric])
-        )
-        row |= _summary(result, means, boundary)
-    return row
-
-
-def _class_mean(values: Sequence[tuple[float | None, str]]) -> tuple[float | None, str]:
-    if any(reason == NO_SUCH_CLASS for value, reason in values if value is None):
-        return None, NO_SUCH_CLASS
-    defined = [value for value, _ in values if value is not None]
-    return (math.fsum(defined) / len(defined), "") if defined else (None, "undefined for every class")
-
-
-def _summary(
-    result: RunResults,
-    values: Mapping[int, tuple[float | None, str]],
-    boundary: Mapping[int, tuple[float | None, str]],
-) -> dict[str, Any]:
-    summary = result.summarise(values)
-    return {
-        result.key: summary.mean,
-        f"{result.key}|std": summary.std,
-        f"{result.key}|below": below(result.summarise(boundary).mean),
-        f"{result.key}|reason": summary.reason,
+def _row(name: str, results: Sequence[RunResults], metric: str, ratio: float) -> Row:
+    shown = Value.missing("no ground-truth pixel") if math.isnan(ratio) else ratio
+    return {"class": name, "ratio": shown} | {
+        result.key: Entry(result.level(metric, name), boundary_line(result.level(BOUNDARY[metric], name)))
+        for result in results
     }
 
 
-def _values(result: RunResults, name: str, metric: str) -> dict[int, tuple[float | None, str]]:
-    values: dict[int, tuple[float | None, str]] = {}
-    for seed, evaluation in result.by_seed.items():
-        entry = next((e for e in evaluation["per_class"] if e["category"] == name), None)
-        if entry is None:
-            values[seed] = (None, NO_SUCH_CLASS)
+def _average(results: Sequence[RunResults], metric: str, classes: Sequence[str]) -> Row:
+    row: dict[str, Any] = {"class": "mean", "ratio": ""}
+    for result in results:
+        mean, boundary = (_class_mean(result, key, classes) for key in (metric, BOUNDARY[metric]))
+        row[result.key] = Entry(mean, boundary_line(boundary))
+    return row
+
+
+def _class_mean(result: RunResults, metric: str, classes: Sequence[str]) -> Value:
+    """The mean over the classes with a value; undefined where the run lacks a class."""
+    of = [result.values(metric, name) for name in classes]
+    means = {}
+    for seed in result.found:
+        absent = next((values[seed][1] for values in of if values[seed][1].endswith(NO_SUCH_CLASS)), "")
+        defined = [values[seed][0] for values in of if not math.isnan(values[seed][0])]
+        if absent or not defined:
+            means[seed] = math.nan, absent or "undefined for every class"
         else:
-            values[seed] = (entry[metric], f"{metric} of the class is undefined (no ground truth)")
-    return values
+            means[seed] = math.fsum(defined) / len(defined), ""
+    return result.average(means)
 
 
-def _records(
-    name: str, group: str, results: Sequence[RunResults], metric: str, ratio: float, seeds: Sequence[int]
-) -> list[dict[str, Any]]:
+def _records(name: str, results: Sequence[RunResults], metric: str) -> list[dict[str, Any]]:
+    """Tidy rows: one per run, seed and metric, and that for each of several targets."""
     records = []
-    for result, key in itertools.product(results, (metric, BOUNDARY[metric])):
-        values = _values(result, name, key)
-        for seed in seeds:
-            value, reason = values.get(seed, (None, "not evaluated"))
-            records.append(
-                {
-                    "class": name,
-                    "group": group,
-                    "ratio": ratio,
-                    "run": result.key,
-                    "label": result.label,
-                    "seed": seed,
-                    "metric": key,
-                    "value": math.nan if value is None else value,
-                    "reason": reason if value is None else "",
-                }
-            )
+    for result in results:
+        who = {"run": result.key, "label": result.label}
+        for key, target in itertools.product((metric, BOUNDARY[metric]), result.targets):
+            of = {"target": target} if len(result.targets) > 1 else {}
+            records += [
+                who | of | {"seed": seed, "metric": key, "value": value, "reason": reason}
+                for seed, value, reason in result.on(target).every(key, name)
+            ]
     return records
 
 
@@ -205,15 +165,15 @@ def _notes(
     labels: EncoderLabels,
     seeds: Sequence[int],
     median: float,
-    first: Evaluation | None,
+    evaluated: Sequence[Evaluation],
 ) -> list[str]:
-    notes = [f"{result.label}: {run_encoders(result.any, labels)}." for result in results if result.any]
-    if first is not None:
+    notes = [f"{result.label}: {run_encoders(result.facts, labels)}." for result in results if result.facts]
+    if evaluated:
         notes.append(
-            f"n = {first['images']} validation images. Median ratio: {median:.3f} per pixel. Mean: over "
-            "the classes with a defined value. Bold: best run of the row."
+            f"n = {sum(e['images'] for e in evaluated)} validation images. Median ratio: {median:.3f} per "
+            "pixel. Mean: over the classes with a defined value. Bold: best run of the row."
         )
-        notes.append(boundary_note(first))
+        notes += [average_note(evaluated), boundary_note(evaluated)]
     return [*notes, seeds_note(seeds)]
 
 

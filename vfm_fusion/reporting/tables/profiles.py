@@ -10,10 +10,11 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.profiles.null_excess import EXCESS
+from vfm_fusion.reporting.cells import MISSING, Value, number
 from vfm_fusion.reporting.inputs import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
-from vfm_fusion.reporting.published import shown_table
-from vfm_fusion.reporting.table import MISSING, Column, Section, Table, number
+from vfm_fusion.reporting.published import published_note, published_section, shown_table
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 SCORES = {"sc": ("SC", 2), "ef": ("EF", 2)}
 """Score key to its name in print and its decimals."""
@@ -49,23 +50,23 @@ def profiles_table(
     encoders = [encoder for encoder in labels if encoder in set(profiles["encoder"])]
     strides = sorted(int(stride) for stride in profiles["stride"].unique())
     definitions = definitions_in_order(profiles, selection)
-    shown = profiles[profiles["score"].isin(SCORES)]
     by_key: Rows = {
         (row.definition, row.encoder, int(row.stride), row.score): row for row in profiles.itertuples()
     }
-    sections = [
-        Section(
-            _title(definition, selection),
-            pd.DataFrame(
-                [_row(definition, encoder, strides, by_key, labels, selection) for encoder in encoders]
-            ),
-        )
-        for definition in definitions
+    rows = {
+        name: [_row(name, encoder, strides, by_key, labels, selection) for encoder in encoders]
+        for name in definitions
+    }
+    sections = [Section(_title(name, selection), rows[name]) for name in definitions]
+    notes = [
+        _images_note(profiles[profiles["score"].isin(SCORES)]),
+        _marks_note(selection),
+        _null_note(profiles),
     ]
-    notes = [_images_note(shown), _marks_note(selection), _null_note(profiles)]
     if published is not None:
-        sections.append(_published_section(published, strides))
-        notes.append(_published_note(published))
+        above = _published_rows(published, strides)
+        sections.append(published_section(published, above, ", pretrained weights"))
+        notes.append(published_note(published, f", without intervals; {MISSING}: not published."))
     return Table(
         name="profiles",
         caption=(
@@ -75,8 +76,8 @@ def profiles_table(
         ),
         data=_tidy(profiles, labels, definitions, encoders),
         columns=_columns(strides),
-        sections=tuple(sections),
-        notes=tuple(notes),
+        sections=sections,
+        notes=notes,
         best_in="section",
     )
 
@@ -87,24 +88,12 @@ def _title(definition: str, selection: Mapping[str, Any]) -> str:
 
 
 def _columns(strides: list[int]) -> tuple[Column, ...]:
-    columns = [Column("encoder", "Encoder, pretraining", detail="pretraining"), Column("role", "Role")]
-    for score, (name, digits) in SCORES.items():
-        for stride in strides:
-            key = f"{score}_{stride}"
-            columns.append(
-                Column(
-                    key,
-                    f"OS {stride}",
-                    group=name,
-                    digits=digits,
-                    best="max",
-                    interval=(f"{key}_low", f"{key}_high"),
-                    below=f"{key}_null",
-                    reason=f"{key}_reason",
-                    underline=f"{key}_chosen",
-                )
-            )
-    return tuple(columns)
+    scores = (
+        Column(f"{score}_{stride}", f"OS {stride}", name, digits, best="max", shows="interval")
+        for score, (name, digits) in SCORES.items()
+        for stride in strides
+    )
+    return (Column("encoder", "Encoder, pretraining"), Column("role", "Role"), *scores)
 
 
 def _row(
@@ -114,12 +103,11 @@ def _row(
     by_key: Rows,
     labels: EncoderLabels,
     selection: Mapping[str, Any],
-) -> dict[str, Any]:
+) -> Row:
     deciding = definition == selection["definition"]
     roles = [role for role in ("master", "auxiliary") if deciding and selection[role] == encoder]
     row: dict[str, Any] = {
-        "encoder": label(labels, encoder),
-        "pretraining": pretraining(labels, encoder),
+        "encoder": Entry(label(labels, encoder), pretraining(labels, encoder)),
         "role": ", ".join(roles),
     }
     peak = (selection["auxiliary"], selection["stride"], selection["stride_by"])
@@ -134,7 +122,8 @@ def _row(
             chosen = deciding and (encoder, stride, score) == peak
             reason = cell.reason.replace("_", " ") if isinstance(cell.reason, str) else ""
             null = _null_text(definition, encoder, stride, score, by_key)
-            row |= _cells(f"{score}_{stride}", cell.mean, cell.ci_low, cell.ci_high, reason, chosen, null)
+            value = Value(cell.mean, low=cell.ci_low, high=cell.ci_high).because(reason)
+            row[f"{score}_{stride}"] = Entry(value, null, chosen)
     return row
 
 
@@ -149,19 +138,6 @@ def _null_text(definition: str, encoder: str, stride: int, score: str, by_key: R
         return f"null {MISSING}"
     mark = "" if excess.ci_low > 0 else f" {NOT_CLEARED}"
     return f"null {number(null.mean, SCORES[score][1])}{mark}"
-
-
-def _cells(
-    key: str, mean: float, low: float, high: float, reason: Any, chosen: bool, null: str = ""
-) -> dict[str, Any]:
-    return {
-        key: mean,
-        f"{key}_low": low,
-        f"{key}_high": high,
-        f"{key}_null": null,
-        f"{key}_reason": reason,
-        f"{key}_chosen": chosen,
-    }
 
 
 def _tidy(
@@ -182,7 +158,8 @@ def _tidy(
     )
 
 
-def _images_note(shown: pd.DataFrame) -> str:
+def _images_note(profiles: pd.DataFrame) -> str:
+    shown = profiles[profiles["score"].isin(SCORES)]
     counts = sorted({int(count) for count in shown["images"] + shown["undefined"]})
     total = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     undefined = shown[shown["undefined"] > 0]
@@ -214,31 +191,13 @@ def _null_note(profiles: pd.DataFrame) -> str:
     )
 
 
-def _published_section(published: pd.DataFrame, strides: list[int]) -> Section:
-    values = {
-        (row.model, int(row.output_stride), row.metric.lower()): float(row.value)
-        for row in published.itertuples()
-        if row.metric.lower() in SCORES
-    }
-    rows = []
-    for model in published["model"].unique():
-        row: dict[str, Any] = {"encoder": model, "pretraining": "", "role": ""}
-        for score in SCORES:
-            for stride in strides:
-                value = values.get((model, stride, score), float("nan"))
-                row |= _cells(f"{score}_{stride}", value, float("nan"), float("nan"), "", False)
-        rows.append(row)
-    title = f"Published (Table {published['table'].iloc[0]}), pretrained weights"
-    return Section(title, pd.DataFrame(rows), ranked=False, absent="not published")
-
-
-def _published_note(published: pd.DataFrame) -> str:
-    sources = ", ".join(sorted(set(published["source"])))
-    datasets = ", ".join(sorted(set(published["dataset"])))
-    return (
-        f"Published values are of full-size encoders on {datasets} ({sources}), without intervals; "
-        "—: not published."
-    )
+def _published_rows(published: pd.DataFrame, strides: list[int]) -> list[Row]:
+    rows: dict[str, dict[str, Any]] = {}
+    for value in published.itertuples():
+        row = rows.setdefault(value.model, {"encoder": value.model})
+        if value.metric.lower() in SCORES and value.output_stride in strides:
+            row[f"{value.metric.lower()}_{value.output_stride}"] = float(value.value)
+    return list(rows.values())
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

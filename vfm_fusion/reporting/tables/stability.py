@@ -8,19 +8,11 @@ from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.inputs import read_stability
-from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.labels import CHOICE_PARTS, EncoderLabels, full_label, label, pretraining
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 from vfm_fusion.selection.stability import PARTS, shares
-
-TITLES = {
-    "master": "Master",
-    "auxiliary": "Auxiliary",
-    "pair": "Pair",
-    "stride": "Stride",
-    "pair_and_stride": "Pair and stride",
-}
-"""Part of a choice to its heading."""
 
 KINDS = {
     "resamples": "Resampled, with replacement",
@@ -44,7 +36,7 @@ def stability_table(stability: Mapping[str, Any], labels: EncoderLabels) -> Tabl
     resamples = next(r for r in repetitions if r["kind"] == "resamples")
     if resamples["reason"] is None:
         title = "What the resamples choose (%)"
-        sections.append(Section(title, _outcome_rows(resamples, labels), ranked=False))
+        sections.append(Section(title, _outcome_rows(resamples, labels), ranked=False, fill=""))
     return Table(
         name="stability",
         caption=(
@@ -54,56 +46,43 @@ def stability_table(stability: Mapping[str, Any], labels: EncoderLabels) -> Tabl
         ),
         data=_tidy(stability),
         columns=(
-            Column("what", "Repetition", detail="detail"),
+            Column("what", "Repetition"),
             Column("images", "Images", digits=0),
             Column("draws", "Draws", digits=0),
-            *(Column(part, title, digits=1, reason="reason") for part, title in TITLES.items()),
+            *(Column(part, title, digits=1) for part, title in CHOICE_PARTS.items()),
         ),
-        sections=tuple(sections),
+        sections=sections,
         notes=_notes(stability, labels),
     )
 
 
-def _agreement_rows(repetitions: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    return pd.DataFrame(
-        [
-            {
-                "what": KINDS[repetition["kind"]],
-                "detail": "",
-                "images": repetition["images"],
-                "draws": repetition["draws"],
-                "reason": repetition["reason"] or "",
-            }
-            | {part: _percent(share) for part, share in repetition["agreement"].items()}
-            for repetition in repetitions
-        ]
-    )
+def _agreement_rows(repetitions: Sequence[Mapping[str, Any]]) -> list[Row]:
+    return [
+        {"what": KINDS[repetition["kind"]], "images": repetition["images"], "draws": repetition["draws"]}
+        | {
+            part: Value.missing(repetition["reason"]) if share is None else 100 * share
+            for part, share in repetition["agreement"].items()
+        }
+        for repetition in repetitions
+    ]
 
 
-def _percent(share: float | None) -> float:
-    return float("nan") if share is None else 100 * share
-
-
-def _outcome_rows(resamples: Mapping[str, Any], labels: EncoderLabels) -> pd.DataFrame:
+def _outcome_rows(resamples: Mapping[str, Any], labels: EncoderLabels) -> list[Row]:
     by_part = {part: shares(resamples["outcomes"], part) for part in ("master", "auxiliary", "stride")}
     chosen = {key[0] for part in ("master", "auxiliary") for key in by_part[part]}
-    rows = []
-    for encoder in [name for name in labels if name in chosen]:
-        row = dict.fromkeys(TITLES, "") | {
-            "what": label(labels, encoder),
-            "detail": pretraining(labels, encoder),
-        }
-        rows.append(
-            row | {part: 100 * by_part[part].get((encoder,), 0.0) for part in ("master", "auxiliary")}
-        )
+    rows: list[Row] = [
+        {"what": Entry(label(labels, encoder), pretraining(labels, encoder))}
+        | {part: 100 * by_part[part].get((encoder,), 0.0) for part in ("master", "auxiliary")}
+        for encoder in labels
+        if encoder in chosen
+    ]
     for stride in sorted(key[0] for key in by_part["stride"] if key[0] is not None):
-        row = dict.fromkeys(TITLES, "") | {"what": f"OS {stride}", "detail": ""}
-        rows.append(row | {"stride": 100 * by_part["stride"][(stride,)]})
+        rows.append({"what": f"OS {stride}", "stride": 100 * by_part["stride"][(stride,)]})
     undecided = by_part["stride"].get((None,), 0.0)
     if undecided:
-        row = {"what": "nothing: a score is undefined on every drawn image", "detail": ""}
-        rows.append(row | dict.fromkeys(TITLES, 100 * undecided))
-    return pd.DataFrame(rows).assign(images="", draws="", reason="")
+        what = "nothing: a score is undefined on every drawn image"
+        rows.append({"what": what} | dict.fromkeys(CHOICE_PARTS, 100 * undecided))
+    return rows
 
 
 def _notes(stability: Mapping[str, Any], labels: EncoderLabels) -> tuple[str, ...]:

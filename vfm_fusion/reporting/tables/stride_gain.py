@@ -10,30 +10,37 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.image_scores import (
     Bootstrap,
-    Estimate,
     by_image,
     commonest_reason,
     estimate,
     read_image_scores,
 )
-from vfm_fusion.reporting.inputs import read_evaluation
-from vfm_fusion.reporting.labels import EncoderLabels, label, mode
-from vfm_fusion.reporting.published import shown_table
-from vfm_fusion.reporting.rank_correlation import in_words, spearman
-from vfm_fusion.reporting.seeds import Evaluation, RunResults, collect_runs, seeds_note
+from vfm_fusion.reporting.labels import EncoderLabels, in_mode
+from vfm_fusion.reporting.published import published_note, published_section, shown_table
+from vfm_fusion.reporting.records import (
+    Evaluation,
+    RunResults,
+    average_note,
+    collect_runs,
+    images_in_words,
+    main_metrics,
+    one_per_target,
+    read_evaluation,
+    seeds_note,
+)
+from vfm_fusion.reporting.significance import RankCorrelation, correlate, correlation_rows, in_words
 from vfm_fusion.reporting.stride_groups import Group, Strides, group_by_stride
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge
-from vfm_fusion.reporting.table import Column, Section, Table
+from vfm_fusion.reporting.table import Column, Row, Section, Table
 
-METRICS = ("AP", "mIoU", "PQ")
-"""Metrics whose gain is shown where some run has them, in percentage points."""
-
-Ef = Mapping[tuple[str, int], tuple[Estimate, str]]
-"""(Encoder, stride) -> EF, and why it is undefined."""
+Ef = Mapping[tuple[str, int], Value]
+"""(Encoder, stride) -> EF."""
 
 _MIN_STRIDES = 3
+_RHO = "Spearman's ρ with EF"
 
 
 def stride_gain_table(
@@ -46,6 +53,7 @@ def stride_gain_table(
     definition: str,
     bootstrap: Bootstrap,
     published: pd.DataFrame | None = None,
+    targets: Sequence[str] = (),
 ) -> Table:
     """Builds the table of EF and gain per injection stride, with Spearman's rho over the strides of a group.
 
@@ -53,7 +61,7 @@ def stride_gain_table(
     correlation.
 
     Args:
-        evaluations: parsed ``evaluation.json`` of every run and seed that exists.
+        evaluations: parsed ``evaluation.json`` of every run, seed and target that exists.
         profiles: encoder -> per-image scores with columns ``definition, stride, score, value, reason``.
         labels: names of the encoders in print.
         runs: expected runs, key to label.
@@ -62,30 +70,27 @@ def stride_gain_table(
         definition: the metric definition whose EF is shown.
         bootstrap: resampling of the images behind each interval of EF.
         published: rows of the published Table 7, shown below where the runs have an AP.
+        targets: expected data sets, over which gains are averaged; empty for the one that all runs have.
 
     Raises:
         ReportingError: evaluations that do not belong into one table, or an auxiliary without a profile.
     """
-    results = collect_runs(evaluations, runs, seeds)
+    results = collect_runs(evaluations, runs, seeds, targets)
     groups = group_by_stride(results, fusions)
-    metrics = [m for m in METRICS if any(_has(result, m) for result in results)]
-    ef = {
-        (group.auxiliary, stride): _ef(profiles, group.auxiliary, stride, definition, bootstrap)
-        for group in groups
-        for stride in sorted({*group.single, *_profiled(profiles, group.auxiliary, definition)})
-    }
-    sections = [
-        Section(_title(group, labels, fusions), pd.DataFrame(_rows(group, metrics, ef))) for group in groups
-    ]
+    metrics = main_metrics(results)
+    by_group = (_ef(profiles, group, definition, bootstrap) for group in groups)
+    ef = {key: found for of in by_group for key, found in of.items()}
+    sections = [Section(_title(g, labels, fusions), _rows(g, metrics, ef), fill="") for g in groups]
     notes = [
         _what_note(results, groups, definition),
+        average_note(one_per_target(results)),
         seeds_note(seeds),
         _suggestion_note(groups),
         *_evidence_notes(groups, metrics, ef),
     ]
     if published is not None and "AP" in metrics:
-        sections.append(_published_section(published, metrics))
-        notes.append(_published_note(published))
+        section, note = _published(published[published["metric"].isin(["EF", "AP gain"])])
+        sections, notes = [*sections, section], [*notes, note]
     return Table(
         name="stride_gain",
         caption=(
@@ -94,147 +99,95 @@ def stride_gain_table(
         ),
         data=pd.DataFrame([record for group in groups for record in _records(group, metrics, ef)]),
         columns=_columns(metrics),
-        sections=tuple(sections),
-        notes=tuple(note for note in notes if note),
-        problems=tuple(result.problem for result in results if result.problem),
+        sections=sections,
+        notes=notes,
+        problems=[result.problem for result in results],
     )
-
-
-def _has(result: RunResults, metric: str) -> bool:
-    return any(e["metrics"].get(metric) is not None for e in result.by_seed.values())
 
 
 def _columns(metrics: Sequence[str]) -> tuple[Column, ...]:
-    return (
-        Column("stride", "OS"),
-        Column("ef", "EF of the auxiliary", digits=2, interval=("ef_low", "ef_high"), reason="ef_reason"),
-        *(Column(m, m, group="Gain", digits=2, spread=f"{m}_std", reason=f"{m}_reason") for m in metrics),
-    )
+    ef = Column("ef", "EF of the auxiliary", digits=2, shows="interval")
+    gains = (Column(metric, metric, "Gain", digits=2, shows="std") for metric in metrics)
+    return (Column("stride", "OS"), ef, *gains)
 
 
 def _title(group: Group, labels: EncoderLabels, fusions: Mapping[str, str]) -> str:
     master, auxiliary = group.example["master"], group.example["auxiliary"]
     return (
-        f"{label(labels, auxiliary['encoder'])} {mode(auxiliary['trainable'])} · "
-        f"{auxiliary['pretraining']}, into "
-        f"{label(labels, master['encoder'])} {mode(master['trainable'])} · {master['pretraining']}; "
-        f"{fusions[group.example['run']]}"
+        f"{in_mode(auxiliary, labels)} · {auxiliary['pretraining']}, into "
+        f"{in_mode(master, labels)} · {master['pretraining']}; {fusions[group.example['run']]}"
     )
 
 
-def _ef(
-    profiles: Mapping[str, pd.DataFrame],
-    encoder: str,
-    stride: int,
-    definition: str,
-    bootstrap: Bootstrap,
-) -> tuple[Estimate, str]:
-    """EF of an encoder at one stride, and why it is undefined."""
-    frame = profiles.get(encoder, pd.DataFrame(columns=["definition", "score", "stride"]))
-    chosen = (frame["definition"] == definition) & (frame["score"] == "ef") & (frame["stride"] == stride)
-    if not chosen.any():
-        raise ReportingError(f"encoder {encoder!r} has no EF at OS {stride}; profile it at that stride")
-    return estimate(by_image(frame[chosen], [stride]), bootstrap), commonest_reason(frame[chosen])
+def _ef(profiles: Mapping[str, pd.DataFrame], group: Group, definition: str, bootstrap: Bootstrap) -> Ef:
+    """EF of a group's auxiliary at the profiled strides; it must be known at every trained one."""
+    frame = profiles.get(group.auxiliary, pd.DataFrame(columns=["definition", "score", "stride"]))
+    frame = frame[(frame["definition"] == definition) & (frame["score"] == "ef")]
+    found = {}
+    for stride in sorted({*group.single, *frame["stride"]}):
+        own = frame[frame["stride"] == stride]
+        if own.empty:
+            raise ReportingError(
+                f"encoder {group.auxiliary!r} has no EF at OS {stride}; profile it at that stride"
+            )
+        value = estimate(by_image(own, [stride]), bootstrap)
+        found[group.auxiliary, stride] = value.because(commonest_reason(own))
+    return found
 
 
-def _profiled(profiles: Mapping[str, pd.DataFrame], encoder: str, definition: str) -> list[int]:
-    """Strides at which an encoder has an EF."""
-    if encoder not in profiles:
-        return []
-    frame = profiles[encoder]
-    return sorted(frame[(frame["definition"] == definition) & (frame["score"] == "ef")]["stride"].unique())
-
-
-def _rows(group: Group, metrics: Sequence[str], ef: Ef) -> list[dict[str, Any]]:
-    rows = []
-    for strides in group.fused:
-        row: dict[str, Any] = {"stride": _at(strides), **_ef_cell(group, strides, ef)}
-        for metric in metrics:
-            gain = group.gain(strides, metric)
-            row |= {metric: gain.mean, f"{metric}_std": gain.std, f"{metric}_reason": gain.reason}
-        rows.append(row)
-    judged = {metric: _judged(group, metric, ef) for metric in metrics}
-    return [
-        *rows,
-        *_suggestion_rows(judged, len(group.single), metrics),
-        *_correlation_rows({m: _pairs(group, m, ef) for m in metrics}, len(group.single)),
+def _rows(group: Group, metrics: Sequence[str], ef: Ef) -> list[Row]:
+    rows: list[Row] = [
+        {"stride": _at(strides), "ef": _ef_at(group, strides, ef)}
+        | {metric: group.gain(strides, metric) for metric in metrics}
+        for strides in group.fused
     ]
+    judged = {metric: _judged(group, metric, ef) for metric in metrics}
+    rows += _suggestion_rows(judged, len(group.single))
+    trained = len(group.single)
+    if trained < _MIN_STRIDES:
+        said = f"{trained} stride{'' if trained == 1 else 's'} trained"
+        return [*rows, {"stride": _RHO} | dict.fromkeys(metrics, said)]
+    return rows + correlation_rows("stride", _RHO, {m: _correlated(group, m, ef) for m in metrics})
 
 
 def _at(strides: Strides) -> str:
     return " + ".join(str(stride) for stride in strides)
 
 
-def _ef_cell(group: Group, strides: Strides, ef: Ef) -> dict[str, Any]:
+def _ef_at(group: Group, strides: Strides, ef: Ef) -> Value:
     """EF of the auxiliary where a run injects; none where it injects at several strides."""
     if len(strides) > 1:
-        reason = "several strides have no single EF"
-        return {"ef": math.nan, "ef_low": math.nan, "ef_high": math.nan, "ef_reason": reason}
-    found, reason = ef[group.auxiliary, strides[0]]
-    return {"ef": found.mean, "ef_low": found.low, "ef_high": found.high, "ef_reason": reason}
+        return Value.missing("several strides have no single EF")
+    return ef[group.auxiliary, strides[0]]
 
 
 def _judged(group: Group, metric: str, ef: Ef) -> Suggestion:
     """The stride that EF suggests for the group's auxiliary against those that were trained."""
-    by_stride = {stride: found.mean for (who, stride), (found, _) in ef.items() if who == group.auxiliary}
+    by_stride = {stride: found.mean for (who, stride), found in ef.items() if who == group.auxiliary}
     return judge(by_stride, {stride: group.gain((stride,), metric).mean for stride in group.single})
 
 
-def _suggestion_rows(
-    judged: Mapping[str, Suggestion], trained: int, metrics: Sequence[str]
-) -> list[dict[str, Any]]:
+def _suggestion_rows(judged: Mapping[str, Suggestion], trained: int) -> list[Row]:
     """One row with the outcome by every judged metric; none where there was no choice of strides."""
     stride = next(iter(judged.values())).stride if judged else None
     if stride is None or trained < MIN_TRAINED:
         return []
-    return [_blank(f"EF suggests OS {stride}", metrics) | {m: found.said for m, found in judged.items()}]
+    return [{"stride": f"EF suggests OS {stride}"} | {m: found.said for m, found in judged.items()}]
 
 
-def _pairs(group: Group, metric: str, ef: Ef) -> tuple[list[float], list[float]]:
+def _correlated(group: Group, metric: str, ef: Ef) -> RankCorrelation:
     """EF and gain at the single strides where both are defined."""
-    pairs = [
-        (ef[group.auxiliary, stride][0].mean, group.gain((stride,), metric).mean) for stride in group.single
-    ]
-    defined = [pair for pair in pairs if not any(math.isnan(value) for value in pair)]
-    return [first for first, _ in defined], [second for _, second in defined]
-
-
-def _correlation_rows(
-    pairs: Mapping[str, tuple[list[float], list[float]]], trained: int
-) -> list[dict[str, Any]]:
-    """Rows of rho and p; with too few strides one row that says so in every cell."""
-    rho: dict[str, Any] = _blank("Spearman's ρ with EF", pairs)
-    p: dict[str, Any] = _blank("p, two-sided", pairs)
-    if trained < _MIN_STRIDES:
-        said = f"{trained} stride{'' if trained == 1 else 's'} trained"
-        return [rho | dict.fromkeys(pairs, said)]
-    for metric, (ef, gain) in pairs.items():
-        found = spearman(ef, gain)
-        rho |= {metric: found.rho, f"{metric}_reason": found.reason}
-        p |= {metric: found.p, f"{metric}_reason": found.reason}
-    return [rho, p]
-
-
-def _blank(title: str, metrics: Iterable[str]) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "stride": title,
-        "ef": "",
-        "ef_low": math.nan,
-        "ef_high": math.nan,
-        "ef_reason": "",
-    }
-    for metric in metrics:
-        row |= {metric: "", f"{metric}_std": math.nan, f"{metric}_reason": ""}
-    return row
+    return correlate(
+        (ef[group.auxiliary, stride].mean, group.gain((stride,), metric).mean) for stride in group.single
+    )
 
 
 def _what_note(results: Sequence[RunResults], groups: Sequence[Group], definition: str) -> str:
     if not groups:
         return "No evaluated run injects an auxiliary, so there is no gain to show."
-    first = next(result.any for result in results if result.any)
     return (
         f"EF by definition '{definition}', mean over images [95 % bootstrap interval]; gains on "
-        f"{first['images']} validation images of {first['dataset']}. FT: fine-tuned, FZ: frozen."
+        f"{images_in_words(one_per_target(results))}. FT: fine-tuned, FZ: frozen."
     )
 
 
@@ -249,7 +202,7 @@ def _suggestion_note(groups: Sequence[Group]) -> str:
 
 def _evidence_notes(groups: Sequence[Group], metrics: Sequence[str], ef: Ef) -> list[str]:
     found = [
-        in_words(spearman(*_pairs(group, metric, ef)), "strides")
+        in_words(_correlated(group, metric, ef), "strides")
         for group in groups
         if len(group.single) >= _MIN_STRIDES
         for metric in metrics
@@ -264,11 +217,11 @@ def _records(group: Group, metrics: Sequence[str], ef: Ef) -> list[dict[str, Any
     for metric in metrics:
         for strides, result in group.fused.items():
             gain = group.gain(strides, metric)
-            found = _ef_cell(group, strides, ef)["ef"]
+            found = _ef_at(group, strides, ef).mean
             records.append(
                 pair
                 | {"run": result.key, "stride": _at(strides), "ef": found, "metric": metric}
-                | {"statistic": "gain", "value": gain.mean, "std": gain.std, "n": len(result.by_seed)}
+                | {"statistic": "gain", "value": gain.mean, "std": gain.std, "n": len(result.found)}
                 | {"reason": gain.reason}
             )
         records += [pair | record for record in _judgement_records(group, metric, ef)]
@@ -277,7 +230,7 @@ def _records(group: Group, metrics: Sequence[str], ef: Ef) -> list[dict[str, Any
 
 def _judgement_records(group: Group, metric: str, ef: Ef) -> list[dict[str, Any]]:
     """The suggested stride's margin, rho and p of a group."""
-    judged, correlation = _judged(group, metric, ef), spearman(*_pairs(group, metric, ef))
+    judged, correlation = _judged(group, metric, ef), _correlated(group, metric, ef)
     blank: dict[str, Any] = {"run": "", "stride": "", "ef": math.nan, "metric": metric, "std": math.nan}
     suggested = "" if judged.stride is None else str(judged.stride)
     margin = {"statistic": "suggested_margin", "value": judged.margin, "n": len(group.single)}
@@ -290,30 +243,21 @@ def _judgement_records(group: Group, metric: str, ef: Ef) -> list[dict[str, Any]
     ]
 
 
-def _published_section(published: pd.DataFrame, metrics: Sequence[str]) -> Section:
-    values = published[published["metric"].isin(["EF", "AP gain"])].dropna(subset="output_stride")
+def _published(shown: pd.DataFrame) -> tuple[Section, str]:
+    values = shown.dropna(subset="output_stride")
     by_metric = values.pivot_table(index="output_stride", columns="metric", values="value", sort=True)
-    rows = [
-        _blank(str(stride), metrics) | {"ef": row["EF"], "AP": row["AP gain"]}
-        for stride, row in by_metric.iterrows()
+    ef, gain = by_metric["EF"], by_metric["AP gain"]
+    rows: list[Row] = [
+        {"stride": str(stride), "ef": ef[stride], "AP": gain[stride]} for stride in by_metric.index
     ]
-    correlation = spearman(by_metric["EF"].to_list(), by_metric["AP gain"].to_list())
-    judged = {"AP": judge(dict(by_metric["EF"]), dict(by_metric["AP gain"]))}
-    rows += _suggestion_rows(judged, len(rows), metrics)
-    rows.append(_blank("Spearman's ρ with EF", metrics) | {"AP": correlation.rho})
-    rows.append(_blank("p, two-sided", metrics) | {"AP": correlation.p})
-    title = f"Published (Table {published['table'].iloc[0]}): {values['model'].iloc[0]}"
-    return Section(title, pd.DataFrame(rows), ranked=False)
-
-
-def _published_note(published: pd.DataFrame) -> str:
-    rows = published[published["metric"].isin(["EF", "AP gain"])]
-    sources = ", ".join(sorted(set(rows["source"])))
-    datasets = ", ".join(sorted(set(rows["dataset"])))
-    return (
-        f"Published EF and gains are of full-size encoders on {datasets} ({sources}); their ρ and p are "
-        "computed here from these values."
+    rows += _suggestion_rows({"AP": judge(dict(ef), dict(gain))}, len(rows))
+    rows += correlation_rows("stride", _RHO, {"AP": correlate(zip(ef, gain, strict=True))})
+    note = published_note(
+        shown,
+        "; their ρ and p are computed here from these values.",
+        of="EF and gains are of full-size encoders",
     )
+    return published_section(values, rows, f": {values['model'].iloc[0]}", fill=""), note
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

@@ -10,25 +10,33 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.image_scores import (
+    MEASURES,
     Bootstrap,
-    Estimate,
     by_image,
     commonest_reason,
     estimate,
     read_image_scores,
 )
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
-from vfm_fusion.reporting.published import shown_table
-from vfm_fusion.reporting.rank_correlation import RankCorrelation, in_words, spearman
-from vfm_fusion.reporting.table import Column, Section, Table
-
-MEASURES = {"sc": "SC", "semantic": "SC_GT, classes", "instance": "SC_GT, objects"}
-"""What is shown of an encoder: SC, then SC_GT by kind of labels; its title."""
+from vfm_fusion.reporting.published import published_note, published_section, shown_table
+from vfm_fusion.reporting.significance import RankCorrelation, correlate, correlation_rows, in_words, spearman
+from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 Frames = Mapping[str, Mapping[str, pd.DataFrame]]
 """Measure -> encoder -> per-image values (``image_id, stride, value, reason``)."""
 
+_CORRELATED = "SC vs SC_GT"
+_PUBLISHED = (
+    ", without intervals. The paper gives one SC_GT 'using semantic and instance labels' and no formula, so "
+    "it has a column of its own."
+)
+_HOW = (
+    "SC_GT = sqrt(contrast × silhouette): SC's two factors with ground-truth regions in place of grid "
+    "cells and of k-means clusters. Regions are the semantic classes, or the annotated objects; void "
+    "pixels (for objects also the background) are left out."
+)
 _NO_COMMON_STRIDE = "there is no stride at which it is defined for every encoder"
 
 
@@ -58,27 +66,28 @@ def supervised_table(
     Raises:
         ReportingError: an encoder lacks a score or a label.
     """
-    frames = {
-        "sc": {name: _scored(profiles, name, "definition", definition, "sc") for name in labels},
-        **{
-            kind: {name: _scored(supervised, name, "labels", kind, "sc_gt") for name in labels}
-            for kind in ("semantic", "instance")
-        },
-    }
+    frames = {"sc": {name: _scored(profiles, name, "definition", definition, "sc") for name in labels}}
+    for kind in ("semantic", "instance"):
+        frames[kind] = {name: _scored(supervised, name, "labels", kind, "sc_gt") for name in labels}
     strides = common_strides(frames)
     levels = {
         measure: {name: estimate(by_image(frame, strides), bootstrap) for name, frame in of.items()}
         for measure, of in frames.items()
     }
-    correlations = {kind: _correlate(levels["sc"], levels[kind], labels) for kind in ("semantic", "instance")}
+    correlations = {
+        kind: correlate((levels["sc"][name].mean, levels[kind][name].mean) for name in labels)
+        for kind in ("semantic", "instance")
+    }
+    rho_and_p = correlation_rows("encoder", "Spearman's ρ", correlations)
     sections = [
-        Section("Measured", pd.DataFrame([_row(name, frames, levels, labels) for name in labels])),
-        Section("Rank correlation with SC over encoders", _correlation_rows(correlations), ranked=False),
+        Section("Measured", [_row(name, frames, levels, labels) for name in labels], fill=""),
+        Section("Rank correlation with SC over encoders", rho_and_p, ranked=False, fill=""),
     ]
-    notes = [_what_note(frames, strides, definition), _how_note(), *_evidence_notes(correlations)]
+    notes = [_what_note(frames, strides, definition), _HOW, *_evidence_notes(correlations)]
     if published is not None:
-        sections.append(_published_section(published))
-        notes.append(_published_note(published))
+        sections.append(published_section(published, _published_rows(published), fill=""))
+        shown = published[published["metric"].isin(["SC", "SC_GT"]) | (published["model"] == _CORRELATED)]
+        notes.append(published_note(shown, _PUBLISHED))
     return Table(
         name="supervised",
         caption=(
@@ -87,8 +96,8 @@ def supervised_table(
         ),
         data=pd.DataFrame([*_records(levels, frames, labels), *_correlation_records(correlations)]),
         columns=_columns(published is not None),
-        sections=tuple(sections),
-        notes=tuple(notes),
+        sections=sections,
+        notes=notes,
     )
 
 
@@ -117,69 +126,25 @@ def _scored(
     return frame
 
 
-def _correlate(
-    sc: Mapping[str, Estimate], other: Mapping[str, Estimate], labels: EncoderLabels
-) -> RankCorrelation:
-    pairs = [(sc[name].mean, other[name].mean) for name in labels]
-    pairs = [pair for pair in pairs if not any(math.isnan(value) for value in pair)]
-    return spearman([first for first, _ in pairs], [second for _, second in pairs])
-
-
 def _columns(published: bool) -> tuple[Column, ...]:
-    shown = tuple(
-        Column(
-            measure,
-            title,
-            digits=2,
-            best="max",
-            interval=(f"{measure}_low", f"{measure}_high"),
-            below=f"{measure}_images",
-            reason=f"{measure}_reason",
-        )
-        for measure, title in MEASURES.items()
-    )
+    shown = (Column(m, title, digits=2, best="max", shows="interval") for m, title in MEASURES.items())
     of_the_paper = (Column("published", "SC_GT of the paper", digits=2),) if published else ()
-    return (Column("encoder", "Encoder, pretraining", detail="pretraining"), *shown, *of_the_paper)
+    return (Column("encoder", "Encoder, pretraining"), *shown, *of_the_paper)
 
 
 def _row(
-    encoder: str, frames: Frames, levels: Mapping[str, Mapping[str, Estimate]], labels: EncoderLabels
-) -> dict[str, Any]:
-    row = _blank(label(labels, encoder), pretraining(labels, encoder))
+    encoder: str, frames: Frames, levels: Mapping[str, Mapping[str, Value]], labels: EncoderLabels
+) -> Row:
+    row: dict[str, Any] = {"encoder": Entry(label(labels, encoder), pretraining(labels, encoder))}
     for measure in MEASURES:
-        found = levels[measure][encoder]
-        row |= {
-            measure: found.mean,
-            f"{measure}_low": found.low,
-            f"{measure}_high": found.high,
-            f"{measure}_images": _fewer_images(found, frames[measure][encoder]),
-            f"{measure}_reason": _reason(frames[measure][encoder]),
-        }
+        frame, found = frames[measure][encoder], levels[measure][encoder]
+        fewer = "" if found.n == frame["image_id"].nunique() else f"n = {found.n}"
+        row[measure] = Entry(found.because(_reason(frame)), fewer)
     return row
-
-
-def _fewer_images(found: Estimate, frame: pd.DataFrame) -> str:
-    return "" if found.images == frame["image_id"].nunique() else f"n = {found.images}"
 
 
 def _reason(frame: pd.DataFrame) -> str:
     return _NO_COMMON_STRIDE if frame["value"].notna().any() else commonest_reason(frame)
-
-
-def _blank(name: str, detail: str = "") -> dict[str, Any]:
-    row: dict[str, Any] = {"encoder": name, "pretraining": detail, "published": ""}
-    for measure in MEASURES:
-        row |= {measure: "", f"{measure}_low": math.nan, f"{measure}_high": math.nan}
-        row |= {f"{measure}_reason": "", f"{measure}_images": ""}
-    return row
-
-
-def _correlation_rows(correlations: Mapping[str, RankCorrelation]) -> pd.DataFrame:
-    rho, p = _blank("Spearman's ρ"), _blank("p, two-sided")
-    for kind, found in correlations.items():
-        rho |= {kind: found.rho, f"{kind}_reason": found.reason}
-        p |= {kind: found.p, f"{kind}_reason": found.reason}
-    return pd.DataFrame([rho, p])
 
 
 def _what_note(frames: Frames, strides: tuple[int, ...], definition: str) -> str:
@@ -193,21 +158,13 @@ def _what_note(frames: Frames, strides: tuple[int, ...], definition: str) -> str
     return note + ". Bold: best measured value of the column."
 
 
-def _how_note() -> str:
-    return (
-        "SC_GT = sqrt(contrast × silhouette): SC's two factors with ground-truth regions in place of grid "
-        "cells and of k-means clusters. Regions are the semantic classes, or the annotated objects; void "
-        "pixels (for objects also the background) are left out."
-    )
-
-
 def _evidence_notes(correlations: Mapping[str, RankCorrelation]) -> list[str]:
     found = [in_words(correlation, "encoders") for correlation in correlations.values() if correlation.n]
     return list(dict.fromkeys(note for note in found if note))
 
 
 def _records(
-    levels: Mapping[str, Mapping[str, Estimate]], frames: Frames, labels: EncoderLabels
+    levels: Mapping[str, Mapping[str, Value]], frames: Frames, labels: EncoderLabels
 ) -> list[dict[str, Any]]:
     return [
         {
@@ -219,8 +176,8 @@ def _records(
             "value": found.mean,
             "ci_low": found.low,
             "ci_high": found.high,
-            "n": found.images,
-            "reason": _reason(frames[measure][encoder]) if math.isnan(found.mean) else "",
+            "n": found.n,
+            "reason": found.because(_reason(frames[measure][encoder])).reason,
         }
         for measure, by_encoder in levels.items()
         for encoder, found in by_encoder.items()
@@ -246,28 +203,19 @@ def _correlation_records(correlations: Mapping[str, RankCorrelation]) -> list[di
     ]
 
 
-def _published_section(published: pd.DataFrame) -> Section:
+def _published_rows(published: pd.DataFrame) -> list[Row]:
     encoders = published[published["metric"].isin(["SC", "SC_GT"])]
     values = encoders.pivot_table(index="model", columns="metric", values="value", sort=False)
-    rows = [
-        _blank(str(model)) | {"sc": of["SC"], "published": of["SC_GT"]} for model, of in values.iterrows()
-    ]
     found = spearman(values["SC"].to_list(), values["SC_GT"].to_list())
-    rows.append(_blank("Spearman's ρ, of these values") | {"published": found.rho})
-    rows.append(_blank("p, two-sided") | {"published": found.p})
-    for row in published[published["model"] == "SC vs SC_GT"].itertuples():
-        rows.append(_blank("Spearman's ρ, as published", row.source) | {"published": row.value})
-    return Section(f"Published (Table {published['table'].iloc[0]})", pd.DataFrame(rows), ranked=False)
-
-
-def _published_note(published: pd.DataFrame) -> str:
-    rows = published[published["metric"].isin(["SC", "SC_GT"]) | (published["model"] == "SC vs SC_GT")]
-    sources = ", ".join(sorted(set(rows["source"])))
-    datasets = ", ".join(sorted(set(rows["dataset"])))
-    return (
-        f"Published values are of full-size encoders on {datasets} ({sources}), without intervals. The paper "
-        "gives one SC_GT 'using semantic and instance labels' and no formula, so it has a column of its own."
-    )
+    said = published[published["model"] == _CORRELATED]
+    return [
+        *({"encoder": model, "sc": of["SC"], "published": of["SC_GT"]} for model, of in values.iterrows()),
+        *correlation_rows("encoder", "Spearman's ρ, of these values", {"published": found}),
+        *(
+            {"encoder": Entry("Spearman's ρ, as published", row.source), "published": row.value}
+            for row in said.itertuples()
+        ),
+    ]
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

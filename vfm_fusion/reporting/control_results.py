@@ -1,19 +1,93 @@
-"""Where a metric definition ranks the controls right and where not, in words."""
+"""The controls as every metric definition scores them, and where it ranks them right, in words."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.profiles.control_order import COMPARISONS, SCORES, TOLERANCE
-from vfm_fusion.reporting.controls import NAMES, Controls
-from vfm_fusion.reporting.table import number
+from vfm_fusion.errors import ReportingError
+from vfm_fusion.metrics.controls import CONTROLS
+from vfm_fusion.profiles.control_order import COMPARISONS, SCORES, TOLERANCE, check_controls, control_means
+from vfm_fusion.reporting.cells import number, strides_in_words
+from vfm_fusion.reporting.image_scores import read_image_scores
 
 RIGHT = "right"
 DIGITS = 2
 """Decimals of a score in tables and sentences."""
+NAMES = {
+    "edges": "image edges",
+    "blurred": "blurred edges",
+    "smooth": "smooth regions",
+    "noise": "white noise",
+    "shuffled": "shuffled edges",
+    "constant": "constant",
+}
+"""The controls in print."""
+
+
+@dataclass(frozen=True)
+class Controls:
+    """The controls of a data set as every definition scores them.
+
+    Attributes:
+        images: ids of the images that they were made from.
+        means: see :func:`~vfm_fusion.profiles.control_order.control_means`.
+        checks: see :func:`~vfm_fusion.profiles.control_order.check_controls`.
+    """
+
+    images: tuple[str, ...]
+    means: pd.DataFrame
+    checks: pd.DataFrame
+
+    @property
+    def definitions(self) -> list[str]:
+        """Names of the definitions, in their order."""
+        return [str(name) for name in self.means["definition"].unique()]
+
+    @property
+    def strides(self) -> list[int]:
+        """Output strides, ascending."""
+        return sorted(int(stride) for stride in self.means["stride"].unique())
+
+    def checks_of(self, definition: str, score: str, stride: int | None = None) -> pd.DataFrame:
+        """Returns the checks of one definition and score, at one stride or at all."""
+        own = self.checks[(self.checks["definition"] == definition) & (self.checks["score"] == score)]
+        return own if stride is None else own[own["stride"] == stride]
+
+    def mean(self, definition: str, score: str, stride: int, control: str) -> pd.Series:
+        """Returns the row of ``means`` of one control."""
+        key = {"definition": definition, "score": score, "stride": stride, "control": control}
+        rows = self.means[(self.means[list(key)] == pd.Series(key)).all(axis=1)]
+        return rows.iloc[0]
+
+
+def read_controls(path: Path) -> Controls:
+    """Reads what :func:`vfm_fusion.profiles.control_scores.score_controls` found (Parquet).
+
+    Raises:
+        ReportingError: a column, a control or a score of one is missing, or a row is there twice.
+    """
+    scores = read_image_scores(path, ["definition", "control"])
+    return controls_of(scores, str(path))
+
+
+def controls_of(scores: pd.DataFrame, where: str = "scores of controls") -> Controls:
+    """Averages and checks the scores of controls.
+
+    Raises:
+        ReportingError: a control or a score of one is missing.
+    """
+    shown = scores[scores["score"].isin(["sc", "ef"])]
+    counts = shown.groupby(["definition", "stride", "image_id"])[["control", "score"]].nunique()
+    full = len(counts) and (counts["control"] == len(CONTROLS)).all() and (counts["score"] == 2).all()
+    if not full or len(shown) != 2 * len(CONTROLS) * len(counts):
+        raise ReportingError(f"{where}: SC or EF of some control is missing; score the controls again")
+    images = tuple(str(image_id) for image_id in scores["image_id"].unique())
+    return Controls(images, control_means(scores), check_controls(scores))
 
 
 def verdict(checks: pd.DataFrame) -> str:
@@ -53,16 +127,6 @@ def order_in_words(controls: Controls, definition: str, score: str) -> str:
     if unknown and len(unknown) == len(strides):
         return "unknown at every stride"
     return text + (f", unknown at {strides_in_words(unknown, strides)}" if unknown else "")
-
-
-def strides_in_words(chosen: Sequence[int], strides: Sequence[int]) -> str:
-    """Names some of the strides: ``OS 4, 8 and 16``, ``every stride``, ``no stride``."""
-    if not chosen:
-        return "no stride"
-    if len(chosen) == len(strides):
-        return "every stride"
-    *first, last = map(str, chosen)
-    return f"OS {', '.join(first)} and {last}" if first else f"OS {last}"
 
 
 def definition_sentence(controls: Controls, definition: str) -> str:

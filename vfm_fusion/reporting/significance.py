@@ -1,14 +1,22 @@
-"""Spearman's rank correlation of a few values, with the exact chance of finding it by accident."""
+"""What few results can show: rank correlations beside chance, differences beside the spread over seeds."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 
 import numpy as np
-from scipy.stats import rankdata, spearmanr
+from scipy.stats import rankdata, spearmanr, t
+
+from vfm_fusion.reporting.cells import Value, signed
+from vfm_fusion.reporting.table import Row
+
+WITHIN_SPREAD = "not distinguishable from the seed spread"
+ONE_SEED = "one seed, so no spread is known"
+_INTERVAL = 0.95
 
 EXACT_UP_TO = 8
 """Up to so many pairs p comes from all n! orders (40,320 for 8), beyond from Student's t."""
@@ -69,6 +77,12 @@ def spearman(first: Sequence[float], second: Sequence[float]) -> RankCorrelation
     )
 
 
+def correlate(pairs: Iterable[tuple[float, float]]) -> RankCorrelation:
+    """Correlates the ranks of the pairs that are defined on both sides."""
+    defined = [pair for pair in pairs if not any(math.isnan(value) for value in pair)]
+    return spearman([first for first, _ in defined], [second for _, second in defined])
+
+
 def in_words(correlation: RankCorrelation, of: str) -> str:
     """Says what a correlation can and cannot show, such as ``of`` = "encoders"."""
     if correlation.reason:
@@ -81,6 +95,13 @@ def in_words(correlation: RankCorrelation, of: str) -> str:
     )
 
 
+def correlation_rows(column: str, title: str, found: Mapping[str, RankCorrelation]) -> list[Row]:
+    """Returns the rows of rho and p: ``column`` holds their titles, the others are named by ``found``."""
+    rho = {key: Value(of.rho).because(of.reason) for key, of in found.items()}
+    p = {key: Value(of.p).because(of.reason) for key, of in found.items()}
+    return [{column: title} | rho, {column: "p, two-sided"} | p]
+
+
 def _every_order(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
     """Returns rho of ranks ``x``, ``y`` ``(n,)`` as they are, and of every order of ``y`` ``(n!,)``."""
     x, y = x - x.mean(), y - y.mean()
@@ -91,3 +112,30 @@ def _every_order(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray]:
 
 def _undefined(n: int, reason: str) -> RankCorrelation:
     return RankCorrelation(math.nan, math.nan, n, math.nan, reason)
+
+
+def difference(values: Mapping[int, float]) -> Value:
+    """Averages a difference over seeds, with the 95 % interval of Student's t over seeds (two or more).
+
+    Args:
+        values: seed -> difference in percentage points; NaN where undefined, and then so is the mean.
+    """
+    found = list(values.values())
+    if not found or any(math.isnan(value) for value in found):
+        return Value(math.nan)
+    mean = statistics.fmean(found)
+    if len(found) == 1:
+        return Value(mean, n=1)
+    std = statistics.stdev(found)
+    half = float(t.ppf((1 + _INTERVAL) / 2, len(found) - 1)) * std / math.sqrt(len(found))
+    return Value(mean, std, mean - half, mean + half, len(found))
+
+
+def in_points(found: Value) -> str:
+    """Writes a difference in points with its interval.
+
+    >>> in_points(Value(1.25, low=0.5, high=2.0, n=3)), in_points(Value(-0.5, n=1))
+    ('+1.25 points [+0.50, +2.00]', '−0.50 points')
+    """
+    text = f"{signed(found.mean)} points"
+    return text if found.sign is None else f"{text} [{signed(found.low)}, {signed(found.high)}]"

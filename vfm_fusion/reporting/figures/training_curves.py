@@ -13,8 +13,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.inputs import read_evaluation
 from vfm_fusion.reporting.labels import pretrainings, run_models
+from vfm_fusion.reporting.records import read_evaluation
 from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, series_styles, styled
 
 LEGEND_CHARACTERS = 46

@@ -102,28 +102,38 @@ def train_run(
             f"training.devices is {training.devices}, but {processes.count} came to train; "
             "start the processes with vfm_fusion.training.job, or set training.devices to 1"
         )
-    categories = len(TaskClasses.of(training.task, dataset.categories))
-
-    def make() -> SegmentationTask:
-        model = build_segmenter(run, encoders, strides, training.head, categories, seed)
-        description = describe_run(
-            name=out_dir.resolve().parent.name,
-            run=run,
-            encoders=encoders,
-            strides=strides,
-            training=training,
-            seed=seed,
-            categories=dataset.categories,
-            model=model,
-        )
-        return SegmentationTask(model, categories, training, seed, dataset, description)
-
+    name = out_dir.resolve().parent.name
     execution = Execution(training.precision, training.deterministic, training.accumulate, training.workers)
     return train(
-        make,
+        lambda: _task(name, run, encoders, strides, training, seed, dataset),
         out_dir=out_dir,
         state_dir=state_dir,
         token=token,
         execution=execution,
         processes=processes,
     )
+
+
+def _task(
+    name: str,
+    run: RunConfig,
+    encoders: Mapping[str, EncoderConfig],
+    strides: Sequence[int],
+    training: TrainingConfig,
+    seed: int,
+    dataset: Dataset,
+) -> SegmentationTask:
+    """Builds the untrained model of a run, and what ``run.json`` will say."""
+    categories = len(TaskClasses.of(training.task, dataset.categories))
+    model = build_segmenter(run, encoders, strides, training.head, categories, seed)
+    description = describe_run(
+        name=name,
+        run=run,
+        encoders=encoders,
+        strides=strides,
+        training=training,
+        seed=seed,
+        categories=dataset.categories,
+        model=model,
+    )
+    return SegmentationTask(model, categories, training, seed, dataset, description)

@@ -45,11 +45,10 @@ def test_outside_the_main_thread_nothing_is_caught() -> None:
     assert seen == [before]
 
 
-@pytest.mark.slow
+@pytest.mark.slow("five processes start, one after another")
 @pytest.mark.timeout(600)
 def test_killed_and_stopped_at_random_moments_a_run_ends_with_the_same_bits(job) -> None:
-    """Slow: five processes start, one after another."""
-    recipe = ToyRecipe(steps=5000, checkpoint_every=5, log_every=100)
+    recipe = ToyRecipe(steps=2000, checkpoint_every=5, log_every=100)
     killed, whole = job("killed", recipe=recipe), job("whole", recipe=recipe)
     command = [sys.executable, "-m", "toy_task", killed.model_dump_json(), "1"]
     folder, draws, reached = Path(killed.state_dir), random.Random(0), 0

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow.parquet as pq
 import yaml
 
 PASSED_OVER = ("logs", "benchmarks", "state")
@@ -77,6 +78,10 @@ def _reader(name: str) -> Callable[[Path], object]:
         return _bundle
     if name.endswith(SETTINGS):
         return lambda path: yaml.safe_load(path.read_text(encoding="utf-8"))  # JSON is YAML
+    if name.endswith(".zarr/zarr.json"):
+        return _store
+    if name.endswith(".zarr/maps.parquet"):
+        return lambda path: pq.read_table(path).to_pylist()
     if name.endswith("manifest.json"):
         return lambda path: _without(path, {"token"})
     if name.endswith("/cost.json"):
@@ -104,6 +109,12 @@ def _bundle(path: Path) -> dict[str, object]:
 def _without(path: Path, keys: set[str]) -> dict[str, object]:
     content = json.loads(path.read_text(encoding="utf-8"))
     return {key: value for key, value in content.items() if key not in keys}
+
+
+def _store(path: Path) -> dict[str, object]:
+    content = json.loads(path.read_text(encoding="utf-8"))
+    content["attributes"].pop("identity")  # the token again
+    return content
 
 
 def _counted(path: Path) -> list[dict[str, str]]:

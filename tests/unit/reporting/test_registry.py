@@ -138,18 +138,20 @@ def test_settings_are_canonical_and_a_figure_has_its_resolution() -> None:
 
 
 def test_a_report_that_the_experiment_has_nothing_for_is_not_planned() -> None:
-    reports = [example("table_any"), example("table_runs", needs=("runs",))]
-    reports += [example("table_pair", needs=("pair",)), example("table_both", needs=("runs", "pair"))]
+    needed = ("data", "profiles", "pair", "runs")
+    reports = [example("table_any"), *(example(f"table_{need}", needs=(need,)) for need in needed)]
+    reports.append(example("table_both", needs=("runs", "pair")))
 
-    def planned(runs: bool, pair: bool) -> list[str]:
-        return [rule.name for rule in report_rules(reports, SimpleNamespace(has_runs=runs, has_pair=pair))]
+    def planned(*present: str) -> list[str]:
+        has = {f"has_{need}": need in present for need in needed[1:]}
+        experiment = SimpleNamespace(splits=["val"] if "data" in present else [], **has)
+        return [rule.name.removeprefix("table_") for rule in report_rules(reports, experiment)]
 
-    assert planned(runs=True, pair=True) == ["table_any", "table_runs", "table_pair", "table_both"]
-    assert planned(runs=True, pair=False) == ["table_any", "table_runs"]
-    assert planned(runs=False, pair=True) == ["table_any", "table_pair"]
-    assert planned(runs=False, pair=False) == ["table_any"]
-    assert study().has_runs
-    assert study().has_pair
+    assert planned(*needed) == ["any", *needed, "both"]
+    assert planned("data", "profiles", "pair") == ["any", "data", "profiles", "pair"]
+    assert planned("data", "runs") == ["any", "data", "runs"]
+    assert planned() == ["any"]
+    assert report_rules(reports[-1:], study())
 
 
 def test_what_reads_runs_or_the_choice_says_that_it_needs_them() -> None:
@@ -210,7 +212,7 @@ def test_a_table_is_called_as_its_files_are(tmp_path: Path) -> None:
     from vfm_fusion.reporting.table import Column, Section, Table
 
     data = pd.DataFrame({"run": ["a"]})
-    table = Table("new", "Caption.", data, (Column("run", "Run"),), (Section("", data),))
+    table = Table("new", "Caption.", data, (Column("run", "Run"),), (Section("", [{"run": "a"}]),))
     files = {suffix: tmp_path / f"new-elsewhere.{suffix}" for suffix in ("csv", "tex", "md", "html")}
     table_files.write(table, files, {})
     assert r"\label{tab:new-elsewhere}" in files["tex"].read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -46,20 +47,21 @@ def boundary_to_area(
     }
 
 
-def class_ratios(dataset: Dataset) -> dict[str, float]:
-    """Computes :func:`boundary_to_area` of every class over a labelled split.
+def class_ratios(*datasets: Dataset) -> dict[str, float]:
+    """Computes :func:`boundary_to_area` of every class over labelled splits, pooled.
 
     Args:
-        dataset: the split; images are decoded one at a time.
+        datasets: the splits, of the same classes; images are decoded one at a time.
 
     Returns:
-        Class name to ratio, in the order of the data set's classes.
+        Class name to ratio, in the order of the data sets' classes.
 
     Raises:
         ReportingError: an image has no labels.
     """
-    names = {category.id: category.name for category in dataset.categories}
-    ratios = boundary_to_area(_label_maps(dataset), list(names))
+    names = {category.id: category.name for category in datasets[0].categories}
+    maps = itertools.chain.from_iterable(_label_maps(dataset) for dataset in datasets)
+    ratios = boundary_to_area(maps, list(names))
     return {name: ratios[train_id] for train_id, name in names.items()}
 
 

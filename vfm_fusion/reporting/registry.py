@@ -142,11 +142,11 @@ REPORTS = (
         "Table: results per class, grouped by boundary-to-area ratio",
         inputs=lambda study, comparison: {
             "evaluations": reported.evaluations(study, comparison),
-            "val": reported.evaluated_index(study, comparison),
+            "val": reported.evaluated_indices(study, comparison),
         },
         settings=lambda study, comparison: {
             **reported.compared(study, comparison),
-            **reported.evaluated_images(study, comparison),
+            "evaluated": reported.evaluated_images(study, comparison),
         },
         per="comparison",
         needs=("runs",),
@@ -352,11 +352,11 @@ REPORTS = (
         inputs=lambda study, comparison: {
             "predictions": reported.predictions(study, comparison),
             "evaluations": reported.shown_evaluations(study, comparison, study.seeds[:1]),
-            "val": reported.evaluated_index(study, comparison),
+            "val": reported.evaluated_indices(study, comparison)[:1],
         },
         settings=lambda study, comparison: {
             **reported.names(study, reported.shown_runs(study, comparison)),
-            **reported.evaluated_images(study, comparison),
+            **reported.evaluated_images(study, comparison)[0],
             "images": study.config.reporting.images,
         },
         per="comparison",

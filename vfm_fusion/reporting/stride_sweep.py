@@ -209,7 +209,7 @@ def read_sweep(
     """Reads the files of :func:`collect_sweep`; see there for the error.
 
     Args:
-        config: ``encoders``, ``runs`` and ``fusions`` as pairs, ``seeds`` and, of several, ``targets``.
+        config: ``encoders``, ``runs`` and ``fusions`` as pairs, ``seeds`` and ``targets``.
         evaluations: paths of ``evaluation.json``.
         profiles: path of every encoder's joined profiles, in the order of ``config["encoders"]``.
         selection: path of ``selection.json``.
@@ -223,7 +223,7 @@ def read_sweep(
         dict(config["runs"]),
         dict(config["fusions"]),
         config["seeds"],
-        config.get("targets", ()),
+        config["targets"],
     )
 
 

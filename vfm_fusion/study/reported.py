@@ -77,8 +77,8 @@ def first_target(study: Study, comparison: str) -> str:
 
 
 def evaluations(study: Study, comparison: str) -> list[str]:
-    """Evaluations of the runs of a comparison, on its first target."""
-    return study.evaluations(runs_of(study, comparison), target=first_target(study, comparison))
+    """Evaluations of the runs of a comparison, on each of its targets."""
+    return study.evaluations(runs_of(study, comparison))
 
 
 def shown_evaluations(study: Study, comparison: str, seeds: Sequence[int] | None = None) -> list[str]:
@@ -92,14 +92,14 @@ def predictions(study: Study, comparison: str) -> list[str]:
     return study.predictions(shown_runs(study, comparison), study.seeds[:1], target)
 
 
-def evaluated_index(study: Study, comparison: str) -> str:
-    """The index of the first target's images."""
-    return study.files.pattern("index", dataset=first_target(study, comparison), split="val")
+def evaluated_indices(study: Study, comparison: str) -> list[str]:
+    """The indices of the images that the runs of a comparison are evaluated on, target by target."""
+    return study.files.every("index", dataset=study.comparisons[comparison][0].targets, split="val")
 
 
-def evaluated_images(study: Study, comparison: str) -> dict[str, Any]:
-    """The first target of a comparison, and where it lies if it is generated."""
-    return images_of(study, first_target(study, comparison))
+def evaluated_images(study: Study, comparison: str) -> list[dict[str, Any]]:
+    """The targets of a comparison, and where each lies if it is generated."""
+    return [images_of(study, target) for target in study.comparisons[comparison][0].targets]
 
 
 def images_of(study: Study, dataset: str) -> dict[str, Any]:
@@ -166,8 +166,9 @@ def interval(study: Study) -> dict[str, Any]:
 
 
 def compared(study: Study, comparison: str) -> dict[str, Any]:
-    """How the runs of a comparison are called, and their seeds."""
-    return {**names(study, runs_of(study, comparison)), "seeds": study.seeds}
+    """How the runs of a comparison are called, their seeds, and what they are evaluated on."""
+    targets = study.comparisons[comparison][0].targets
+    return {**names(study, runs_of(study, comparison)), "seeds": study.seeds, "targets": targets}
 
 
 def compared_fusions(study: Study, comparison: str) -> dict[str, Any]:
@@ -183,13 +184,16 @@ def compared_fusions(study: Study, comparison: str) -> dict[str, Any]:
 
 
 def published_results(study: Study, comparison: str) -> dict[str, Any]:
-    """Whose published results stand below those of a comparison: kinds of data, and the task.
+    """Whose published results stand below those of a comparison: kinds of data, and the task, by target.
 
     The main comparison shows Cityscapes where nothing is published of its own data set.
     """
     group = study.comparisons[comparison][0]
-    trained, evaluated = (study.config.datasets[name].kind for name in (group.dataset, group.targets[0]))
+    kinds = {name: study.config.datasets[name].kind for name in (group.dataset, *group.targets)}
     return {
-        "of": {"trained_on": trained, "evaluated_on": evaluated, "task": group.task},
+        "of": [
+            {"trained_on": kinds[group.dataset], "evaluated_on": kinds[target], "task": group.task}
+            for target in group.targets
+        ],
         "otherwise": "2" if comparison == study.main else None,
     }

@@ -108,6 +108,8 @@ class _Split:
 
 
 def test_class_ratios_of_a_split() -> None:
+    splits = _Split(square(4)), _Split(square(20))
+    assert class_ratios(*splits) == pytest.approx(class_ratios(_Split(square(4), square(20))), nan_ok=True)
     ratios = class_ratios(_Split(square(4), square(20)))
     assert list(ratios) == ["road", "car"]
     assert ratios["car"] == pytest.approx((12 + 76) / (16 + 400))

@@ -70,11 +70,10 @@ def test_evaluations_of_a_comparison_run_by_run(several: Study) -> None:
         for seed in (0, 3)
     ]
     moved = "elsewhere-to-miniscapes-panoptic"
-    assert reported.evaluated_index(several, moved) == "results/quick/datasets/miniscapes/val.parquet"
-    assert reported.evaluated_images(several, moved) == {
-        "dataset": several.dataset_section("miniscapes"),
-        "generated": "results/quick/data/miniscapes",
-    }
+    assert reported.evaluated_indices(several, moved) == ["results/quick/datasets/miniscapes/val.parquet"]
+    assert reported.evaluated_images(several, moved) == [
+        {"dataset": several.dataset_section("miniscapes"), "generated": "results/quick/data/miniscapes"}
+    ]
 
 
 def test_what_tells_runs_apart_but_the_stride(several: Study) -> None:
@@ -92,11 +91,11 @@ def test_what_tells_runs_apart_but_the_stride(several: Study) -> None:
 def test_published_results_are_those_of_the_same_data_and_task(several: Study) -> None:
     kinds = {"trained_on": "miniscapes", "evaluated_on": "miniscapes"}
     assert reported.published_results(several, several.main) == {
-        "of": {**kinds, "task": "panoptic"},
+        "of": [{**kinds, "task": "panoptic"}],
         "otherwise": "2",
     }
     assert reported.published_results(several, "miniscapes-instance") == {
-        "of": {**kinds, "task": "instance"},
+        "of": [{**kinds, "task": "instance"}],
         "otherwise": None,
     }
     shown = ["resources/published/metric_guided_fusion.csv"]

@@ -225,12 +225,23 @@ def _published_rows(published: pd.DataFrame) -> list[Row]:
     return rows
 
 
+def _published_values(
+    known: pd.DataFrame, of: Sequence[Mapping[str, str]], targets: Sequence[str]
+) -> pd.DataFrame:
+    """Returns what is published of each target; one that stands alone is not named."""
+    found = [published_results(known, **wanted) for wanted in of]
+    if len(targets) == 1:
+        return found[0]
+    named = [rows.assign(target=name) for name, rows in zip(targets, found, strict=True)]
+    return pd.concat(named, ignore_index=True)
+
+
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
     """Builds the report ``table_main_results``."""
     reference = None
     if inputs["published"]:
         known, otherwise = read_published(inputs["published"][0]), settings["published"]["otherwise"]
-        reference = published_results(known, **settings["published"]["of"])
+        reference = _published_values(known, settings["published"]["of"], settings["targets"])
         if reference.empty:
             reference = published_table(known, otherwise) if otherwise else None
     return main_results_table(
@@ -239,4 +250,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
         dict(settings["runs"]),
         settings["seeds"],
         reference,
+        settings["targets"],
     )

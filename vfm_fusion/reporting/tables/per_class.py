@@ -179,11 +179,13 @@ def _notes(
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
     """Builds the report ``table_per_class``."""
-    dataset = open_indexed(settings["dataset"], inputs["val"][0], Path(settings["generated"]))
+    evaluated = zip(settings["evaluated"], inputs["val"], strict=True)
+    splits = [open_indexed(of["dataset"], index, Path(of["generated"])) for of, index in evaluated]
     return per_class_table(
         [read_evaluation(path) for path in inputs["evaluations"]],
         dict(settings["encoders"]),
         dict(settings["runs"]),
         settings["seeds"],
-        class_ratios(dataset),
+        class_ratios(*splits),
+        settings["targets"],
     )

@@ -274,4 +274,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
         settings["definition"],
         Bootstrap(*settings["bootstrap"]),
         shown_table(inputs["published"], "7"),
+        settings["targets"],
     )

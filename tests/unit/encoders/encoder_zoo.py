@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.spec import EncoderSpec
@@ -18,8 +20,10 @@ HIERA = {
     "global_pos_size": (7, 7),
 }
 SWIN = {"embed_dim": 16, "depths": (1, 1, 2, 1), "num_heads": (1, 2, 4, 8), "window_size": 4}
-HEAVY = ("dinov3_vitl16", "sam2_hiera_l", "eva02_clip_l14")
-"""Entries that need more than 1.5 GB."""
+HEAVY = dict.fromkeys(
+    ("dinov3_vitl16", "sam2_hiera_l", "eva02_clip_l14"), pytest.mark.slow("a model of more than 1.5 GB")
+)
+"""Entries that are too big for every run of the tests, and their mark."""
 
 
 def tiny(name: str, **more: Any) -> EncoderSpec:

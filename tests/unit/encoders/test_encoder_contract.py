@@ -18,10 +18,9 @@ from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, 
 from vfm_fusion.errors import ShapeError
 
 SIZE = (96, 160)
-BIG = pytest.mark.slow("models of more than 1.5 GB")
 NAMES = [
     *(spec.architecture for spec in TINY),
-    *(pytest.param(name, marks=BIG if name in HEAVY else ()) for name in ARCHITECTURES),
+    *(pytest.param(name, marks=HEAVY.get(name, ())) for name in ARCHITECTURES),
 ]
 ON_THE_HUB = [name for name, spec in ARCHITECTURES.items() if spec.published and spec.published.hub]
 

@@ -24,7 +24,7 @@ TINY_VITS = [*(spec for spec in TINY if spec.shows_tokens), BIASED]
 LIGHT = ["mini_vit", *(spec.architecture for spec in TINY_VITS)]
 ALL = [
     *LIGHT,
-    *(pytest.param(n, marks=pytest.mark.slow if n in HEAVY else ()) for n in VITS if n not in LIGHT),
+    *(pytest.param(n, marks=HEAVY.get(n, ())) for n in VITS if n not in LIGHT),
 ]
 SIZE = (32, 48)
 

@@ -7,7 +7,7 @@ import pandas as pd
 
 from vfm_fusion.atomic import write_json
 from vfm_fusion.profiles.settings_sweep import tables_of_seeds
-from vfm_fusion.reporting.inputs import chosen_among
+from vfm_fusion.reporting.result_files import chosen_among
 from vfm_fusion.selection.stability import assess_stability
 from vfm_fusion.workflow.rule_log import rule_log
 

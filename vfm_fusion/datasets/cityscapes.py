@@ -16,9 +16,9 @@ from vfm_fusion.datasets.cityscapes_labels import (
     LABEL_SUFFIX,
     LAST_LABEL_ID,
 )
+from vfm_fusion.datasets.folders import pair, require_folder
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import pair, require_folder
 from vfm_fusion.datasets.numbering import distinct
 from vfm_fusion.errors import LabelError
 

@@ -10,10 +10,10 @@ from torch import Tensor
 from vfm_fusion.config.encoders import CheckpointWeights, EncoderConfig, FileWeights, SeededWeights
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.cnns import R2D2, SqueezeNet
-from vfm_fusion.encoders.files import weight_file, weights_digest
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT
 from vfm_fusion.encoders.tokens import TokenEncoder
+from vfm_fusion.encoders.weight_files import weight_file, weights_digest
 from vfm_fusion.encoders.weights import from_official, load_into, master_tensors, read_tensors
 from vfm_fusion.errors import ConfigError
 
@@ -39,7 +39,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         The encoder; the same configuration always gives bit-identical weights.
 
     Raises:
-        ConfigError: see :func:`vfm_fusion.encoders.files.weight_file`.
+        ConfigError: see :func:`vfm_fusion.encoders.weight_files.weight_file`.
         WeightsError: the weight file is missing, damaged, has another checksum, or does not fit.
     """
     weights_digest(config)

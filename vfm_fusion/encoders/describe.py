@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, HubWeights, SeededWeights, Supervision
-from vfm_fusion.encoders.files import hub_source
 from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.weight_files import hub_source
 from vfm_fusion.errors import ConfigError
 
 _GUARDED = ("DINO", "SAM")

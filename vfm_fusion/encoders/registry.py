@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from vfm_fusion.encoders.entries import dino, language, sam, small, supervised
+from vfm_fusion.encoders.entries import dino, language, sam, small
+from vfm_fusion.encoders.entries import swin as supervised
 from vfm_fusion.encoders.spec import EncoderSpec
 
 _SPECS = (*small.ENTRIES, *dino.ENTRIES, *sam.ENTRIES, *supervised.ENTRIES, *language.ENTRIES)

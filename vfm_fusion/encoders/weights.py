@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.files import check_archive
 from vfm_fusion.encoders.spec import OfficialWeights
+from vfm_fusion.encoders.weight_files import check_archive
 from vfm_fusion.errors import WeightsError
 
 _WRAPPERS = ("state_dict", "model", "module")

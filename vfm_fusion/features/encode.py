@@ -1,4 +1,4 @@
-"""Overlapping reading, computing and writing, with bounded memory."""
+"""Encoding images batch by batch: reading, computing and writing overlap, in bounded memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How large the stores will be that are not there yet, from the index of the images alone."""
+"""Which feature stores there are and are still to come, what they take, and which are used."""
 
 from __future__ import annotations
 

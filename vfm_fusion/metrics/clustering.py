@@ -1,4 +1,4 @@
-"""Mean Euclidean silhouette (Rousseeuw 1987), one pair of clusters at a time."""
+"""Structural Clustering Score (SCS, Eq. 2): do pixels form compact, separate groups in feature space?"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from vfm_fusion.metrics.inputs import check_map
 from vfm_fusion.metrics.sobel import sobel
-from vfm_fusion.metrics.tokens import Tokens
+from vfm_fusion.metrics.token_maps import Tokens
 
 _L2_RESOLUTION = 4 * torch.finfo(torch.float32).eps
 

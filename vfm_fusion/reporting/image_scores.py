@@ -12,7 +12,7 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.inputs import check_columns
+from vfm_fusion.reporting.result_files import check_columns
 
 MEASURES = {"sc": "SC", "semantic": "SC_GT, classes", "instance": "SC_GT, objects"}
 """What is shown of an encoder: SC, then SC_GT by kind of labels; its title."""

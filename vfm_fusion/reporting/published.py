@@ -10,7 +10,7 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import MISSING
-from vfm_fusion.reporting.inputs import check_columns
+from vfm_fusion.reporting.result_files import check_columns
 from vfm_fusion.reporting.table import Row, Section
 
 COLUMNS = ("table", "dataset", "model", "mode", "metric", "class_name", "output_stride", "value", "source")

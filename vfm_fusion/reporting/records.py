@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value, number
-from vfm_fusion.reporting.inputs import read_keys
+from vfm_fusion.reporting.result_files import read_keys
 
 EVALUATION_KEYS = (
     *("run", "seed", "dataset", "trained_on", "task", "images", "master", "auxiliary", "strides", "operator"),

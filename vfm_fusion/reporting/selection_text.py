@@ -7,11 +7,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from vfm_fusion.reporting.inputs import read_selection, read_stability
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
 from vfm_fusion.reporting.render.html import page
 from vfm_fusion.reporting.render.markdown import escape as escape_markdown
 from vfm_fusion.reporting.render.text_files import Text
+from vfm_fusion.reporting.result_files import read_selection, read_stability
 
 TITLE = "Why this pair"
 

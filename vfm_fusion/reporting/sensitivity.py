@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from vfm_fusion.config.sensitivity import JOINT, scores_of
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.inputs import check_columns
+from vfm_fusion.reporting.result_files import check_columns
 from vfm_fusion.selection.candidates import Pair
 from vfm_fusion.selection.rule import ROUNDING, SCORES, Choices, Score, Task, choose, levels, shared_strides
 

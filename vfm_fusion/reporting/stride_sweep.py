@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.inputs import read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, arrangement, label
 from vfm_fusion.reporting.records import RunResults, collect_runs, main_metrics, read_evaluation
+from vfm_fusion.reporting.result_files import read_profiles, read_selection
 from vfm_fusion.reporting.significance import difference
 from vfm_fusion.reporting.stride_groups import Group, group_by_stride
 from vfm_fusion.reporting.stride_suggestion import (
@@ -172,7 +172,7 @@ def collect_sweep(
 
     Args:
         evaluations: parsed ``evaluation.json`` of every run, seed and target that exists.
-        profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`.
+        profiles: see :func:`vfm_fusion.reporting.result_files.read_profiles`.
         selection: parsed ``selection.json``: its pair gives the settings A to D their names, its definition
             the EF that suggests a stride.
         labels: names of the encoders in print.

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from vfm_fusion.datasets.kinds import data_root
-from vfm_fusion.encoders.files import weight_file, weights_digest
+from vfm_fusion.encoders.weight_files import weight_file, weights_digest
 from vfm_fusion.errors import DatasetLayoutError, WeightsError
 from vfm_fusion.study.study import Study
 

@@ -18,7 +18,7 @@ from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Category
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining, training_of
-from vfm_fusion.encoders.files import weight_file
+from vfm_fusion.encoders.weight_files import weight_file
 from vfm_fusion.errors import WeightsError
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.trained import describe_run, save_run

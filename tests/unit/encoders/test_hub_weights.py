@@ -20,8 +20,8 @@ from safetensors.torch import save_file
 from vfm_fusion.config.encoders import EncoderConfig, HubWeights
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining
-from vfm_fusion.encoders.files import weight_file
 from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.weight_files import weight_file
 from vfm_fusion.errors import ConfigError, WeightsError
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -186,7 +186,7 @@ def ask(endpoint: str, home: Path, **settings: str) -> subprocess.CompletedProce
     """Looks a weight file up in a process of its own, online."""
     program = (
         "import sys; from vfm_fusion.config.encoders import EncoderConfig\n"
-        "from vfm_fusion.encoders.files import weight_file\n"
+        "from vfm_fusion.encoders.weight_files import weight_file\n"
         "print(weight_file('mini', EncoderConfig.model_validate_json(sys.argv[1])))"
     )
     online = {"HF_ENDPOINT": endpoint, "HF_HUB_OFFLINE": "0", "HF_HOME": str(home), "NO_PROXY": "127.0.0.1"}

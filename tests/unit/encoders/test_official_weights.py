@@ -15,8 +15,8 @@ from torch import Tensor
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.describe import describe_pretraining
-from vfm_fusion.encoders.files import weight_file
 from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.weight_files import weight_file
 from vfm_fusion.errors import WeightsError
 
 CHECKPOINTS: dict[str, tuple[Callable[[], dict[str, Any]], dict[str, str]]] = {

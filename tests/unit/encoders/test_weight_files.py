@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights
-from vfm_fusion.encoders import files
+from vfm_fusion.encoders import weight_files as files
 from vfm_fusion.encoders.build import build_encoder, weights_digest
-from vfm_fusion.encoders.files import weight_file
+from vfm_fusion.encoders.weight_files import weight_file
 from vfm_fusion.errors import WeightsError
 
 

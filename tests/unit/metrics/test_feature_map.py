@@ -13,7 +13,7 @@ from vfm_fusion.metrics.image_edges import edge_regions
 from vfm_fusion.metrics.inputs import unit_range
 from vfm_fusion.metrics.profile import score_map
 from vfm_fusion.metrics.structural_coherence import score_structure
-from vfm_fusion.metrics.tokens import Tokens
+from vfm_fusion.metrics.token_maps import Tokens
 
 
 @pytest.mark.parametrize("preset", ["paper", "reference_table5", "reference_training"])

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import reporting_results as results
 
-from vfm_fusion.reporting.inputs import read_profiles, read_selection
+from vfm_fusion.reporting.result_files import read_profiles, read_selection
 
 
 @pytest.fixture

@@ -11,11 +11,11 @@ import pytest
 import reporting_results as results
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.inputs import read_cost
 from vfm_fusion.reporting.published import published_table, read_published
 from vfm_fusion.reporting.render.html import to_html
 from vfm_fusion.reporting.render.latex import to_latex
 from vfm_fusion.reporting.render.markdown import to_markdown
+from vfm_fusion.reporting.result_files import read_cost
 from vfm_fusion.reporting.table import Table, lay_out
 from vfm_fusion.reporting.tables.cost import cost_table
 

@@ -327,7 +327,7 @@ class TestTrainingCurves:
 
 
 def all_figures(folder: Path) -> dict[str, Figure]:
-    from vfm_fusion.reporting.inputs import read_profiles, read_selection
+    from vfm_fusion.reporting.result_files import read_profiles, read_selection
 
     profiles = read_profiles(results.write_profiles(folder))
     selection = read_selection(results.write_selection(folder))

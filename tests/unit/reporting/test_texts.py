@@ -15,8 +15,8 @@ from docutils.core import publish_parts
 from jinja2 import Environment
 
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.reporting.inputs import read_profiles
 from vfm_fusion.reporting.registry import REPORTS
+from vfm_fusion.reporting.result_files import read_profiles
 from vfm_fusion.reporting.selection_text import (
     selection_html,
     selection_markdown,

@@ -13,9 +13,9 @@ import numpy as np
 
 from vfm_fusion.datasets.base import Instances, RasterDataset
 from vfm_fusion.datasets.cityscapes import CATEGORIES, instances_from_instance_ids
+from vfm_fusion.datasets.folders import list_by_key, require_split
 from vfm_fusion.datasets.images import read_labels, read_packed_ids
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import list_by_key, require_split
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes, semantic_from_train_ids
 
 _LAYOUT = "ACDC"

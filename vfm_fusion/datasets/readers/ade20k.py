@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
+from vfm_fusion.datasets.folders import list_by_key
 from vfm_fusion.datasets.images import read_channels, read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import list_by_key
 from vfm_fusion.datasets.readers.ade20k_labels import CLASSES
 from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
 from vfm_fusion.errors import CorruptImageError

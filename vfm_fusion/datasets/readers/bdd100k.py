@@ -12,9 +12,9 @@ import numpy as np
 
 from vfm_fusion.datasets.base import RasterDataset
 from vfm_fusion.datasets.cityscapes import CATEGORIES
+from vfm_fusion.datasets.folders import list_by_key, require_split
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import list_by_key, require_split
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes, semantic_from_train_ids
 
 _LAYOUT = "BDD100K"

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, RasterDataset
+from vfm_fusion.datasets.folders import pair, require_folder
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import pair, require_folder
 from vfm_fusion.errors import LabelError
 
 _LAYOUT = "CamVid (SegNet tutorial)"

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
+from vfm_fusion.datasets.folders import list_by_stem, require_split
 from vfm_fusion.datasets.images import read_channels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import list_by_stem, require_split
 from vfm_fusion.errors import LabelError
 
 _BACKGROUND, _OBJECT = 0, 1

@@ -10,8 +10,8 @@ import numpy as np
 from faster_coco_eval.core import mask as coco_mask
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
+from vfm_fusion.datasets.folders import pair, require_folder
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import pair, require_folder
 from vfm_fusion.datasets.readers.coco_json import ListedImage, annotation_file
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.errors import LabelError

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, RasterDataset
+from vfm_fusion.datasets.folders import list_by_key
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import list_by_key
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.datasets.readers.coco_stuff_labels import FIRST_STUFF_ID, STUFF
 from vfm_fusion.datasets.readers.id_tables import train_ids, voc_color

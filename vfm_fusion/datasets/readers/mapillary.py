@@ -13,9 +13,9 @@ import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Instances, RasterDataset
 from vfm_fusion.datasets.cityscapes import CATEGORIES
+from vfm_fusion.datasets.folders import list_by_key
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import list_by_key
 from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes
 

@@ -14,8 +14,8 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
+from vfm_fusion.datasets.folders import pair, require_folder
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import pair, require_folder
 from vfm_fusion.datasets.readers.id_tables import train_ids, voc_color
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 

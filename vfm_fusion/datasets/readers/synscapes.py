@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.cityscapes import CATEGORIES, semantic_from_label_ids
+from vfm_fusion.datasets.folders import list_by_key, require_split
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import list_by_key, require_split
 from vfm_fusion.datasets.readers.street_scenes import NumberedScenes
 
 _LAYOUT = "Synscapes"

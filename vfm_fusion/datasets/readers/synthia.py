@@ -13,9 +13,9 @@ import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Instances
 from vfm_fusion.datasets.cityscapes import CATEGORIES
+from vfm_fusion.datasets.folders import list_by_key, require_split
 from vfm_fusion.datasets.images import read_channels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.layout import list_by_key, require_split
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes, objects_from_numbers
 from vfm_fusion.errors import CorruptImageError, LabelError
 

@@ -1,4 +1,4 @@
-"""Rendered images as files of the official Cityscapes layout."""
+"""The generated data set as a whole: complete or absent, and guarded by a manifest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The painter's order."""
+"""One generated image with its labels: things painted in order, then seen by a sensor."""
 
 from __future__ import annotations
 

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vfm_fusion.reporting.inputs import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
+from vfm_fusion.reporting.result_files import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.style import (
     PAGE_WIDTH,
     RING,
@@ -40,7 +40,7 @@ def profiles_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection: Ma
     Error bars are 95 % bootstrap intervals over images; dashed lines are null floors.
 
     Args:
-        profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`; undefined scores leave a gap.
+        profiles: see :func:`vfm_fusion.reporting.result_files.read_profiles`; undefined scores leave a gap.
         labels: names in print; their order is the order of colours.
         selection: parsed ``selection.json``; its definition comes first, and a ring marks the chosen
             auxiliary at its injection stride there.

@@ -12,8 +12,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
-from vfm_fusion.reporting.inputs import read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
+from vfm_fusion.reporting.result_files import read_profiles, read_selection
 from vfm_fusion.reporting.style import COLUMN_WIDTH, RING, SeriesStyle, interval_note, series_styles, styled
 
 LEGEND_CHARACTERS = 58
@@ -25,8 +25,8 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
     """Draws each encoder's path through the SC-EF plane, one point per output stride.
 
     Args:
-        profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`; only the selection's definition is
-            drawn. A stride at which SC or EF is undefined has no point.
+        profiles: see :func:`vfm_fusion.reporting.result_files.read_profiles`; only the selection's definition
+            is drawn. A stride at which SC or EF is undefined has no point.
         labels: names in print; their order is the order of colours.
         selection: parsed ``selection.json``; master and auxiliary are named in the legend, a ring marks the
             auxiliary at its injection stride.

@@ -14,8 +14,8 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from vfm_fusion.config.sensitivity import FACTORS, factors_of
-from vfm_fusion.reporting.inputs import chosen_among, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
+from vfm_fusion.reporting.result_files import chosen_among, read_selection
 from vfm_fusion.reporting.sensitivity import (
     Effect,
     Sensitivity,

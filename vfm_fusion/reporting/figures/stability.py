@@ -9,8 +9,8 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vfm_fusion.reporting.inputs import read_stability
 from vfm_fusion.reporting.labels import CHOICE_PARTS
+from vfm_fusion.reporting.result_files import read_stability
 from vfm_fusion.reporting.style import COLUMN_WIDTH, LINE_SPACING, SeriesStyle, series_styles, styled
 
 NUDGE = 0.06

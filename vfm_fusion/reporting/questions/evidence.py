@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from vfm_fusion.reporting.inputs import check_columns
 from vfm_fusion.reporting.labels import label
 from vfm_fusion.reporting.records import RunResults
+from vfm_fusion.reporting.result_files import check_columns
 from vfm_fusion.reporting.stride_sweep import Sweep, shown_metrics, structure_and_edges
 
 PER_CLASS = ("class", "group", "run", "seed", "metric", "value")

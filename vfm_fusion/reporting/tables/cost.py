@@ -11,9 +11,9 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import MISSING, Value
-from vfm_fusion.reporting.inputs import read_benchmarks, read_cost
 from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
 from vfm_fusion.reporting.published import published_section, shown_table
+from vfm_fusion.reporting.result_files import read_benchmarks, read_cost
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 Cost = Mapping[str, Any]

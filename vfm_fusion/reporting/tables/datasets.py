@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.reporting.inputs import read_keys
+from vfm_fusion.reporting.result_files import read_keys
 from vfm_fusion.reporting.table import Column, Entry, Section, Table
 
 SUMMARY_KEYS = (

@@ -11,9 +11,9 @@ import pandas as pd
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.profiles.null_excess import EXCESS
 from vfm_fusion.reporting.cells import MISSING, Value, number
-from vfm_fusion.reporting.inputs import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
 from vfm_fusion.reporting.published import published_note, published_section, shown_table
+from vfm_fusion.reporting.result_files import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 SCORES = {"sc": ("SC", 2), "ef": ("EF", 2)}
@@ -36,7 +36,7 @@ def profiles_table(
     The definition that pairs the encoders comes first, then every other one in a section of its own.
 
     Args:
-        profiles: see :func:`vfm_fusion.reporting.inputs.read_profiles`.
+        profiles: see :func:`vfm_fusion.reporting.result_files.read_profiles`.
         labels: names in print; their order is the order of the rows.
         selection: parsed ``selection.json``; the chosen roles and injection stride are marked.
         published: rows of a published profile table, shown below as a section of its own.

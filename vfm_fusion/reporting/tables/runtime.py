@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.inputs import read_benchmarks
+from vfm_fusion.reporting.result_files import read_benchmarks
 from vfm_fusion.reporting.table import Column, Section, Table
 
 NOT_SAMPLED = "no job of the rule ran long enough for Snakemake to sample its memory and CPU time"
@@ -20,7 +20,7 @@ def runtime_table(jobs: pd.DataFrame, order: Sequence[str] = ()) -> Table:
     """Builds the table of rules: number of jobs, wall-clock and CPU time, peak memory.
 
     Args:
-        jobs: one row per job, see :func:`vfm_fusion.reporting.inputs.read_benchmarks`.
+        jobs: one row per job, see :func:`vfm_fusion.reporting.result_files.read_benchmarks`.
         order: rules in the order of the rows; rules it does not name follow alphabetically.
     """
     known = [rule for rule in order if rule in set(jobs["rule"])]

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.inputs import chosen_among, read_selection
 from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
+from vfm_fusion.reporting.result_files import chosen_among, read_selection
 from vfm_fusion.reporting.sensitivity import (
     Effect,
     Sensitivity,

@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.inputs import read_stability
 from vfm_fusion.reporting.labels import CHOICE_PARTS, EncoderLabels, full_label, label, pretraining
+from vfm_fusion.reporting.result_files import read_stability
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 from vfm_fusion.selection.stability import PARTS, shares
 

@@ -1,4 +1,4 @@
-"""The first principal component of many wide tokens without their covariance, to a tested accuracy."""
+"""One image's channel vectors and the statistics that all scores derive from, each computed once."""
 
 from __future__ import annotations
 

@@ -28,7 +28,8 @@ TABLE = MODULE.format(
     kind="Table",
     body="""    profiles = pd.concat(pd.read_parquet(path) for path in inputs["summaries"])
     data = pd.DataFrame({"images": [int(profiles["images"].max())]})
-    return Table("images", "Images.", data, (Column("images", "Images", digits=0),), (Section("", data),))""",
+    columns, rows = (Column("images", "Images", digits=0),), data.to_dict("records")
+    return Table("images", "Images.", data, columns, (Section("", rows),))""",
 )
 FIGURE = MODULE.format(
     imports="from matplotlib.figure import Figure",

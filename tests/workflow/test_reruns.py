@@ -157,7 +157,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             for module, line in (
                 ("mean_iou", "def check_maps("),
                 ("cityscapes_ap", "def judge("),
-                ("panoptic_quality", "class PanopticQuality:"),
+                ("panoptic_quality", "class PanopticQuality("),
             )
         ),
         pytest.param(

@@ -124,11 +124,11 @@ def copy_finished(source: Path, target: Path, kept: Path) -> Workflow:
 
 
 def digest(source: Path) -> str:
-    """Stands for all that a run's results may depend on: files, packages, and the machine."""
+    """Stands for all that a run may depend on: files other than tests, packages, and the machine."""
     found = hashlib.sha256(f"{sys.version} {platform.node()}".encode())
     for package in sorted(f"{one.name}=={one.version}" for one in distributions()):
         found.update(package.encode())
-    for name in listed(source):
+    for name in (name for name in listed(source) if not name.startswith("tests/")):
         found.update(f"\n{name}\n".encode())
         found.update((source / name).read_bytes())
     return found.hexdigest()[:16]

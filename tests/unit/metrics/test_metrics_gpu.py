@@ -9,7 +9,7 @@ from vfm_fusion.metrics import MetricConfig, edge_fidelity, null_floor, structur
 
 pytestmark = [
     pytest.mark.gpu,
-    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device; none is visible"),
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device, and pytest -m gpu"),
 ]
 
 

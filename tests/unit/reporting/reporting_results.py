@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vfm_fusion.reporting.table import Cell, Table, lay_out
+
 STRIDES = (4, 8, 16, 32)
 LABELS = {
     "mini_dino": {"label": "DINO mini", "pretraining": "self-distilled, 240 images"},
@@ -220,3 +222,12 @@ def write_benchmarks(folder: Path) -> dict[Path, str]:
         path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
         files[path] = path.stem
     return files
+
+
+def cells(table: Table) -> dict[str, dict[str, Cell]]:
+    """Shown cells by text of the first column, where it first occurs, and column key."""
+    shown: dict[str, dict[str, Cell]] = {}
+    for _, rows in lay_out(table).sections:
+        for row in rows:
+            shown.setdefault(row[0].text, dict(zip([c.key for c in table.columns], row, strict=True)))
+    return shown

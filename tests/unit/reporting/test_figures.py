@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -384,8 +385,6 @@ def test_figures_have_print_widths(tmp_path: Path) -> None:
 
 
 def test_callers_matplotlib_settings_are_neither_used_nor_changed(tmp_path: Path) -> None:
-    import matplotlib as mpl
-
     save_figure(
         training_curves_figure([curve("Swin", 0)]), pdf=tmp_path / "a.pdf", png=tmp_path / "a.png", dpi=60
     )
@@ -398,5 +397,4 @@ def test_callers_matplotlib_settings_are_neither_used_nor_changed(tmp_path: Path
 
 
 def test_series_looks_are_distinct() -> None:
-    looks = series_styles([str(index) for index in range(14)])
-    assert len(set(looks.values())) == 14
+    assert len(set(series_styles([str(index) for index in range(14)]).values())) == 14

@@ -6,12 +6,14 @@ import statistics
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 import reporting_results as results
 from reporting_results import cells
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.published import published_table, read_published
+from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.table import Cell, Table, lay_out
 from vfm_fusion.reporting.tables.main_results import main_results_table
 from vfm_fusion.reporting.tables.per_class import per_class_table

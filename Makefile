@@ -51,15 +51,17 @@ test: $(READY)  ## Run the tests (all but the slow ones)
 test-all: $(READY)  ## Run every test, the slow ones too
 	@$(BIN)/python -m pytest -n $(CORES)
 
-lint: $(READY)  ## Run ruff, snakefmt and snakemake --lint
+lint: $(READY)  ## Run ruff, snakefmt and snakemake --lint; refuse imports in a circle
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/snakefmt --check $(RULES)
 	$(BIN)/python -m vfm_fusion.config.document --check
+	$(BIN)/python -m vfm_fusion.workflow.import_graph --check
 	$(BIN)/snakemake --lint
 
-config: $(READY)  ## Regenerate docs/config.schema.json and docs/config.default.yaml
+config: $(READY)  ## Regenerate docs/config.schema.json, docs/config.default.yaml and docs/imports.svg
 	@$(BIN)/python -m vfm_fusion.config.document
+	@$(BIN)/python -m vfm_fusion.workflow.import_graph
 
 clean:  ## Remove the default experiment's results (keeps .venv and results/quick, results/realdata)
 	@rm -rf results/{data,datasets,features,metrics,selection,runs,tables,figures,benchmarks,logs,state} results/report.html results/config.resolved.yaml

@@ -15,6 +15,10 @@ CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 
 
+TOKEN_FAMILIES = ("vit", "sam")
+"""Families of plain ViTs, which are built as a :class:`~vfm_fusion.encoders.tokens.TokenEncoder`."""
+
+
 @dataclass(frozen=True)
 class HubWeights:
     """A file in timm's key names on the Hugging Face hub.
@@ -128,7 +132,7 @@ class EncoderSpec:
     @property
     def shows_tokens(self) -> bool:
         """Whether it is a plain ViT: a :class:`~vfm_fusion.encoders.tokens.TokenEncoder`."""
-        return self.family in ("vit", "sam")
+        return self.family in TOKEN_FAMILIES
 
     @property
     def seen_divisor(self) -> int:

@@ -21,6 +21,13 @@ CATEGORIES = {
 """Category of the HTML report to the group of jobs that share a submission to a cluster."""
 
 
+ITEMS = ("comparison", "dataset")
+"""What a report may be made for each of."""
+
+NEEDS = ("data", "profiles", "pair", "runs")
+"""What a report may need of an experiment."""
+
+
 class Benchmarks(NamedTuple):
     """An input: what Snakemake measured of the jobs of a rule.
 
@@ -116,7 +123,10 @@ class Report:
     minutes: int = 10
 
     def __post_init__(self) -> None:
-        for found, known in ((self.kind, KINDS), (self.category, CATEGORIES)):
+        named = [(self.kind, KINDS), (self.category, CATEGORIES), *((need, NEEDS) for need in self.needs)]
+        if self.per is not None:
+            named.append((self.per, ITEMS))
+        for found, known in named:
             if found not in known:
                 raise ReportingError(f"report {self.name!r}: {found!r} is none of: {', '.join(known)}")
 

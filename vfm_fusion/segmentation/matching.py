@@ -105,9 +105,15 @@ class IdentityMatcher(Matcher):
         """See :meth:`Matcher.match`.
 
         Raises:
-            TrainingError: an image has two targets of one class.
+            TrainingError: an image has two targets of one class, or a class has no query.
         """
         count = layers[0][0].shape[1]
+        highest = max((int(label.max()) for label in labels if len(label)), default=-1)
+        if highest >= count:
+            raise TrainingError(
+                f"class {highest} has no query: there are {count}, and matcher identity gives each class its "
+                "own; set training.head.queries to the number of classes or more"
+            )
         queries = torch.cat([label + image * count for image, label in enumerate(labels)])  # (M,)
         if len(queries.unique()) < len(queries):
             raise TrainingError(

@@ -43,6 +43,7 @@ def check(config: Config) -> None:
         check_encoder(name, encoder)
     check_recipes(config)
     check_windows(config)
+    check_matchers(config)
     if config.runs:
         check_comparisons(config)
     for section in config.systems.values():
@@ -179,6 +180,22 @@ def check_windows(config: Config) -> None:
             raise ConfigError(
                 f"evaluation.window: objects cannot be merged over windows, and runs.{run} is trained for "
                 f"task {task}; leave the window null there (a recipe can), or train the task semantic"
+            )
+
+
+def check_matchers(config: Config) -> None:
+    """Runs whose queries stand for a class each have one for every class."""
+    from vfm_fusion.datasets.registry import categories
+
+    for run in config.runs:
+        head, dataset = config.training_of(run).head, config.dataset_of(run)
+        if head.matcher != "identity":
+            continue
+        classes = len(categories(config.datasets[dataset]))
+        if head.queries < classes:
+            raise ConfigError(
+                f"training.head.queries: {head.queries} are too few for runs.{run}: matcher identity gives "
+                f"each of the {classes} classes of {dataset} a query; set more, or take matcher hungarian"
             )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from vfm_fusion.errors import TrainingError
 from vfm_fusion.training.optimization import Recipe, parameter_groups
 from vfm_fusion.training.samples import Batch, Place, Sampler
 
@@ -131,6 +132,15 @@ class Task(nn.Module, ABC):
         return int(state[0] >> np.uint64(1))
 
     def forward(self, part: Part) -> Tensor:
-        """Returns the terms in their order, ``(len(terms),)``."""
+        """Returns the terms in their order, ``(len(terms),)``.
+
+        Raises:
+            TrainingError: the losses are not of these terms.
+        """
         losses = self.losses(part)
+        if losses.keys() != set(self.terms):
+            raise TrainingError(
+                f"step {part.step}: {type(self).__name__}.losses gave the terms {sorted(losses)}, but its "
+                f"terms are {sorted(self.terms)}"
+            )
         return torch.stack([losses[name] for name in self.terms])

@@ -10,8 +10,9 @@ import torch
 from encoder_zoo import HEAVY, TINY, seeded, tiny
 from torch import Tensor, nn
 
-from vfm_fusion.encoders.build import build_encoder, build_token_encoder
+from vfm_fusion.encoders.build import _FAMILIES, build_encoder, build_token_encoder
 from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.spec import TOKEN_FAMILIES
 from vfm_fusion.encoders.timm_models import TimmSam, timm
 from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
 from vfm_fusion.errors import ConfigError, ShapeError
@@ -284,6 +285,11 @@ def test_encoders_without_tokens_are_refused_by_name(name: str) -> None:
     with pytest.raises(ConfigError, match=f"^{name} has maps, but no tokens") as refused:
         build_token_encoder(seeded(name))
     assert all(vit in str(refused.value) for vit in VITS)
+
+
+def test_families_that_show_tokens_are_those_of_token_encoders() -> None:
+    showing = {name for name, family in _FAMILIES.items() if issubclass(family, TokenEncoder)}
+    assert showing == set(TOKEN_FAMILIES)
 
 
 @pytest.mark.parametrize("name", ["mini_hiera", "mini_swin", "squeezenet1_0", "r2d2_n16", "mobilenetv2_100"])

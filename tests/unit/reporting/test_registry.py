@@ -82,9 +82,13 @@ def test_an_entry_makes_rule_files_and_labels() -> None:
     assert found["two_png"] == ("results/quick/figures/two-{dataset}.png", "figure_two", "Two on {dataset}")
 
 
-@pytest.mark.parametrize("wrong", [{"name": "graph_new"}, {"category": "5. Other"}])
-def test_an_entry_of_no_kind_or_category_is_refused(wrong: dict[str, str]) -> None:
-    with pytest.raises(ReportingError, match=r"report '.*_new': '(graph|5. Other)' is none of: "):
+@pytest.mark.parametrize(
+    "wrong", [{"name": "graph_new"}, {"category": "5. Other"}, {"per": "encoder"}, {"needs": ("pairs",)}]
+)
+def test_what_an_entry_cannot_say_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(
+        ReportingError, match=r"report '.*_new': '(graph|5. Other|encoder|pairs)' is none of: "
+    ):
         example(**{"name": "table_new", **wrong})
 
 
@@ -205,6 +209,12 @@ def test_a_report_is_made_by_modules_that_are_loaded(tmp_path: Path, monkeypatch
     assert all(Path(path).stat().st_size for path in files.values())
     with pytest.raises(ReportingError, match="cannot be drawn"):
         make("drawn_for_a_test", writer, {}, {"dpi": 50, "broken": True}, files)
+    tables = "vfm_fusion.reporting.render.table_files"
+    with pytest.raises(ReportingError, match=r"drawn_for_a_test.build returned dict; expected Table"):
+        make("drawn_for_a_test", tables, {"a": "x", "b": ["y", "z"], "c": []}, {"dpi": 50}, files)
+    with pytest.raises(ReportingError, match="parts one, two were built; the report's label names: one$"):
+        one = {name: path for name, path in files.items() if name.startswith("one")}
+        make("drawn_for_a_test", writer, {"a": "x", "b": ["y", "z"], "c": []}, {"dpi": 50}, one)
 
 
 def test_a_table_is_called_as_its_files_are(tmp_path: Path) -> None:

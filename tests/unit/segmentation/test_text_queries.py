@@ -201,3 +201,10 @@ def test_where_identity_cannot_apply_the_setting_is_refused(head_config: HeadCon
     config = TrainingConfig.model_validate({"task": "semantic", "head": settings}).head
     with pytest.raises(TrainingError, match=r"each of the 7 classes; training\.head\.queries is 6"):
         MaskCriterion(7, config)
+
+
+def test_a_class_without_a_query_is_refused() -> None:
+    logits = torch.zeros(2, 5, 7), torch.zeros(2, 5, 4, 4)
+    labels = [torch.tensor([0, 6]), torch.tensor([1])]
+    with pytest.raises(TrainingError, match="class 6 has no query: there are 5"):
+        IdentityMatcher().match([logits], torch.zeros(3, 4, 4), labels, [None, None])

@@ -61,6 +61,10 @@ def test_a_resolved_configuration_does_not_get_removed_entries_back() -> None:
             {"training": {"head": {"matcher": "identity"}}},
             ["head.matcher: identity", "several objects of a class", "hungarian"],
         ),
+        (
+            {"training": {"task": "semantic", "head": {"matcher": "identity", "queries": 5}}},
+            ["training.head.queries: 5 are too few for runs.dino-fz", "each of the 19 classes of miniscapes"],
+        ),
         ({"training": {"steps": "3"}}, ["training.steps", "a number in quotes"]),
         ({"training": {"steps": 0}}, ["training.steps", "greater than or equal to 1"]),
         ({"training": {"augmentation": {"crop": [100, 256]}}}, ["training.augmentation", "multiples of 32"]),

@@ -50,3 +50,14 @@ def test_deterministic_kernels_are_chosen_for_the_time_of_training_alone(tmp_pat
     assert not torch.are_deterministic_algorithms_enabled()
     plain, same = ((tmp_path / name / "toy.safetensors").read_bytes() for name in ("plain", "same"))
     assert plain == same
+
+
+def test_losses_of_other_terms_are_refused(tmp_path: Path) -> None:
+    class More(ToyTask):
+        def losses(self, part: Part) -> dict[str, torch.Tensor]:
+            return super().losses(part) | {"cubic": part.batch["inputs"].sum()}
+
+    with pytest.raises(
+        TrainingError, match=r"step 0: More.losses gave the terms \['absolute', 'cubic', 'square"
+    ):
+        train(lambda: More(ToyRecipe()), out_dir=tmp_path, state_dir=tmp_path / "state", token="t")

@@ -99,7 +99,7 @@ def controls_figure(controls: Controls, example: ControlExample) -> Figure:
 
     Args:
         controls: see :func:`vfm_fusion.reporting.control_results.read_controls`.
-        example: see :func:`vfm_fusion.reporting.control_results.load_example`.
+        example: see :func:`load_example`.
     """
     looks = series_styles(DRAWN)
     height, width = example.image.shape[:2]

@@ -9,7 +9,11 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from vfm_fusion.atomic import atomic_path
+from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.style import style
+
+BUILT = Figure | Mapping
+"""What is written here: a figure, or figures by the name of the part."""
 
 
 def save_figure(figure: Figure, *, pdf: Path, png: Path, dpi: int) -> None:
@@ -32,7 +36,16 @@ def save_figure(figure: Figure, *, pdf: Path, png: Path, dpi: int) -> None:
 def write(
     built: Figure | Mapping[str, Figure], files: Mapping[str, Path], settings: Mapping[str, Any]
 ) -> None:
-    """Writes a report's figure, or every part of a figure of several parts."""
+    """Writes a report's figure, or every part of a figure of several parts.
+
+    Raises:
+        ReportingError: the parts are not those that the report has files for.
+    """
+    parts = {"": built} if isinstance(built, Figure) else built
+    expected = {name.rpartition("_")[0] for name in files}
+    if parts.keys() != expected:
+        found, wanted = (", ".join(sorted(names)) or "none" for names in (parts, expected))
+        raise ReportingError(f"figures of the parts {found} were built; the report's label names: {wanted}")
     if isinstance(built, Figure):
         save_figure(built, pdf=files["pdf"], png=files["png"], dpi=settings["dpi"])
         return

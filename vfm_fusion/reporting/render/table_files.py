@@ -13,6 +13,9 @@ from vfm_fusion.reporting.render.latex import to_latex
 from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.table import Table
 
+BUILT = Table
+"""What is written here."""
+
 
 def to_csv(table: Table) -> str:
     """Renders the tidy data: ten significant digits, missing values empty beside their reason."""

@@ -21,6 +21,10 @@ class Text(NamedTuple):
     html: str
 
 
+BUILT = Text
+"""What is written here."""
+
+
 def write(text: Text, files: Mapping[str, Path], settings: Mapping[str, Any]) -> None:
     """Writes both forms; a text has no settings of its own.
 

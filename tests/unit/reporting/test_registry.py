@@ -212,8 +212,8 @@ def test_a_report_is_made_by_modules_that_are_loaded(tmp_path: Path, monkeypatch
     tables = "vfm_fusion.reporting.render.table_files"
     with pytest.raises(ReportingError, match=r"drawn_for_a_test.build returned dict; expected Table"):
         make("drawn_for_a_test", tables, {"a": "x", "b": ["y", "z"], "c": []}, {"dpi": 50}, files)
-    with pytest.raises(ReportingError, match="parts one, two were built; the report's label names: one$"):
-        one = {name: path for name, path in files.items() if name.startswith("one")}
+    one = {name: path for name, path in files.items() if name.startswith("one")}
+    with pytest.raises(ReportingError, match=r"parts one, two were built; the report's label names: one$"):
         make("drawn_for_a_test", writer, {"a": "x", "b": ["y", "z"], "c": []}, {"dpi": 50}, one)
 
 

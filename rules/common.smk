@@ -11,8 +11,7 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from vfm_fusion.config.merge import deep_merge
-from vfm_fusion.config.runs import OPERATORS
-from vfm_fusion.datasets.kinds import reader_module
+from vfm_fusion.config.registries import OPERATORS, READERS
 from vfm_fusion.errors import VfmFusionError
 from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.study.owned import Owned
@@ -56,12 +55,12 @@ DATASET = STUDY.dataset
 SEEDS = STUDY.seeds
 SOURCES = fingerprints.Sources(Path(".snakemake", "fingerprints.json"))
 LOADED = {
-    "vfm_fusion.datasets.kinds": [
-        reader_module(dataset.kind) for dataset in CONFIG.datasets.values()
-    ],
-    "vfm_fusion.fusion.operators": [
-        OPERATORS[run.fusion.operator].partition(":")[0] for run in CONFIG.runs.values()
-    ],
+    "vfm_fusion.datasets.kinds": fingerprints.in_use(
+        READERS, [dataset.kind for dataset in CONFIG.datasets.values()]
+    ),
+    "vfm_fusion.fusion.operators": fingerprints.in_use(
+        OPERATORS, [run.fusion.operator for run in CONFIG.runs.values()]
+    ),
     "vfm_fusion.evaluation.registry": [
         evaluator.module for evaluator in EVALUATORS.values()
     ],
@@ -96,10 +95,13 @@ def refuse_absent():
         raise WorkflowError("\n".join(OWNED.absent))
 
 
-def fingerprint(script):
+def fingerprint(script, loaded=LOADED):
     """Hash of what a script in workflow_scripts/ and the project's modules behind it do."""
     path = ROOT / "workflow_scripts" / script
-    return fingerprints.fingerprint(path, ROOT, LOADED, SOURCES)
+    try:
+        return fingerprints.fingerprint(path, ROOT, loaded, SOURCES)
+    except (VfmFusionError, SyntaxError) as error:
+        raise WorkflowError(f"{type(error).__name__}: {error}") from None
 
 
 def of(look_up, *names):

@@ -28,9 +28,7 @@ def shown(output, category):
 
 def report_fingerprint(modules):
     """Hash of what the script does with the modules that it loads for one report."""
-    loaded = {**LOADED, "vfm_fusion.reporting.make": modules}
-    script = ROOT / "workflow_scripts" / "report.py"
-    return fingerprints.fingerprint(script, ROOT, loaded, SOURCES)
+    return fingerprint("report.py", {**LOADED, "vfm_fusion.reporting.make": modules})
 
 
 def group_of(entry, wildcards):

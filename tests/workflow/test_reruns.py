@@ -72,6 +72,16 @@ NO_EFFECT = {
         "def list_files(",
         "CHANGED = 1\n\n\ndef list_files(",
     ),
+    "a new kind of data set": (
+        "vfm_fusion/config/registries.py",
+        '    "gta5": ',
+        '    "gta": f"{_READERS}.gta5:READER",\n    "gta5": ',
+    ),
+    "a new fusion operator": (
+        "vfm_fusion/config/registries.py",
+        '    "gated": ',
+        '    "sum": "vfm_fusion.fusion.injection:Injection",\n    "gated": ',
+    ),
     "declarations of encoders that stay the same": (
         "vfm_fusion/encoders/entries/small.py",
         "ENTRIES = (",

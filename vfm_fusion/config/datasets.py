@@ -7,37 +7,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from vfm_fusion.config.base import Section
+from vfm_fusion.config.registries import READERS
 
 Style = Literal["synthetic", "real"]
 
 Protocol = Literal["coco", "cityscapes"]
 """Whose rules the objects of a data set are evaluated by."""
-
-_READERS = "vfm_fusion.datasets.readers"
-
-READERS: dict[str, str] = {
-    "acdc": f"{_READERS}.acdc:READER",
-    "ade20k": f"{_READERS}.ade20k:READER",
-    "bdd100k": f"{_READERS}.bdd100k:READER",
-    "berkeley": f"{_READERS}.click_sets:BERKELEY",
-    "camvid": f"{_READERS}.camvid:READER",
-    "cityscapes": "vfm_fusion.datasets.cityscapes:READER",
-    "coco_instance": f"{_READERS}.coco_instance:READER",
-    "coco_mval": f"{_READERS}.click_sets:COCO_MVAL",
-    "coco_panoptic": f"{_READERS}.coco_panoptic:READER",
-    "coco_stuff": f"{_READERS}.coco_stuff:READER",
-    "davis": f"{_READERS}.click_sets:DAVIS",
-    "grabcut": f"{_READERS}.click_sets:GRABCUT",
-    "gta5": f"{_READERS}.gta5:READER",
-    "kitti360": f"{_READERS}.kitti360:READER",
-    "mapillary": f"{_READERS}.mapillary:READER",
-    "miniscapes": "vfm_fusion.datasets.cityscapes:READER",
-    "sbd": f"{_READERS}.sbd:READER",
-    "synscapes": f"{_READERS}.synscapes:READER",
-    "synthia": f"{_READERS}.synthia:READER",
-    "urbansyn": f"{_READERS}.urbansyn:READER",
-}
-"""The one list of data set kinds: each with the ``module:name`` of its reader, which has all other facts."""
 
 FOLDERS = tuple(kind for kind in READERS if kind != "miniscapes")
 """The kinds that are read from a folder of the user's."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from vfm_fusion.config.base import STRIDES, Section
+from vfm_fusion.config.registries import OPERATORS
 
 ROLES = ("master", "auxiliary")
 
@@ -15,16 +16,6 @@ ARRANGEMENT = frozenset({"label", "dataset", "evaluated_on", "recipe"})
 
 InjectionStride = int | Literal["selected"]
 """An output stride, or the one that the metric chooses for the auxiliary."""
-
-
-_OPERATORS = "vfm_fusion.fusion.operators"
-
-OPERATORS: dict[str, str] = {
-    "replace": f"{_OPERATORS}:Replace",
-    "concat": f"{_OPERATORS}:Concat",
-    "gated": f"{_OPERATORS}:Gated",
-}
-"""The one list of fusion operators: each with the ``module:name`` of its class, an ``Injection``."""
 
 
 class FusionConfig(Section):

@@ -6,8 +6,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vfm_fusion.config.datasets import READERS, DatasetConfig
+from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.paths import expand
+from vfm_fusion.config.registries import READERS
 from vfm_fusion.errors import DatasetLayoutError
 
 if TYPE_CHECKING:
@@ -18,11 +19,6 @@ def reader(kind: str) -> Reader:
     """Imports and returns the reader of a kind."""
     module, _, name = READERS[kind].partition(":")
     return getattr(import_module(module), name)
-
-
-def reader_module(kind: str) -> str:
-    """Returns the name of the module that reads a kind."""
-    return READERS[kind].partition(":")[0]
 
 
 def data_root(config: DatasetConfig, generated: Path, name: str = "<name>") -> Path:

@@ -1,4 +1,4 @@
-"""The operators: what happens at an injection stride (Eq. 9). Their registry is in ``config.runs``."""
+"""The operators: what happens at an injection stride (Eq. 9). They are listed in ``config.registries``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from importlib import import_module
 import torch
 from torch import Tensor, nn
 
-from vfm_fusion.config.runs import OPERATORS, FusionConfig
+from vfm_fusion.config.registries import OPERATORS
+from vfm_fusion.config.runs import FusionConfig
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.fusion.injection import FusionOperator, Injection
 

@@ -11,16 +11,20 @@ import ast
 import hashlib
 import json
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from vfm_fusion.atomic import write_text
+from vfm_fusion.errors import ConfigError
 
 PACKAGE = "vfm_fusion"
 
-DECLARATIONS = "vfm_fusion.encoders.entries."
-"""Modules that hold declarations only. They are left out: what rules use of them is in their params."""
+DECLARATIONS = ("vfm_fusion.config.registries.", "vfm_fusion.encoders.entries.")
+"""Modules and packages that hold declarations only, and compute nothing.
+
+They are left out: what rules use of them is in their params, or among the modules that they load by name.
+"""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Sources:
         """Returns what matters of a file.
 
         Raises:
-            SyntaxError: it does not parse.
+            SyntaxError: it does not parse, or has a relative import.
             FileNotFoundError: it does not exist.
         """
         status = path.stat()
@@ -99,7 +103,7 @@ class Sources:
 def fingerprint(
     script: Path,
     root: Path,
-    loaded: Mapping[str, Collection[str]] | None = None,
+    loaded: Mapping[str, Sequence[str]] | None = None,
     sources: Sources | None = None,
 ) -> str:
     """Hashes a script and every first-party module that it reaches by import, transitively.
@@ -107,7 +111,8 @@ def fingerprint(
     Args:
         script: the Python script.
         root: folder that holds the ``vfm_fusion`` package.
-        loaded: module to the modules that it imports by name when it runs; they count where it is reached.
+        loaded: module to what it imports by name when it runs, each a ``module`` or ``module:object``. They
+            count where it is reached, in this order.
         sources: what is known of the files.
 
     Returns:
@@ -115,7 +120,8 @@ def fingerprint(
         docstrings, layout or descriptions of settings.
 
     Raises:
-        SyntaxError: a reached module does not parse.
+        ConfigError: there is no such module as one of ``loaded``.
+        SyntaxError: a reached module does not parse, or has a relative import.
         FileNotFoundError: the script does not exist.
     """
     loaded, sources = loaded or {}, sources or Sources()
@@ -125,29 +131,63 @@ def fingerprint(
     while pending:
         name = pending.pop()
         seen.add(name)
-        path = None if name.startswith(DECLARATIONS) else _module_file(name, root)
+        path = None if f"{name}.".startswith(DECLARATIONS) else _module_file(name, root)
         if path is not None:
             reached[name] = sources.of(path)
-            pending |= (reached[name].imports | set(loaded.get(name, ()))) - seen
+            pending |= (reached[name].imports | _modules(loaded.get(name, ()), name, root)) - seen
     digest = hashlib.sha256(sources.of(script).digest.encode())
     for name in sorted(reached):
-        digest.update(f"\n# {name}\n{reached[name].digest}".encode())
+        digest.update(f"\n# {name} {list(loaded.get(name, ()))}\n{reached[name].digest}".encode())
     return digest.hexdigest()[:16]
+
+
+def in_use(registry: Mapping[str, str], names: Iterable[str]) -> list[str]:
+    """Finds the part of a registry that rules depend on where some of its names are used.
+
+    Args:
+        registry: name to ``module:object``.
+        names: those that are used.
+
+    Returns:
+        Every ``module:object`` of the modules that these names use, in the registry's order: a new line for
+        another module is not among them, and a line that names another object of the same module is.
+    """
+    modules = {_module(registry[name]) for name in names}
+    return [target for target in registry.values() if _module(target) in modules]
+
+
+def _module(target: str) -> str:
+    return target.partition(":")[0]
+
+
+def _modules(targets: Sequence[str], loader: str, root: Path) -> set[str]:
+    for target in targets:
+        if _module_file(_module(target), root) is None:
+            raise ConfigError(
+                f"{target!r}: there is no module {_module(target)} below {root}, which {loader} would load; "
+                "correct the line of the registry that names it"
+            )
+    return {_module(target) for target in targets}
 
 
 def _look_at(content: bytes, path: Path) -> Source:
     tree = ast.parse(content, filename=str(path))
-    imports = _imports(tree)  # before the docstrings go
+    imports = _imports(tree, path)  # before the docstrings go
     text = ast.unparse(_Normaliser().visit(tree))
     return Source(hashlib.sha256(text.encode()).hexdigest(), imports)
 
 
-def _imports(tree: ast.Module) -> frozenset[str]:
+def _imports(tree: ast.Module, path: Path) -> frozenset[str]:
     names: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        elif isinstance(node, ast.ImportFrom):
+            if node.level:
+                raise SyntaxError(
+                    f"{path}, line {node.lineno}: a relative import, which code fingerprints do not follow; "
+                    "write the module's whole name"
+                )
             names.add(node.module)
             names |= {f"{node.module}.{alias.name}" for alias in node.names}
     own = {name for name in names if name.split(".")[0] == PACKAGE}

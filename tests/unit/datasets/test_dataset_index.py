@@ -8,7 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from vfm_fusion.config.datasets import READERS, FolderConfig, MiniscapesConfig
+from vfm_fusion.config.datasets import FolderConfig, MiniscapesConfig
+from vfm_fusion.config.registries import READERS
 from vfm_fusion.datasets.categories import read_categories, write_categories
 from vfm_fusion.datasets.index import read_index, write_index
 from vfm_fusion.datasets.kinds import data_root, reader

@@ -9,7 +9,7 @@ import pytest
 from evaluation_scenes import CATEGORIES, Scenes
 
 import vfm_fusion.evaluation.predict as predict
-from vfm_fusion.config.datasets import READERS
+from vfm_fusion.config.registries import READERS
 from vfm_fusion.datasets.base import Category
 from vfm_fusion.datasets.kinds import reader
 from vfm_fusion.errors import LabelError

@@ -10,8 +10,9 @@ import pytest
 from evaluation_scenes import HEAD
 
 from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
-from vfm_fusion.config.datasets import READERS, MiniscapesConfig
+from vfm_fusion.config.datasets import MiniscapesConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
+from vfm_fusion.config.registries import READERS
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.base import Dataset

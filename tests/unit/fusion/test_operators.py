@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from vfm_fusion.config.runs import OPERATORS, FusionConfig
+from vfm_fusion.config.registries import OPERATORS
+from vfm_fusion.config.runs import FusionConfig
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.fusion.injection import FusionOperator, Injection
 from vfm_fusion.fusion.operators import build_fusion

@@ -11,7 +11,8 @@ from segmentation_toys import TinyHierarchy, TinyViT
 
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.head import HeadConfig
-from vfm_fusion.config.runs import OPERATORS, FusionConfig, RunConfig
+from vfm_fusion.config.registries import OPERATORS
+from vfm_fusion.config.runs import FusionConfig, RunConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.pyramid import derive_pyramid

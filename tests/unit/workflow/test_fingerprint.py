@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from vfm_fusion.errors import ConfigError
 from vfm_fusion.workflow import fingerprint as fingerprints
-from vfm_fusion.workflow.fingerprint import Sources, fingerprint
+from vfm_fusion.workflow.fingerprint import Sources, fingerprint, in_use
 
 FILES = {
     "script.py": '"""Doc."""\nfrom vfm_fusion.a import f\nprint(f())\n',
@@ -88,12 +89,50 @@ def test_modules_loaded_by_name_count_where_their_loader_is_reached(tree: Path) 
     assert seen() != before
 
 
-def test_declarations_do_not_count(tree: Path) -> None:
-    edit_new(tree, "vfm_fusion/encoders/entries/a.py", "X = 1\n")
-    edit(tree, "script.py", "from vfm_fusion.encoders.entries import a\n")
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("encoders/entries/a", False),
+        ("config/registries", False),
+        ("config/registries_read", True),
+        ("encoders/entries_read", True),
+    ],
+)
+def test_tables_of_names_alone_do_not_count(tree: Path, name: str, counts: bool) -> None:
+    file, module = f"vfm_fusion/{name}.py", f"vfm_fusion.{name.replace('/', '.')}"
+    edit_new(tree, file, "X = 1\n")
+    edit(tree, "script.py", f"from {module} import X\n")
     before = fingerprint(tree / "script.py", tree)
-    edit(tree, "vfm_fusion/encoders/entries/a.py", "X = 2\n")
-    assert fingerprint(tree / "script.py", tree) == before
+    edit(tree, file, "X = 2\n")
+    assert (fingerprint(tree / "script.py", tree) != before) == counts
+
+
+def test_a_line_of_a_registry_counts_where_its_module_is_used(tree: Path) -> None:
+    for name in ("one", "two", "three"):
+        edit_new(tree, f"vfm_fusion/sub/{name}.py", f"X = {name!r}\n")
+    one, two, three = (f"vfm_fusion.sub.{name}" for name in ("one", "two", "three"))
+    registry = {"a": f"{one}:X", "b": f"{two}:X", "c": f"{one}:Y"}
+
+    def seen(**lines: str) -> str:
+        loaded = {"vfm_fusion.a": in_use({**registry, **lines}, ["a", "b"])}
+        return fingerprint(tree / "script.py", tree, loaded)
+
+    before = seen()
+    assert seen(d=f"{three}:X") == before
+    changed = [seen(a=f"{three}:X"), seen(a=f"{one}:Z"), seen(a=f"{two}:X", b=f"{one}:X")]
+    assert len({before, *changed}) == 4
+
+
+def test_a_loaded_module_that_is_missing_is_named(tree: Path) -> None:
+    with pytest.raises(ConfigError, match=r"vfm_fusion\.sub\.bb:X.*no module vfm_fusion\.sub\.bb .*registry"):
+        fingerprint(tree / "script.py", tree, {"vfm_fusion.a": ["vfm_fusion.sub.bb:X"]})
+
+
+@pytest.mark.parametrize("line", ["from . import unrelated", "from .unrelated import X", "from ..a import f"])
+def test_a_relative_import_is_refused(tree: Path, line: str) -> None:
+    edit(tree, "vfm_fusion/sub/b.py", f"def g():\n    {line}\n    return 1\n")
+    with pytest.raises(SyntaxError, match=r"sub/b\.py, line 2: .*write the module's whole name"):
+        fingerprint(tree / "script.py", tree)
 
 
 def test_descriptions_of_settings_do_not(tree: Path) -> None:

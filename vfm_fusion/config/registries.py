@@ -1,0 +1,41 @@
+"""What a configuration can name, and the ``module:object`` behind each name.
+
+Declarations only. Code fingerprints leave this module out, so that a new line re-runs nothing: which name a
+rule uses is in its params, and the module behind it counts by way of ``LOADED`` in ``rules/common.smk``.
+"""
+
+from __future__ import annotations
+
+_READERS = "vfm_fusion.datasets.readers"
+_OPERATORS = "vfm_fusion.fusion.operators"
+
+READERS: dict[str, str] = {
+    "acdc": f"{_READERS}.acdc:READER",
+    "ade20k": f"{_READERS}.ade20k:READER",
+    "bdd100k": f"{_READERS}.bdd100k:READER",
+    "berkeley": f"{_READERS}.click_sets:BERKELEY",
+    "camvid": f"{_READERS}.camvid:READER",
+    "cityscapes": "vfm_fusion.datasets.cityscapes:READER",
+    "coco_instance": f"{_READERS}.coco_instance:READER",
+    "coco_mval": f"{_READERS}.click_sets:COCO_MVAL",
+    "coco_panoptic": f"{_READERS}.coco_panoptic:READER",
+    "coco_stuff": f"{_READERS}.coco_stuff:READER",
+    "davis": f"{_READERS}.click_sets:DAVIS",
+    "grabcut": f"{_READERS}.click_sets:GRABCUT",
+    "gta5": f"{_READERS}.gta5:READER",
+    "kitti360": f"{_READERS}.kitti360:READER",
+    "mapillary": f"{_READERS}.mapillary:READER",
+    "miniscapes": "vfm_fusion.datasets.cityscapes:READER",
+    "sbd": f"{_READERS}.sbd:READER",
+    "synscapes": f"{_READERS}.synscapes:READER",
+    "synthia": f"{_READERS}.synthia:READER",
+    "urbansyn": f"{_READERS}.urbansyn:READER",
+}
+"""The one list of data set kinds: each with the ``module:name`` of its reader, which has all other facts."""
+
+OPERATORS: dict[str, str] = {
+    "replace": f"{_OPERATORS}:Replace",
+    "concat": f"{_OPERATORS}:Concat",
+    "gated": f"{_OPERATORS}:Gated",
+}
+"""The one list of fusion operators: each with the ``module:name`` of its class, an ``Injection``."""

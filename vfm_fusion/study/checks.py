@@ -145,7 +145,8 @@ def check_reporting(config: Config) -> None:
     """Figures show runs that there are."""
     unknown = [name for name in config.reporting.shown or () if name not in config.runs]
     if unknown:
-        raise ConfigError(f"reporting.shown: {unknown[0]!r} is no run; choose from: {', '.join(config.runs)}")
+        known = f"choose from: {', '.join(config.runs)}" if config.runs else "there are no runs; leave it out"
+        raise ConfigError(f"reporting.shown: {unknown[0]!r} is no run; {known}")
 
 
 def check_metrics(config: Config) -> None:

@@ -31,34 +31,35 @@ class Comparison:
         transfer = "" if self.targets == (self.dataset,) else f"-to-{'-and-'.join(self.targets)}"
         return f"{self.dataset}{transfer}-{self.task}"
 
+    def includes(self, other: Comparison) -> bool:
+        """Whether the other one has the same data set and task, and no target that this one has not."""
+        same = (self.dataset, self.task) == (other.dataset, other.task)
+        return same and set(other.targets) <= set(self.targets)
+
 
 def comparison_of(config: Config, run: str) -> Comparison:
-    """Returns the comparison that a run belongs to."""
+    """Returns the comparison of all that a run is evaluated on; it may stand in others too."""
     return Comparison(config.dataset_of(run), config.targets_of(run), config.training_of(run).task)
 
 
 def main_comparison(config: Config) -> Comparison:
-    """Returns the comparison of the experiment's own data set and task, which is reported in full.
-
-    Its runs are evaluated on that data set alone; where there are none, on others too.
-    """
-    own = Comparison(config.dataset, (config.dataset,), config.training.task)
-    found = [comparison_of(config, run) for run in config.runs]
-    wider = [
-        group
-        for group in found
-        if (group.dataset, group.task) == (own.dataset, own.task) and own.dataset in group.targets
-    ]
-    return own if own in found or not wider else wider[0]
+    """Returns the comparison on the experiment's own data set and for its task, which is reported in full."""
+    return Comparison(config.dataset, (config.dataset,), config.training.task)
 
 
 def comparisons(config: Config) -> dict[Comparison, tuple[str, ...]]:
-    """Groups the runs by what may be compared: the main comparison first, then in the order of the runs."""
-    groups: dict[Comparison, tuple[str, ...]] = {main_comparison(config): ()}
-    for run in config.runs:
-        group = comparison_of(config, run)
-        groups[group] = (*groups.get(group, ()), run)
-    return groups
+    """Groups the runs by what may be compared: the main comparison first, then in the order of the runs.
+
+    There is one for all that some run is evaluated on, and the main one. A run stands in every comparison of
+    its data set and task all of whose targets it is evaluated on, so one with a further target stands beside
+    the others too. The main comparison stays where all its runs have a further target and stand together in
+    another one: it alone is reported in full.
+    """
+    own = {run: comparison_of(config, run) for run in config.runs}
+    return {
+        group: tuple(run for run, wider in own.items() if wider.includes(group))
+        for group in dict.fromkeys([main_comparison(config), *own.values()])
+    }
 
 
 def check_comparisons(config: Config) -> None:

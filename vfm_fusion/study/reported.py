@@ -66,40 +66,47 @@ def runs_of(study: Study, comparison: str) -> tuple[str, ...]:
     return study.comparisons[comparison][1]
 
 
+def targets_of(study: Study, comparison: str) -> tuple[str, ...]:
+    """The data sets that a comparison is about; its runs may be evaluated on others too."""
+    return study.comparisons[comparison][0].targets
+
+
 def chosen_on(study: Study, comparison: str) -> str:
     """The data set whose profiles the runs of a comparison take roles and strides from."""
     return study.config.chosen_on(runs_of(study, comparison)[0])
 
 
 def first_target(study: Study, comparison: str) -> str:
-    """The data set that a report of a comparison shows which shows one: the first that it is evaluated on."""
-    return study.comparisons[comparison][0].targets[0]
+    """The data set that a report of a comparison shows which shows one: the first of its targets."""
+    return targets_of(study, comparison)[0]
 
 
 def evaluations(study: Study, comparison: str) -> list[str]:
     """Evaluations of the runs of a comparison, on each of its targets."""
-    return study.evaluations(runs_of(study, comparison))
+    runs, targets = runs_of(study, comparison), targets_of(study, comparison)
+    return study.files.every("evaluation", run=runs, seed=study.seeds, target=targets)
 
 
 def shown_evaluations(study: Study, comparison: str, seeds: Sequence[int] | None = None) -> list[str]:
     """Evaluations, on the first target, of the runs that figures show: with these seeds, or with all."""
-    return study.evaluations(shown_runs(study, comparison), seeds, first_target(study, comparison))
+    runs, target = shown_runs(study, comparison), first_target(study, comparison)
+    return study.files.every("evaluation", run=runs, seed=seeds or study.seeds, target=target)
 
 
 def predictions(study: Study, comparison: str) -> list[str]:
     """Predictions for the first target, by the runs that figures show, with the first seed."""
-    target = first_target(study, comparison)
-    return study.predictions(shown_runs(study, comparison), study.seeds[:1], target)
+    runs, target = shown_runs(study, comparison), first_target(study, comparison)
+    return study.files.every("predictions", run=runs, seed=study.seeds[:1], target=target)
 
 
 def evaluated_indices(study: Study, comparison: str) -> list[str]:
-    """The indices of the images that the runs of a comparison are evaluated on, target by target."""
-    return study.files.every("index", dataset=study.comparisons[comparison][0].targets, split="val")
+    """The indices of the evaluated images of a comparison, target by target."""
+    return study.files.every("index", dataset=targets_of(study, comparison), split="val")
 
 
 def evaluated_images(study: Study, comparison: str) -> list[dict[str, Any]]:
     """The targets of a comparison, and where each lies if it is generated."""
-    return [images_of(study, target) for target in study.comparisons[comparison][0].targets]
+    return [images_of(study, target) for target in targets_of(study, comparison)]
 
 
 def images_of(study: Study, dataset: str) -> dict[str, Any]:
@@ -167,7 +174,7 @@ def interval(study: Study) -> dict[str, Any]:
 
 def compared(study: Study, comparison: str) -> dict[str, Any]:
     """How the runs of a comparison are called, their seeds, and what they are evaluated on."""
-    targets = study.comparisons[comparison][0].targets
+    targets = targets_of(study, comparison)
     return {**names(study, runs_of(study, comparison)), "seeds": study.seeds, "targets": targets}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from vfm_fusion.config.datasets import DatasetConfig
@@ -155,40 +154,6 @@ class Study:
     def selection_of(self, run: str) -> str:
         """The selection that a run takes its roles and its stride from."""
         return self.files.pattern("selection", dataset=self.config.chosen_on(run))
-
-    def evaluations(
-        self, runs: Iterable[str], seeds: Iterable[int] | None = None, target: str | None = None
-    ) -> list[str]:
-        """The evaluations of runs; see :meth:`per_target` for their order."""
-        return self.per_target(self.files.pattern("evaluation"), runs, seeds, target)
-
-    def predictions(
-        self, runs: Iterable[str], seeds: Iterable[int] | None = None, target: str | None = None
-    ) -> list[str]:
-        """The predictions of runs; see :meth:`per_target` for their order."""
-        return self.per_target(self.files.pattern("predictions"), runs, seeds, target)
-
-    def per_target(
-        self,
-        pattern: str,
-        runs: Iterable[str],
-        seeds: Iterable[int] | None = None,
-        target: str | None = None,
-    ) -> list[str]:
-        """Returns the files of what there is for every run, seed and target, the target changing fastest.
-
-        Args:
-            pattern: path with the wildcards ``run``, ``seed`` and ``target``.
-            runs: the runs.
-            seeds: some of the seeds; all when left out.
-            target: one of the data sets that the runs are evaluated on; all when left out.
-        """
-        return [
-            pattern.format(run=run, seed=seed, target=name)
-            for run in runs
-            for seed in (self.seeds if seeds is None else seeds)
-            for name in (self.config.targets_of(run) if target is None else (target,))
-        ]
 
     # What jobs ask of a machine
 

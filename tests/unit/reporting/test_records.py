@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -14,7 +16,7 @@ from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.records import RunResults, Score, collect_runs, scores_of
 from vfm_fusion.reporting.table import Table, lay_out
-from vfm_fusion.reporting.tables.main_results import main_results_table
+from vfm_fusion.reporting.tables.main_results import build, main_results_table
 from vfm_fusion.reporting.tables.per_class import per_class_table
 
 TARGETS = ("clear", "fog")
@@ -109,6 +111,31 @@ def test_published_values_stand_below_their_target() -> None:
     published = pd.DataFrame([value | {"source": "paper", "target": "fog"}])
     (row,) = lay_out(table(evaluations(), published=published)).sections[1][1]
     assert [cell.text for cell in row if cell.text not in ("", "—")] == ["X", "39.5"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "sections"),
+    [
+        (("miniscapes", "miniscapes"), ["DINO"]),
+        (("miniscapes", "cityscapes"), ["DINO", "Ours-D3S2 ViT-B/16"]),
+    ],
+)
+def test_of_several_targets_only_their_own_values_are_published(
+    kinds: tuple[str, ...], sections: list[str], tmp_path: Path, repository: Path
+) -> None:
+    """What stands below a single target of which nothing is published is no result of several."""
+    files = [tmp_path / f"{number}.json" for number in range(4)]
+    for file, content in zip(files, evaluations(), strict=True):
+        file.write_text(json.dumps(content), encoding="utf-8")
+    of = [{"trained_on": kind, "evaluated_on": kind, "task": "panoptic"} for kind in kinds]
+    found = build(
+        {"evaluations": files, "published": [repository / "resources/published/metric_guided_fusion.csv"]},
+        {
+            **{"encoders": results.LABELS, "runs": RUNS, "seeds": (0, 1), "targets": TARGETS},
+            "published": {"of": of, "otherwise": "2"},
+        },
+    )
+    assert [rows[-1][0].text for _, rows in lay_out(found).sections] == sections
 
 
 def test_a_missing_target_leaves_the_others_shown() -> None:

@@ -76,6 +76,37 @@ def test_evaluations_of_a_comparison_run_by_run(several: Study) -> None:
     ]
 
 
+def test_a_comparison_reads_its_own_targets_alone() -> None:
+    """A further target of one run leaves what the main comparison shows as it was."""
+    runs = {
+        "fused": {"evaluated_on": ["elsewhere", "miniscapes"]},
+        "again": {"master": "mini-swin", "evaluated_on": ["miniscapes", "elsewhere"]},
+    }
+    seeds = {"training": {"seeds": [0, 3]}, "datasets": {"elsewhere": ELSEWHERE}}
+    wide = study(runs=runs, **seeds)
+    narrow = study(runs={"again": {"master": "mini-swin"}}, **seeds)
+    for shown in (
+        reported.evaluations,
+        reported.shown_evaluations,
+        reported.predictions,
+        reported.evaluated_images,
+        reported.compared_fusions,
+        reported.published_results,
+    ):
+        assert shown(wide, wide.main) == shown(narrow, narrow.main)
+    both = "miniscapes-to-miniscapes-and-elsewhere-panoptic"
+    assert reported.evaluations(wide, both) == [
+        f"results/quick/runs/{run}/seed{seed}/{target}/evaluation.json"
+        for run in ("fused", "again")
+        for seed in (0, 3)
+        for target in ("miniscapes", "elsewhere")
+    ]
+    assert reported.predictions(wide, both) == [
+        f"results/quick/runs/{run}/seed0/miniscapes/predictions.h5" for run in ("fused", "again")
+    ]
+    assert reported.compared(wide, both)["targets"] == ("miniscapes", "elsewhere")
+
+
 def test_what_tells_runs_apart_but_the_stride(several: Study) -> None:
     settings = reported.compared_fusions(several, "miniscapes-instance")
     said = dict(settings["fusions"])

@@ -32,21 +32,7 @@ def quick(**changes: Any) -> Config:
 
 
 def test_a_run_with_several_targets_is_trained_once_and_scored_on_each() -> None:
-    study = Study(quick(runs={"both": BOTH}, training={"seeds": [3, 4]}))
-    assert study.evaluations(["both", "fused"]) == [
-        f"results/quick/runs/{name}/evaluation.json"
-        for name in (
-            "both/seed3/miniscapes",
-            "both/seed3/elsewhere",
-            "both/seed4/miniscapes",
-            "both/seed4/elsewhere",
-            "fused/seed3/miniscapes",
-            "fused/seed4/miniscapes",
-        )
-    ]
-    assert study.predictions(["both"], [4], "elsewhere") == [
-        "results/quick/runs/both/seed4/elsewhere/predictions.h5"
-    ]
+    study = Study(quick(runs={"both": BOTH}))
     assert ("elsewhere", "val") in study.splits
     assert ("elsewhere", "train") not in study.splits
     settings = Settings(study)
@@ -69,8 +55,29 @@ def test_runs_of_the_same_targets_are_compared_whatever_their_order() -> None:
 
 def test_runs_with_further_targets_are_the_main_ones_where_there_are_no_others() -> None:
     study = Study(quick(**deep_merge(ALONE, {"runs": {"both": BOTH}})))
-    assert study.main == "miniscapes-to-miniscapes-and-elsewhere-panoptic"
+    assert {name: runs for name, (_, runs) in study.comparisons.items()} == {
+        "miniscapes-panoptic": ("both",),
+        "miniscapes-to-miniscapes-and-elsewhere-panoptic": ("both",),
+    }
+    assert study.main == "miniscapes-panoptic"
     assert study.finetuned_runs == ["both"]
+
+
+def test_a_run_stands_in_every_comparison_all_of_whose_targets_it_is_evaluated_on() -> None:
+    runs = {
+        "fused": {"evaluated_on": ["elsewhere", "miniscapes"]},
+        "moved": {"master": "master", "evaluated_on": "elsewhere"},
+        "semantic": {"master": "master", "recipe": "classes", "evaluated_on": ["elsewhere", "miniscapes"]},
+        "from-elsewhere": {"master": "master", "dataset": "elsewhere"},
+    }
+    study = Study(quick(runs=runs, recipes={"classes": {"training": {"task": "semantic"}}}))
+    assert [(name, runs) for name, (_, runs) in study.comparisons.items()] == [
+        ("miniscapes-panoptic", ("master", "auxiliary-frozen", "fused", "fused-reverse")),
+        ("miniscapes-to-miniscapes-and-elsewhere-panoptic", ("fused",)),
+        ("miniscapes-to-elsewhere-panoptic", ("fused", "moved")),
+        ("miniscapes-to-miniscapes-and-elsewhere-semantic", ("semantic",)),
+        ("elsewhere-panoptic", ("from-elsewhere",)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -86,6 +93,13 @@ def test_bad_targets_are_refused_by_name(targets: list[str], said: str) -> None:
     roads = {"roads": {"kind": "camvid", "root": "x"}}
     with pytest.raises(ConfigError, match=said):
         quick(datasets=roads, runs={"master": {"evaluated_on": targets}})
+
+
+def test_a_run_to_show_is_one_of_those_that_there_are() -> None:
+    with pytest.raises(ConfigError, match="'x' is no run; choose from: master, auxiliary-frozen, fused"):
+        quick(reporting={"shown": ["x"]})
+    with pytest.raises(ConfigError, match="'fused' is no run; there are no runs; leave it out"):
+        quick(**ALONE, reporting={"shown": ["fused"]})
 
 
 def test_comparisons_that_would_share_files_are_refused() -> None:

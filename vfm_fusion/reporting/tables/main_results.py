@@ -226,10 +226,15 @@ def _published_rows(published: pd.DataFrame) -> list[Row]:
 
 
 def _published_values(
-    known: pd.DataFrame, of: Sequence[Mapping[str, str]], targets: Sequence[str]
-) -> pd.DataFrame:
-    """Returns what is published of each target; one that stands alone is not named."""
+    known: pd.DataFrame, of: Sequence[Mapping[str, str]], otherwise: str | None, targets: Sequence[str]
+) -> pd.DataFrame | None:
+    """Returns what is published of each target, None where nothing is.
+
+    A target that stands alone is not named, and has the table ``otherwise`` where nothing is published of it.
+    """
     found = [published_results(known, **wanted) for wanted in of]
+    if all(rows.empty for rows in found):
+        return published_table(known, otherwise) if otherwise and len(targets) == 1 else None
     if len(targets) == 1:
         return found[0]
     named = [rows.assign(target=name) for name, rows in zip(targets, found, strict=True)]
@@ -240,10 +245,8 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
     """Builds the report ``table_main_results``."""
     reference = None
     if inputs["published"]:
-        known, otherwise = read_published(inputs["published"][0]), settings["published"]["otherwise"]
-        reference = _published_values(known, settings["published"]["of"], settings["targets"])
-        if reference.empty:
-            reference = published_table(known, otherwise) if otherwise else None
+        known = read_published(inputs["published"][0])
+        reference = _published_values(known, **settings["published"], targets=settings["targets"])
     return main_results_table(
         [read_evaluation(path) for path in inputs["evaluations"]],
         dict(settings["encoders"]),

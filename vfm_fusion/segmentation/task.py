@@ -87,7 +87,8 @@ class SegmentationTask(Task):
             for place in range(start, start + part.count)
         ]
         totals = StepTotals(*part.totals)
-        return self.criterion(self.model(batch.images), batch.masks, batch.labels, totals, generators)
+        found = self.criterion(self.model(batch.images), batch.masks, batch.labels, totals, generators)
+        return {name: found[name] for name in self.terms}
 
     def groups(self) -> list[dict[str, Any]]:
         """See :meth:`Task.groups`: encoders learn at ``encoder_lr_multiplier`` times the rate."""

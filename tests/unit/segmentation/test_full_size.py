@@ -1,6 +1,6 @@
 """Models of full size that no recipe of the paper has: other operators, strides and pairs, one step each.
 
-The recipes themselves are in ``test_recipes_full_size.py``.
+Their crops are a quarter of the paper's. The recipes themselves are in ``test_recipes_full_size.py``.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from vfm_fusion.training.optimization import parameter_groups
 
 pytestmark = [pytest.mark.slow("a step of models of the paper's size"), pytest.mark.timeout(900)]
 
-SIZE = (512, 1024)
+SIZE = (256, 512)
 ENCODERS = {
     name: EncoderConfig.model_validate(
         {"architecture": architecture, "weights": {"source": "seeded", "seed": 0}}

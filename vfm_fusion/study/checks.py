@@ -186,12 +186,12 @@ def check_windows(config: Config) -> None:
 
 def check_matchers(config: Config) -> None:
     """Runs whose queries stand for a class each have one for every class."""
-    from vfm_fusion.datasets.registry import categories
-
     for run in config.runs:
         head, dataset = config.training_of(run).head, config.dataset_of(run)
         if head.matcher != "identity":
             continue
+        from vfm_fusion.datasets.registry import categories  # only here: it takes pandas along
+
         classes = len(categories(config.datasets[dataset]))
         if head.queries < classes:
             raise ConfigError(

@@ -39,6 +39,9 @@ class Category:
 class Instances:
     """The annotated objects of one image; thing classes only.
 
+    An object may draw no pixel, as a polygon smaller than one: nothing can be learnt from it, and COCO's AP
+    counts it as missed.
+
     Attributes:
         ids: ``(H, W)`` int32; 0 = no object, object k is k + 1. Where objects overlap, the front one.
         categories: ``(n,)`` int64 train ids.

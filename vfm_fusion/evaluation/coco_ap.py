@@ -30,9 +30,9 @@ class CocoAP(Evaluator):
 
     AP is the mean of the precision at the recalls 0, .01, .., 1 over IoU thresholds .5 to .95 and over the
     thing classes that have a ground-truth object, with at most 100 detections per image and class; crowd
-    regions are ignored. Sizes (APs, APm, APl) are COCO's, in pixels of the original image. Boundary AP takes
-    min(mask IoU, boundary IoU) for the IoU with all but crowds (Cheng et al., CVPR 2021; see
-    :mod:`vfm_fusion.evaluation.boundary`).
+    regions are ignored, and an object that draws no pixel is one that is missed. Sizes (APs, APm, APl) are
+    COCO's, in pixels of the original image. Boundary AP takes min(mask IoU, boundary IoU) for the IoU with
+    all but crowds (Cheng et al., CVPR 2021; see :mod:`vfm_fusion.evaluation.boundary`).
 
     Args:
         categories: the evaluated classes.

@@ -32,18 +32,11 @@ class EncodedInstances:
 
 
 def encode_truth(instances: Instances) -> EncodedInstances:
-    """Encodes annotated objects whole, whatever covers them; those without a pixel are left out."""
+    """Encodes annotated objects whole, whatever covers them, those that draw no pixel among them."""
     rles = [encode_mask(instances.mask(position)) for position in range(len(instances))]
     drawn = np.array([coco_mask.area(rle) for rle in rles], np.int64)
     areas = drawn if instances.areas is None else instances.areas
-    seen = np.flatnonzero(drawn)
-    return EncodedInstances(
-        [rles[position] for position in seen],
-        areas[seen],
-        instances.categories[seen],
-        instances.crowd[seen],
-        np.ones(len(seen)),
-    )
+    return EncodedInstances(rles, areas, instances.categories, instances.crowd, np.ones(len(rles)))
 
 
 def encode_predictions(instances: PredictedInstances) -> EncodedInstances:

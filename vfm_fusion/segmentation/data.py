@@ -98,10 +98,10 @@ class MaskDataset:
     index. The position seeds the augmentation, so an item does not depend on workers or on what was read
     before.
 
-    For ``instance``, an image without an object to learn (none is annotated, or only crowds) gives its place
-    to another image, drawn from the position's seed. So only images with objects are trained on, as with
-    detectron2's ``FILTER_EMPTY_ANNOTATIONS``, and no label has to be read before training starts. A crop
-    may still hold no object.
+    For ``instance``, an image without an object to learn (none is annotated, or only crowds and objects that
+    draw no pixel) gives its place to another image, drawn from the position's seed. So only images with
+    objects are trained on, as with detectron2's ``FILTER_EMPTY_ANNOTATIONS``, and no label has to be read
+    before training starts. A crop may still hold no object.
     """
 
     def __init__(self, dataset: Dataset, task: str, config: AugmentationConfig, seed: int) -> None:
@@ -152,7 +152,8 @@ class MaskDataset:
         for _ in range(_DRAWS):
             sample = self.dataset[index]
             _check_labels(sample, self.task)
-            if self.task != "instance" or not sample.instances.crowd.all():
+            objects = sample.instances
+            if self.task != "instance" or len(visible_objects(_layers(objects), objects)):
                 return sample
             index = int(rng.integers(len(self.dataset)))
         raise TrainingError(

@@ -50,6 +50,18 @@ def generated(root: Path, images: int = 8) -> Dataset:
     return opened(root)
 
 
+def written(root: Path, size: tuple[int, int], persons: Sequence[tuple[Any, float]]) -> Dataset:
+    """One image with persons of given segmentations and areas."""
+    _photo(root / "val2017/000000000001.jpg", np.random.default_rng(0), size)
+    rows = [
+        {"id": k, "image_id": 1, "category_id": 1, "segmentation": shape, "area": area, "iscrowd": 0}
+        for k, (shape, area) in enumerate(persons, start=1)
+    ]
+    listed = [{"id": 1, "file_name": "000000000001.jpg", "height": size[0], "width": size[1]}]
+    _write(root, {"images": listed, "annotations": rows, "categories": [{"id": 1, "name": "person"}]})
+    return opened(root)
+
+
 def perturbed(truth: Instances, rng: np.random.Generator) -> PredictedInstances:
     """Shifted, dropped, doubled, mislabelled and invented objects, crowds among them, with equal scores."""
     size = truth.ids.shape
@@ -88,9 +100,9 @@ def pycocotools(root: Path, ids: Sequence[str], predictions: Sequence[PredictedI
     return [100 * value if value >= 0 else float("nan") for value in evaluation.stats[:6]]
 
 
-def _photo(path: Path, rng: np.random.Generator) -> None:
+def _photo(path: Path, rng: np.random.Generator, size: tuple[int, int] = _SIZE) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(rng.integers(0, 256, (*_SIZE, 3), dtype=np.uint8)).save(path)
+    Image.fromarray(rng.integers(0, 256, (*size, 3), dtype=np.uint8)).save(path)
 
 
 def _annotation(number: int, image_id: int, crowd: int, rng: np.random.Generator) -> dict[str, Any]:

@@ -30,7 +30,9 @@ def scene(rng: np.random.Generator, objects: int = 9) -> Instances:
     ids[:100, :110] = objects  # one large object in full view
     crowd = rng.random(objects) < 0.15
     crowd[-1] = False
-    return Instances(ids, rng.integers(1, 3, objects), crowd)
+    categories = rng.integers(1, 3, objects)
+    seen, places = np.unique(ids, return_inverse=True)  # a raster has no hidden objects; seen[0] is 0
+    return Instances(places.reshape(SIZE).astype(np.int32), categories[seen[1:] - 1], crowd[seen[1:] - 1])
 
 
 def perturbed(truth: Instances, rng: np.random.Generator) -> PredictedInstances:
@@ -189,14 +191,14 @@ def test_a_missing_size_says_which() -> None:
     assert "96 x 96 pixels or more" in found.reasons["APl"]
 
 
-def test_hidden_objects_are_left_out_of_the_truth() -> None:
+def test_objects_without_a_pixel_stay_in_the_truth() -> None:
     ids = np.zeros(SIZE, np.int32)
     ids[:20, :20] = 3
-    hidden = Instances(ids, np.array([1, 2, 1]), np.zeros(3, bool))
-    encoded = encode_truth(hidden)
-    assert encoded.categories.tolist() == [1]
-    assert encoded.areas.tolist() == [400]
-    assert encoded.rles == [encode_mask(ids == 3)]
+    encoded = encode_truth(Instances(ids, np.array([1, 2, 1]), np.array([False, True, False])))
+    assert encoded.categories.tolist() == [1, 2, 1]
+    assert encoded.crowd.tolist() == [False, True, False]
+    assert encoded.areas.tolist() == [0, 0, 400]
+    assert encoded.rles == [encode_mask(ids == number) for number in (1, 2, 3)]
 
 
 def test_the_truth_of_a_covered_object_is_its_whole_mask() -> None:

@@ -107,10 +107,12 @@ def test_the_class_map_does_not_matter() -> None:
 def test_an_image_without_objects_gives_its_place_to_one_with_objects() -> None:
     _, instances = overlapping()
     crowd = Instances(instances.ids, instances.categories, np.ones(4, bool), instances.covered)
-    dataset = Images(sample("none", no_objects()), sample("crowd", crowd), sample("objects", instances))
+    unseen = Instances(np.zeros(SIZE, np.int32), np.array([2, 3]), np.zeros(2, bool))  # draw no pixel
+    images = {"none": no_objects(), "crowd": crowd, "unseen": unseen, "objects": instances}
+    dataset = Images(*(sample(name, found) for name, found in images.items()))
     data = MaskDataset(dataset, "instance", PLAIN, seed=0)
     for position in range(20):
-        for index in (0, 1, 2):
+        for index in range(len(images)):
             assert len(data[position, index][2]) == 3
     for first, again in zip(data[7, 0], MaskDataset(dataset, "instance", PLAIN, 0)[7, 0], strict=True):
         assert torch.equal(first, again)

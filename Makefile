@@ -9,7 +9,7 @@ EXPERIMENT ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-SNAKEMAKE := $(BIN)/snakemake --cores $(CORES) $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT) --)
+SNAKEMAKE := $(BIN)/python -m snakemake --cores $(CORES) $(if $(EXPERIMENT),--config experiment=$(EXPERIMENT) --)
 SOURCES := vfm_fusion workflow_scripts tests benchmarks
 RULES := Snakefile rules/*.smk
 
@@ -40,10 +40,10 @@ study: $(READY)  ## Run the full miniature study (five seeds, an hour or more) a
 	@$(BIN)/python -m vfm_fusion.reporting.publish results/study docs/study
 
 pretrain: $(READY)  ## Train the mini encoders in resources/encoders/ again (half an hour on two cores)
-	@$(BIN)/snakemake --cores $(CORES) pretrain_mini
+	@$(BIN)/python -m snakemake --cores $(CORES) pretrain_mini
 
 report: $(READY)  ## Write results/report.html of the finished default run again
-	@$(BIN)/snakemake --configfile results/config.resolved.yaml --report results/report.html
+	@$(BIN)/python -m snakemake --configfile results/config.resolved.yaml --report results/report.html
 
 test: $(READY)  ## Run the tests (all but the slow ones)
 	@$(BIN)/python -m pytest -n $(CORES) -m "not slow"
@@ -52,12 +52,12 @@ test-all: $(READY)  ## Run every test, the slow ones too
 	@$(BIN)/python -m pytest -n $(CORES)
 
 lint: $(READY)  ## Run ruff, snakefmt and snakemake --lint; refuse imports in a circle
-	$(BIN)/ruff check $(SOURCES)
-	$(BIN)/ruff format --check $(SOURCES)
-	$(BIN)/snakefmt --check $(RULES)
+	$(BIN)/python -m ruff check $(SOURCES)
+	$(BIN)/python -m ruff format --check $(SOURCES)
+	$(BIN)/python -m snakefmt --check $(RULES)
 	$(BIN)/python -m vfm_fusion.config.document --check
 	$(BIN)/python -m vfm_fusion.workflow.import_graph --check
-	$(BIN)/snakemake --lint
+	$(BIN)/python -m snakemake --lint
 
 config: $(READY)  ## Regenerate docs/config.schema.json, docs/config.default.yaml and docs/imports.svg
 	@$(BIN)/python -m vfm_fusion.config.document

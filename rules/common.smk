@@ -19,7 +19,7 @@ from vfm_fusion.study.resolve import canonical, from_command_line, resolve
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import SCENES, Study
 from vfm_fusion.workflow import fingerprint as fingerprints
-from vfm_fusion.workflow.environment import prepare_environment
+from vfm_fusion.workflow.environment import check_place, prepare_environment
 
 prepare_environment(ROOT)
 PRETRAINING = {
@@ -34,6 +34,7 @@ if PLANNING:  # it fetches nothing
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 try:
+    check_place(ROOT)
     typed = from_command_line(workflow.config_settings.config)
     CONFIG = resolve(deep_merge(config, typed), ROOT / "experiments")
     STUDY = Study(CONFIG)

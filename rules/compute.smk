@@ -76,6 +76,7 @@ def refuse_unfit():
     jobs = list(workflow.dag.needrun_jobs())
     try:
         if submits():
+            cluster.check_folder(str(ROOT))
             cluster.check_memory_of_jobs(
                 workflow.executor_settings.init_seconds_before_status_checks
             )

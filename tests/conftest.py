@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from working_copy import Workflow, copy_finished, copy_repository
+from working_copy import ODD_NAME, Workflow, copy_finished, copy_repository
 
 ROOT = Path(__file__).parent.parent
 
@@ -49,8 +49,8 @@ def realdata() -> Path:
 
 @pytest.fixture
 def fresh(tmp_path: Path, repository: Path) -> Workflow:
-    """A copy of the repository where nothing has run, in a folder with a space and an umlaut."""
-    folder = tmp_path / "a büro"
+    """A copy of the repository where nothing has run, in a folder of an odd name."""
+    folder = tmp_path / ODD_NAME
     copy_repository(repository, folder)
     return Workflow(folder)
 
@@ -65,4 +65,4 @@ def finished(
     """
     cache = getattr(request.config, "cache", None)  # none with -p no:cacheprovider
     kept = cache.mkdir("finished") if cache else tmp_path_factory.getbasetemp().parent / "finished"
-    return copy_finished(repository, tmp_path_factory.getbasetemp() / "finished", kept)
+    return copy_finished(repository, tmp_path_factory.getbasetemp() / ODD_NAME, kept)

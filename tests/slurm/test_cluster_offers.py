@@ -137,3 +137,23 @@ def test_gpus_that_this_machine_lacks_are_named() -> None:
     cluster.check_this_machine(0)
     with pytest.raises(ComputeError, match=r"needs 999 GPU\(s\); torch finds \d+ here"):
         cluster.check_this_machine(999)
+
+
+@pytest.mark.parametrize(
+    ("folder", "fits"),
+    [
+        ("/home/me/a büro", True),
+        ("/home/o'neill/a b", True),
+        ('/home/"me"', True),
+        ("""/home/o'neill/"two\"""", False),
+        ("/home/$USER", False),
+        ("/home/a`b", False),
+        ("/home/a\\b", False),
+    ],
+)
+def test_a_folder_that_shells_would_read_otherwise_is_refused(folder: str, fits: bool) -> None:
+    if fits:
+        cluster.check_folder(folder)
+    else:
+        with pytest.raises(ComputeError, match=r"rename it"):
+            cluster.check_folder(folder)

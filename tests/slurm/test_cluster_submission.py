@@ -16,8 +16,8 @@ ONE = "results/quick/datasets/miniscapes/categories.json"
 
 @pytest.fixture
 def fresh(cluster: Cluster, tmp_path: Path, repository: Path) -> OnCluster:
-    """A copy where nothing has run, in a folder with a space and an umlaut."""
-    workflow = OnCluster(tmp_path / "a büro", variables=cluster.environment)
+    """A copy where nothing has run, in a folder with spaces, quotes and an umlaut."""
+    workflow = OnCluster(tmp_path / 'a büro "two"', variables=cluster.environment)
     copy_repository(repository, workflow.folder)
     return workflow
 

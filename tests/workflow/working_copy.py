@@ -21,6 +21,8 @@ SMALL = {
     "features": "{batch_size: 1}",
     "training": "{steps: 6, warmup_steps: 2, checkpoint_every: 2, log_every: 2}",
 }
+ODD_NAME = """büro 'one' "two" $HOME"""
+"""A folder's name that a shell would take apart; and not all of it is ASCII."""
 _STATS = re.compile(r"^(\w+) +(\d+)$", re.MULTILINE)
 
 
@@ -52,7 +54,7 @@ class Workflow:
         *options, target = arguments
         settings = [f"{key}={value}" for key, value in self.config.items()]
         return [
-            sys.executable,
+            str(self.folder / ".venv" / "bin" / Path(sys.executable).name),
             "-m",
             "snakemake",
             "--cores",
@@ -96,16 +98,18 @@ class Workflow:
 
 
 def copy_repository(source: Path, target: Path) -> None:
-    """Copies what git tracks, or would track, as it is in the working tree."""
+    """Copies what git tracks, or would track, as it is in the working tree; ``.venv`` is the one at hand."""
     for name in listed(source):
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source / name, target / name)
+    (target / ".venv").symlink_to(sys.prefix)
 
 
 def copy_finished(source: Path, target: Path, kept: Path) -> Workflow:
     """Copies a run of the small experiment to its end, which is made where ``kept`` has none of this source.
 
-    Whoever asks while it is made waits for it. Nobody works in the one that is kept.
+    It is made in a folder of an odd name. Whoever asks while it is made waits for it. Nobody works in the one
+    that is kept.
     """
     kept.mkdir(parents=True, exist_ok=True)
     run = kept / digest(source)
@@ -114,7 +118,7 @@ def copy_finished(source: Path, target: Path, kept: Path) -> Workflow:
         if not run.exists():
             for other in filter(Path.is_dir, kept.iterdir()):
                 shutil.rmtree(other)
-            making = Workflow(kept / "unfinished")
+            making = Workflow(kept / ODD_NAME)
             copy_repository(source, making.folder)
             done = making.snakemake("all")
             assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]

@@ -138,6 +138,19 @@ def check_requests(requests: Iterable[Request], partitions: Sequence[Partition])
             )
 
 
+def check_folder(folder: str) -> None:
+    """Holds the path of the clone against what Snakemake's plugin for SLURM can write into a job's command.
+
+    Raises:
+        ComputeError: the shells on the way would change the path.
+    """
+    if set("$`\\") & set(folder) or {"'", '"'} <= set(folder):
+        raise ComputeError(
+            f"{folder}: a cluster's jobs cannot be started in a folder whose path holds $, `, \\ or both kinds of "
+            "quotes; rename it"
+        )
+
+
 def check_account(account: str | None) -> None:
     """Holds the user's SLURM account against those that the cluster knows.
 

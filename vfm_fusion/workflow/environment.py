@@ -3,7 +3,35 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from pathlib import Path
+
+from vfm_fusion.errors import ConfigError
+
+_UNFIT = frozenset({os.pathsep, "{", "}"})
+
+
+def check_place(root: Path) -> None:
+    """Holds the clone's folder and the folder of the call against what jobs can do.
+
+    Args:
+        root: the clone.
+
+    Raises:
+        ConfigError: jobs could not run in a folder of this name, or files would be looked for elsewhere.
+    """
+    unfit = sorted(_UNFIT & set(str(root)))
+    if unfit:
+        raise ConfigError(
+            f"{root}: the name of this folder holds {' and '.join(unfit)}, which Python's search path or "
+            "Snakemake's script lines would take apart; rename it"
+        )
+    if not Path.cwd().samefile(root):
+        raise ConfigError(
+            f"called in {Path.cwd()}, but all paths of this workflow start at its clone: call snakemake in "
+            f"{root}, or with -d {shlex.quote(str(root))}. To keep results elsewhere, set paths.results"
+        )
 
 
 def prepare_environment(root: Path) -> None:
@@ -13,9 +41,17 @@ def prepare_environment(root: Path) -> None:
         root: folder that holds the ``vfm_fusion`` package; scripts import this copy, whatever else is
             installed.
     """
-    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
-    os.environ["PYTHONPATH"] = os.pathsep.join([str(root), *others])
+    _search_first("PYTHONPATH", str(root))
+    if shlex.quote(sys.executable) != sys.executable:
+        # Snakemake writes Python's path into command lines as it is; a shell would take this one apart.
+        folder, sys.executable = os.path.split(sys.executable)
+        _search_first("PATH", folder)
     # Idle OpenMP threads that spin would steal the cores of the other jobs.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     # Weights come from files: a hub that cannot be reached must fail at once, not after retries.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def _search_first(variable: str, folder: str) -> None:
+    others = [path for path in os.environ.get(variable, "").split(os.pathsep) if path]
+    os.environ[variable] = os.pathsep.join([folder, *others])

@@ -1,4 +1,4 @@
-"""Panoptic quality (Kirillov et al., CVPR 2019), as panopticapi computes it but for images with several crowds."""
+"""Panoptic quality (Kirillov et al., CVPR 2019), as panopticapi computes it (but see crowds)."""
 
 from __future__ import annotations
 

@@ -144,6 +144,13 @@ def test_an_image_without_its_one_annotation_can_be_left_out(tmp_path: Path) -> 
     assert "panoptic_val2017.json has 0 annotations of it" in skipped.reason
 
 
+def test_a_png_of_another_case(tmp_path: Path) -> None:
+    write(tmp_path, "coco_panoptic")
+    png = tmp_path / "annotations/panoptic_val2017/000000000007.png"
+    png.rename(png.with_suffix(".PNG"))
+    assert "000000000007.PNG: the layout names such files *.png" in message_of(tmp_path, "coco_panoptic")
+
+
 def test_files_beside_the_pngs_are_passed_over(tmp_path: Path) -> None:
     write(tmp_path, "coco_panoptic")
     (tmp_path / "annotations/panoptic_val2017/._000000000007.png").write_bytes(b"\0")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
-from vfm_fusion.datasets.folders import pair, require_folder
+from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
 from vfm_fusion.datasets.images import read_packed_ids
 from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.numbering import distinct
@@ -75,6 +75,7 @@ def list_files(root: Path, split: str) -> list[Files]:
     names = listed_images(annotations, folder)
     stems = [Path(name).stem for name in names]
     found = (path.stem for path in pngs.glob("*.png") if not path.name.startswith("."))
+    refuse_other_case(pngs, "*.png")
     pair(stems, found, pngs, "{}.png")
     return [
         Files(stem, f"{split}2017/{name}", f"{labels}/{stem}.png", f"{labels}/{stem}.png")

@@ -16,7 +16,7 @@ from vfm_fusion.datasets.cityscapes_labels import (
     LABEL_SUFFIX,
     LAST_LABEL_ID,
 )
-from vfm_fusion.datasets.folders import pair, require_folder
+from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.numbering import distinct
@@ -67,7 +67,9 @@ def list_files(root: Path, split: str) -> list[Files]:
     images = require_folder(root, f"leftImg8bit/{split}", _LAYOUT)
     labels = require_folder(root, f"gtFine/{split}", _LAYOUT)
     keys = _keys(images, IMAGE_SUFFIX)
+    refuse_other_case(images, f"*/*{IMAGE_SUFFIX}")
     for suffix in (LABEL_SUFFIX, INSTANCE_SUFFIX):
+        refuse_other_case(labels, f"*/*{suffix}")
         pair(keys, _keys(labels, suffix), labels, "{}" + suffix)
     return [
         Files(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from vfm_fusion.datasets.index import Files
@@ -39,12 +41,35 @@ def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -
     images, labels = set(images), set(labels)
     for problem, keys in (("is missing", images - labels), ("has no image", labels - images)):
         if keys:
-            first = what.format(min(keys))
+            first = min(keys)
+            alike = [key for key in images ^ labels if key != first and key.lower() == first.lower()]
+            found = f" (there is {min(alike)!r}, of another case)" if alike else ""
             raise DatasetLayoutError(
-                f"{where / first}: {problem}, one of {len(keys)} such in this split. Every image needs its "
-                "label and every label its image; unpack both archives of the same release."
+                f"{where / what.format(first)}: {problem}, one of {len(keys)} such in this split{found}. Every"
+                " image needs its label and every label its image; unpack both archives of the same release."
             )
     return sorted(images)
+
+
+def refuse_other_case(folder: Path, pattern: str) -> None:
+    """Refuses files that a pattern finds but for the case of their names, as ``x.JPG`` for ``*.jpg``.
+
+    Args:
+        folder: where to look.
+        pattern: of paths below the folder, as of ``Path.glob``.
+
+    Raises:
+        DatasetLayoutError: there is such a file.
+    """
+    either = re.sub("[A-Za-z]", lambda letter: f"[{letter[0].lower()}{letter[0].upper()}]", pattern)
+    name = pattern.rpartition("/")[2]
+    found = (path for path in folder.glob(either) if not path.name.startswith("."))
+    other = sorted(path for path in found if not fnmatchcase(path.name, name))
+    if other:
+        raise DatasetLayoutError(
+            f"{other[0]}: the layout names such files {name}, in letters of this case; one of {len(other)} "
+            "files that differ. Rename them, or unpack the archive of the release again."
+        )
 
 
 _PHOTO_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
@@ -88,8 +113,12 @@ def list_by_key(
         The files; the image id is the key without its sub-folders.
 
     Raises:
-        DatasetLayoutError: a folder is missing, an image lacks a label, or a label its image.
+        DatasetLayoutError: a folder is missing, an image lacks a label, or a label its image, or the name of
+            a file differs from the layout's in the case of letters.
     """
+    for pattern in filter(None, (image, semantic, instance)):
+        folder, _, name = pattern.rpartition("/")
+        refuse_other_case(root / folder, "*/" * depth + name.format("*"))
     keys = _keys(root, layout, image, depth)
     for label in filter(None, (semantic, instance)):
         folder, _, name = label.rpartition("/")

@@ -1,4 +1,4 @@
-"""Panoptic quality (Kirillov et al., CVPR 2019), as panopticapi computes it."""
+"""Panoptic quality (Kirillov et al., CVPR 2019), as panopticapi computes it (but see crowds)."""
 
 from __future__ import annotations
 
@@ -53,6 +53,11 @@ class PanopticQuality(Evaluator):
     every other one without a match is a false positive. Per class, over all images,
     PQ = sum of the matches' IoU / (TP + FP / 2 + FN / 2) = SQ x RQ, SQ the mean IoU of the matches and
     RQ = TP / (TP + FP / 2 + FN / 2).
+
+    Where an image has several crowds of a class, panopticapi keeps only the last one that the JSON lists
+    (each overwrites the one before in ``crowd_labels_dict``) and counts predictions on the others as wrong.
+    Here predictions on every crowd are ignored: no crowd says what would be right on it, and a score should
+    not depend on the order of a list.
 
     Args:
         classes: number of classes.

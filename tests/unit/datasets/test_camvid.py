@@ -47,6 +47,14 @@ def test_missing_annotations(camvid_root: Path, camvid_config: FolderConfig) -> 
         index_split(camvid_config, camvid_root, "val")
 
 
+@pytest.mark.parametrize("folder", ["train", "trainannot"])
+def test_a_file_of_another_case(camvid_root: Path, camvid_config: FolderConfig, folder: str) -> None:
+    path = camvid_root / folder / "frame 1.png"
+    other = path.rename(path.with_suffix(".PNG"))
+    with pytest.raises(DatasetLayoutError, match=f"{other}: the layout names such files"):
+        index_split(camvid_config, camvid_root, "train")
+
+
 def test_annotations_of_the_full_palette(camvid_root: Path, camvid_config: FolderConfig) -> None:
     save(camvid_root / "trainannot/frame 0.png", np.full((HEIGHT, WIDTH), 31, np.uint8))
     with pytest.raises(LabelError, match=r"frame 0\.png: id 31"):

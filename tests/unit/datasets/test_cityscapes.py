@@ -109,6 +109,14 @@ def test_a_label_without_image(cityscapes_root: Path, cityscapes_config: FolderC
         index_split(cityscapes_config, cityscapes_root, "train")
 
 
+@pytest.mark.parametrize("pattern", ["leftImg8bit/train/aachen/*", "gtFine/train/aachen/*instanceIds.png"])
+def test_a_file_of_another_case(cityscapes_root: Path, cityscapes_config: FolderConfig, pattern: str) -> None:
+    path = next(cityscapes_root.glob(pattern))
+    other = path.rename(path.with_suffix(".PNG"))
+    with pytest.raises(DatasetLayoutError, match=f"{other}: the layout names such files"):
+        index_split(cityscapes_config, cityscapes_root, "train")
+
+
 def test_a_missing_split(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
     with pytest.raises(DatasetLayoutError, match="leftImg8bit/val: no such folder"):
         index_split(cityscapes_config, cityscapes_root, "val")

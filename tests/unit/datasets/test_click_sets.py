@@ -95,6 +95,9 @@ def test_missing_folders_and_files(tmp_path: Path, kind: str) -> None:
     mask(tmp_path / masks / "cross.png", TRIMAP)
     with pytest.raises(DatasetLayoutError, match=rf"{masks}/cross\.\*: has no image"):
         read(kind, tmp_path)
+    photo(tmp_path / photos / "Cross.jpg")
+    with pytest.raises(DatasetLayoutError, match=rf"{masks}/Cross\.\*: is missing, .* \(there is 'cross'"):
+        read(kind, tmp_path)
 
 
 def test_two_photos_of_one_name(tmp_path: Path) -> None:

@@ -11,7 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_coco import annotation, instances_json, listed, write_json
 
-from vfm_fusion.datasets.readers.coco_json import AnnotationFile, JsonSections, annotation_file
+from vfm_fusion.datasets.readers.coco_json import (
+    AnnotationFile,
+    JsonSections,
+    ListedImage,
+    annotation_file,
+)
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 
 TEXT = st.text(max_size=8)
@@ -57,9 +62,8 @@ def test_annotations_come_by_image_in_the_order_of_the_file(tmp_path: Path) -> N
     assert [row["id"] for row in file.annotations(7)] == [2, 4]
     assert [row["id"] for row in file.annotations(9)] == [5, 9, 3]
     assert file.annotations(8) == []
-    assert (file.count(7), file.count(8), file.count(9)) == (2, 0, 3)
-    assert list(file.images) == ["000000000007.jpg", "000000000009.jpg"]
-    assert file.images["000000000009.jpg"].height == 6
+    assert file.images == {"000000000007.jpg": 7, "000000000009.jpg": 9}
+    assert file.image("000000000009.jpg") == ListedImage(9, 6, 8)
 
 
 def test_names_may_be_any_text(tmp_path: Path) -> None:
@@ -88,7 +92,7 @@ def test_it_is_parsed_once_by_many_threads_and_again_after_a_change(
     content = instances_json()
     content["annotations"].pop()
     write_json(path, content)
-    assert annotation_file(path).count(7) == 3
+    assert len(annotation_file(path).annotations(7)) == 3
     assert len(parsed) == 2
 
 
@@ -117,13 +121,12 @@ def test_contradictions_are_named(tmp_path: Path, key: str, row: dict, message: 
     ("key", "rows"),
     [
         ("images", []),
-        ("images", [{"id": 1}]),
-        ("annotations", [{"id": 1}]),
-        ("annotations", [4]),
         ("images", 3),
+        ("annotations", {"id": 1}),
+        ("categories", None),
     ],
 )
-def test_entries_that_lack_something_are_refused(tmp_path: Path, key: str, rows: object) -> None:
+def test_sections_that_are_no_lists_of_something_are_refused(tmp_path: Path, key: str, rows: object) -> None:
     write_json(tmp_path / "bad.json", {**instances_json(), key: rows})
     with pytest.raises(CorruptImageError, match=r"bad\.json: not a COCO annotation file"):
         AnnotationFile(tmp_path / "bad.json")

@@ -12,7 +12,6 @@ from tiny_coco import (
     PERSON,
     WIDTH,
     panoptic_json,
-    photo,
     segment_png,
     segment_raster,
     write_json,
@@ -86,8 +85,8 @@ def test_the_index_points_at_the_pngs(tmp_path: Path) -> None:
         ),
         ([{"id": k, "category_id": PERSON} for k in (5, 6, 6)], "segment 6 occurs twice"),
         ([{"id": 5, "category_id": PERSON}, {"id": 6, "category_id": 183}], "segment 6 has class id 183"),
-        ([{"id": 5}], "lacks an id or a class"),
-        (None, "lacks an id or a class"),
+        ([{"id": 5}], r"segments_info\[0\]: it has no category_id, expected a whole number"),
+        (None, "segments_info in the JSON is no list"),
     ],
 )
 def test_contradicting_segments_are_named(segments: list[dict] | None, message: str) -> None:
@@ -122,20 +121,6 @@ def test_a_missing_png(tmp_path: Path) -> None:
     write_panoptic(tmp_path, "val")
     (tmp_path / PNG).unlink()
     with pytest.raises(DatasetLayoutError, match=r"000000000007\.png: is missing"):
-        samples(tmp_path)
-
-
-def test_a_missing_image(tmp_path: Path) -> None:
-    write_panoptic(tmp_path, "val")
-    (tmp_path / "val2017/000000000007.jpg").unlink()
-    with pytest.raises(DatasetLayoutError, match=r"panoptic_val2017\.json/000000000007\.jpg: has no image"):
-        samples(tmp_path)
-
-
-def test_an_image_that_is_not_listed(tmp_path: Path) -> None:
-    write_panoptic(tmp_path, "val")
-    photo(tmp_path / "val2017/000000000008.jpg")
-    with pytest.raises(DatasetLayoutError, match=r"panoptic_val2017\.json/000000000008\.jpg: is missing"):
         samples(tmp_path)
 
 

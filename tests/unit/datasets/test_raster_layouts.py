@@ -70,6 +70,16 @@ def test_a_missing_label(tiny: TinySet, tmp_path: Path) -> None:
     assert read(tiny.kind, tmp_path)
 
 
+def test_a_file_of_another_case(tiny: TinySet, tmp_path: Path) -> None:
+    for pattern in (tiny.image, *tiny.labels):
+        path = tmp_path / pattern.format(KEYS[1])
+        other = path.rename(path.with_suffix(path.suffix.upper()))
+        message = rf"({other}: the layout names such files .*; one of 1|{path}: no such file, one of 1) "
+        with pytest.raises(DatasetLayoutError, match=message):
+            read(tiny.kind, tmp_path)
+        other.rename(path)
+
+
 def test_a_missing_image(tiny: TinySet, tmp_path: Path) -> None:
     (tmp_path / tiny.image.format(KEYS[0])).unlink()
     with pytest.raises(

@@ -52,6 +52,15 @@ def test_a_missing_label(tiny: Tiny, tmp_path: Path) -> None:
     assert read(tiny.kind, tmp_path)
 
 
+def test_a_file_of_another_case(tiny: Tiny, tmp_path: Path) -> None:
+    for pattern in (tiny.image, *tiny.labels):
+        path = tmp_path / pattern.format("00002")
+        other = path.rename(path.with_suffix(path.suffix.upper()))
+        with pytest.raises(DatasetLayoutError, match=f"{other}: the layout names such files .*; one of 1 "):
+            read(tiny.kind, tmp_path)
+        other.rename(path)
+
+
 def test_a_missing_image(tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / tiny.image.format("00001")).unlink()
     with pytest.raises(DatasetLayoutError, match=rf"{tiny.labels[0].format('00001')}: has no image"):

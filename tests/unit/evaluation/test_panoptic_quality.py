@@ -125,6 +125,15 @@ def test_a_crowd_is_never_missed_and_hides_predictions_of_its_class(category: in
     assert found.per_class["PQ"][0] == pytest.approx(100)
 
 
+def test_every_crowd_of_a_class_hides_predictions_where_panopticapi_keeps_the_last() -> None:
+    """A right object, and a prediction on the first of two crowds: PQ 100; in panopticapi 66.67."""
+    predicted = panoptic(np.array([[1] * 10 + [2] * 6 + [0] * 14]), [2, 2])
+    ids = row(0, 10, 10, 10)
+    assert score(panoptic(ids, [2, 2, 2], crowd=[2, 3]), predicted).overall["PQ"] == pytest.approx(100)
+    last_crowd_only = panoptic(ids, [2, 3, 2], crowd=[2, 3])  # the first crowd hides nothing of class 2
+    assert score(last_crowd_only, predicted).overall["PQ"] == pytest.approx(200 / 3)
+
+
 def test_no_prediction_scores_0() -> None:
     found = score(panoptic(row(0, 5, 5), [2, 0]), panoptic(row(10), []))
     assert found.overall == {"PQ": 0, "SQ": 0, "RQ": 0}

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, RasterDataset
-from vfm_fusion.datasets.folders import pair, require_folder
+from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
 from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.errors import LabelError
@@ -60,6 +60,8 @@ def list_files(root: Path, split: str) -> list[Files]:
     """
     images = require_folder(root, split, _LAYOUT)
     labels = require_folder(root, f"{split}annot", _LAYOUT)
+    for folder in (images, labels):
+        refuse_other_case(folder, "*.png")
     names = pair(_names(images), _names(labels), labels, "{}")
     return [Files(Path(name).stem, f"{split}/{name}", f"{split}annot/{name}", None) for name in names]
 

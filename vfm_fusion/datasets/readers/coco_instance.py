@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from faster_coco_eval.core import mask as coco_mask
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
-from vfm_fusion.datasets.folders import pair, require_folder
+from vfm_fusion.datasets.folders import require_folder
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.readers.coco_json import ListedImage, annotation_file
+from vfm_fusion.datasets.readers.coco_fields import as_whole, flag, quantity, whole_number
+from vfm_fusion.datasets.readers.coco_images import below_split, listed_images
+from vfm_fusion.datasets.readers.coco_json import annotation_file
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.errors import LabelError
 
@@ -67,22 +69,22 @@ class CocoInstance(Dataset):
         """The class of the front-most object of each pixel, and the objects in the order of the file.
 
         Raises:
-            LabelError: an annotation is of an unknown class, or its mask is not one of the image's size.
+            LabelError: a field of an annotation or the image's size is of another type than COCO's, or an
+                annotation is of an unknown class, or its mask is not one of the image's size.
             DatasetLayoutError: the annotation file is missing, or does not list the image.
             CorruptImageError: the annotation file is damaged.
         """
         annotations = annotation_file(self.path("instance", position))
-        image = annotations.image(self.path("image", position).name)
-        rows = annotations.annotations(image.id)
-        masks = [_mask(row, image, annotations.path) for row in rows]
-        categories = np.array([_train_id(row, annotations.path) for row in rows], np.int64)
-        crowd = np.array([bool(row.get("iscrowd", 0)) for row in rows], bool)
-        drawn = [np.count_nonzero(mask) for mask in masks]
-        front_first = np.lexsort((drawn, crowd))
-        ids, covered = _by_columns(((k + 1, masks[k]) for k in front_first), (image.height, image.width))
+        image = annotations.image(below_split(self._index["image"].iloc[position]))
+        size = (image.height, image.width)
+        objects = [_read(row, size, annotations.path) for row in annotations.annotations(image.id)]
+        categories = np.array([found.train_id for found in objects], np.int64)
+        crowd = np.array([found.crowd for found in objects], bool)
+        front_first = np.lexsort(([found.pixels for found in objects], crowd))
+        ids, covered = _by_columns(((k + 1, objects[k].mask) for k in front_first), size)
         semantic = np.array([VOID, *categories], np.uint8).take(ids)
-        areas = [row.get("area", pixels) for row, pixels in zip(rows, drawn, strict=True)]
-        return semantic, Instances(ids, categories, crowd, covered, np.array(areas, np.float64))
+        areas = np.array([found.area for found in objects], np.float64)
+        return semantic, Instances(ids, categories, crowd, covered, areas)
 
 
 def list_files(root: Path, split: str) -> list[Files]:
@@ -92,14 +94,17 @@ def list_files(root: Path, split: str) -> list[Files]:
         DatasetLayoutError: a folder or the annotation file is missing, an image is not listed, or a listed
             image is missing.
         CorruptImageError: the annotation file is damaged.
-        LabelError: the annotation file is not COCO's: other classes, or an id that occurs twice.
+        LabelError: the annotation file is not COCO's: other classes, or an id or file name that occurs twice
+            or is of another type.
     """
     folder = require_folder(root, f"{split}2017", _LAYOUT)
     labels = f"annotations/instances_{split}2017.json"
     annotations = annotation_file(root / labels)
     annotations.check_categories(_NAMES)
-    names = pair((path.name for path in folder.glob("*.jpg")), annotations.images, annotations.path, "{}")
-    return [Files(Path(name).stem, f"{split}2017/{name}", labels, labels) for name in names]
+    return [
+        Files(Path(name).stem, f"{split}2017/{name}", labels, labels)
+        for name in listed_images(annotations, folder)
+    ]
 
 
 def _by_columns(
@@ -111,51 +116,74 @@ def _by_columns(
     return np.ascontiguousarray(ids.T), rows
 
 
-def _train_id(row: dict[str, Any], path: Path) -> int:
-    official = row.get("category_id")
-    if not isinstance(official, int) or official not in _TRAIN_IDS:
+class _Object(NamedTuple):
+    mask: np.ndarray  # (H, W) bool
+    pixels: int
+    train_id: int
+    crowd: bool
+    area: float
+
+
+def _read(row: dict[str, Any], size: tuple[int, int], path: Path) -> _Object:
+    where = f"{path}: annotation {row.get('id')} of image id {row['image_id']}"
+    if "id" in row:
+        whole_number(row, "id", where)
+    mask = _mask(row.get("segmentation"), size, where)
+    pixels = np.count_nonzero(mask)
+    area = quantity(row, "area", where) if "area" in row else float(pixels)
+    return _Object(mask, pixels, _train_id(row, where), flag(row, "iscrowd", where), area)
+
+
+def _train_id(row: dict[str, Any], where: str) -> int:
+    official = as_whole(row.get("category_id"))
+    if official not in _TRAIN_IDS:
         raise LabelError(
-            f"{path}: annotation {row.get('id')} of image id {row['image_id']} has class id {official}, "
-            "which COCO does not define. Take the file of the release."
+            f"{where} has class id {row.get('category_id')}, which COCO does not define. Take the file of "
+            "the release."
         )
     return _TRAIN_IDS[official]
 
 
-def _mask(row: dict[str, Any], image: ListedImage, path: Path) -> np.ndarray:
+def _mask(shape: Any, size: tuple[int, int], where: str) -> np.ndarray:
     """Draws the polygons or run lengths of an annotation: ``(H, W)`` bool."""
-    shape, size = row.get("segmentation"), (image.height, image.width)
     try:
         code = _from_run_lengths(shape, size) if isinstance(shape, dict) else _from_polygons(shape, size)
         return coco_mask.decode(code).astype(bool)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError) as error:
         raise LabelError(
-            f"{path}: annotation {row.get('id')} of image id {image.id} has no mask of {size[0]} x {size[1]} "
-            f"pixels (height x width): {error}. Take the file of the release."
+            f"{where} has no mask of {size[0]} x {size[1]} pixels (height x width): {error}. Remove the "
+            "annotation, or take the file of the release."
         ) from error
 
 
 def _from_run_lengths(code: dict[str, Any], size: tuple[int, int]) -> dict[str, Any]:
-    if tuple(code["size"]) != size:
-        raise ValueError(f"its run lengths are for {code['size']}")
-    if isinstance(code["counts"], str):
-        return {"size": list(size), "counts": code["counts"].encode()}
-    return coco_mask.frPyObjects(code, *size)
+    if code.get("size") != list(size):
+        raise ValueError(f"its run lengths are for {code.get('size')}")
+    lengths = code.get("counts")
+    if isinstance(lengths, str):
+        return {"size": list(size), "counts": lengths.encode()}
+    counts = [as_whole(length) for length in lengths] if isinstance(lengths, list) else [None]
+    if any(length is None or length < 0 for length in counts):
+        raise ValueError("its run lengths are neither text nor whole numbers of at least 0")
+    return coco_mask.frPyObjects({"size": list(size), "counts": counts}, *size)
 
 
-def _from_polygons(polygons: list[list[float]], size: tuple[int, int]) -> dict[str, Any]:
-    """Encodes the union of polygons; one of fewer than three points encloses nothing and is left out."""
+def _from_polygons(polygons: Any, size: tuple[int, int]) -> dict[str, Any]:
+    """Encodes the union of polygons; one of fewer than three points beside others encloses nothing."""
+    if not isinstance(polygons, list):
+        raise ValueError("its segmentation is neither a list of polygons nor run lengths")
     drawn = []
     for polygon in polygons:
-        points = np.asarray(polygon, np.float64)
-        if points.ndim != 1 or points.size % 2:
+        points = np.asarray(polygon)
+        if points.ndim != 1 or points.size % 2 or points.dtype.kind not in "iuf":
             raise ValueError("a polygon is not a list of x, y, x, y, ...")
         relative = points.reshape(-1, 2) / (size[1], size[0])
         if not ((relative >= -1) & (relative <= 2)).all():
             raise ValueError("a polygon lies far outside the image")
         if points.size >= 6:
-            drawn.append(points.tolist())
+            drawn.append(points.astype(np.float64).tolist())
     if not drawn:
-        return coco_mask.encode(np.zeros(size, np.uint8, order="F"))
+        raise ValueError("no polygon of its segmentation has three points")
     return coco_mask.merge(coco_mask.frPyObjects(drawn, *size))
 
 

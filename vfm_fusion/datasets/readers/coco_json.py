@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from vfm_fusion.datasets.readers.coco_fields import as_whole, entry, text, whole_number
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -92,7 +93,7 @@ class JsonSections:
             raise ValueError(f"expected {character} at byte {self._at}, found {found}")
 
 
-_BAD_JSON = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+_BAD_JSON = (ValueError, TypeError)
 _NO_ID = -1  # the annotations of the panoptic task have none
 
 
@@ -110,7 +111,7 @@ class AnnotationFile:
 
     Attributes:
         path: the file.
-        images: file name to image, in the order of the file.
+        images: file name to image id, in the order of the file.
         categories: official id to name, of the classes that the file lists.
     """
 
@@ -120,10 +121,12 @@ class AnnotationFile:
         Raises:
             DatasetLayoutError: the file does not exist.
             CorruptImageError: the file is truncated or no annotation file.
-            LabelError: an id or file name occurs twice, or an annotation is of an image that is not listed.
+            LabelError: an id or file name occurs twice or is of another type, or an annotation is of an image
+                that is not listed.
         """
         self.path = path
-        self.images: dict[str, ListedImage] = {}
+        self.images: dict[str, int] = {}
+        self._sizes: dict[str, tuple[Any, Any]] = {}
         self.categories: dict[int, str] = {}
         try:
             places = self._read()
@@ -144,22 +147,21 @@ class AnnotationFile:
         with self.path.open("rb") as file:
             return [json.loads(_slice(file, *place)) for place in self._places[first:last]]
 
-    def count(self, image_id: int) -> int:
-        """The number of annotations of an image."""
-        first, last = np.searchsorted(self._image_ids, [image_id, image_id + 1])
-        return int(last - first)
-
     def image(self, name: str) -> ListedImage:
         """The image of a file name.
 
         Raises:
             DatasetLayoutError: the file does not list it.
+            LabelError: its height or width is no whole number of at least 1.
         """
         if name not in self.images:
             raise DatasetLayoutError(
                 f"{self.path}: image {name} is not listed. Index the data set again after changing its files."
             )
-        return self.images[name]
+        where = f"{self.path}: image {name}"
+        sides = dict(zip(("height", "width"), self._sizes[name], strict=True))
+        height, width = (whole_number(sides, side, where, least=1) for side in sides)
+        return ListedImage(self.images[name], height, width)
 
     def check_categories(self, known: Mapping[int, str]) -> None:
         """Refuses a file of other classes than COCO's.
@@ -185,25 +187,41 @@ class AnnotationFile:
             if key == "images":
                 self._list_images(sections.value())
             elif key == "categories":
-                self.categories = {int(row["id"]): str(row["name"]) for row in sections.value()}
+                self._list_categories(sections.value())
             elif key == "annotations":
-                for annotation, start, end in sections.elements():
-                    places.extend((annotation["image_id"], annotation.get("id", _NO_ID), start, end))
+                for number, (element, start, end) in enumerate(sections.elements()):
+                    places.extend((*self._ids(element, number), start, end))
             else:
                 sections.value()
         if not self.images:
             raise ValueError("it lists no image")
         return np.array(places, np.int64).reshape(-1, 4)
 
-    def _list_images(self, rows: Iterable[Mapping[str, Any]]) -> None:
-        for row in rows:
-            name = row["file_name"]
+    def _list_images(self, rows: Iterable[Any]) -> None:
+        for number, row in enumerate(rows):
+            where = f"{self.path}: images[{number}]"
+            name = text(entry(row, where), "file_name", where)
             if name in self.images:
                 raise LabelError(f"{self.path}: image {name} is listed twice. Remove one entry.")
-            self.images[name] = ListedImage(int(row["id"]), int(row["height"]), int(row["width"]))
+            self.images[name] = whole_number(row, "id", f"{self.path}: image {name}")
+            self._sizes[name] = row.get("height"), row.get("width")
+
+    def _list_categories(self, rows: Iterable[Any]) -> None:
+        for number, row in enumerate(rows):
+            where = f"{self.path}: categories[{number}]"
+            category_id = whole_number(entry(row, where), "id", where)
+            self.categories[category_id] = text(row, "name", where)
+
+    def _ids(self, element: Any, number: int) -> tuple[int, int]:
+        """Image id and id of an annotation; an odd id of its own is left to whoever reads the image."""
+        where = f"{self.path}: annotations[{number}]"
+        own = as_whole(entry(element, where).get("id"))
+        if own is not None:
+            where = f"{self.path}: annotation {own}"
+        return whole_number(element, "image_id", where), _NO_ID if own is None else own
 
     def _index(self, places: np.ndarray) -> None:
-        listed = np.array([image.id for image in self.images.values()], np.int64)
+        listed = np.array(list(self.images.values()), np.int64)
         image_ids, ids = places[:, 0], places[:, 1]
         for what, values in (("image", listed), ("annotation", ids[ids != _NO_ID])):
             found, counts = np.unique(values, return_counts=True)

@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
-from vfm_fusion.datasets.folders import pair, require_folder
+from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
 from vfm_fusion.datasets.images import read_packed_ids
 from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.numbering import distinct
+from vfm_fusion.datasets.readers.coco_fields import entry, flag, text, whole_number
+from vfm_fusion.datasets.readers.coco_images import below_split, listed_images
 from vfm_fusion.datasets.readers.coco_json import annotation_file
 from vfm_fusion.datasets.readers.coco_labels import PANOPTIC
 from vfm_fusion.errors import LabelError
@@ -43,15 +45,16 @@ class CocoPanoptic(Dataset):
         """Classes and objects of one PNG, the objects in the order of the JSON.
 
         Raises:
-            LabelError: the PNG and the JSON have other segments, or a segment is of an unknown class.
+            LabelError: the PNG and the JSON have other segments, the image has not one annotation or one of
+                another PNG, a segment is of an unknown class, or a field is of another type than COCO's.
             CorruptImageError: the PNG or the JSON is damaged.
             DatasetLayoutError: a file is missing, or the JSON does not list the image.
         """
         path = self.path("semantic", position)
         annotations = annotation_file(path.parent.with_suffix(".json"))
-        image = annotations.image(self.path("image", position).name)
+        image = annotations.image(below_split(self._index["image"].iloc[position]))
         rows = annotations.annotations(image.id)
-        _check_count(len(rows), path, annotations.path)
+        _check_annotation(rows, path, annotations.path)
         return labels_from_segments(read_packed_ids(path), rows[0].get("segments_info"), path)
 
 
@@ -61,20 +64,19 @@ def list_files(root: Path, split: str) -> list[Files]:
     Raises:
         DatasetLayoutError: a folder or the JSON is missing, or an image, its entry or its PNG is missing.
         CorruptImageError: the JSON is damaged.
-        LabelError: the JSON is not COCO's: other classes, an id that occurs twice, or an image that has not
-            one annotation.
+        LabelError: the JSON is not COCO's: other classes, or an id or file name that occurs twice or is
+            of another type.
     """
     folder = require_folder(root, f"{split}2017", _LAYOUT)
     labels = f"annotations/panoptic_{split}2017"
     pngs = require_folder(root, labels, _LAYOUT)
     annotations = annotation_file(root / f"{labels}.json")
     annotations.check_categories(_NAMES)
-    names = pair((path.name for path in folder.glob("*.jpg")), annotations.images, annotations.path, "{}")
+    names = listed_images(annotations, folder)
     stems = [Path(name).stem for name in names]
-    pair(stems, (path.stem for path in pngs.glob("*.png")), pngs, "{}.png")
-    for stem, name in zip(stems, names, strict=True):
-        count = annotations.count(annotations.images[name].id)
-        _check_count(count, pngs / f"{stem}.png", annotations.path)
+    found = (path.stem for path in pngs.glob("*.png") if not path.name.startswith("."))
+    refuse_other_case(pngs, "*.png")
+    pair(stems, found, pngs, "{}.png")
     return [
         Files(stem, f"{split}2017/{name}", f"{labels}/{stem}.png", f"{labels}/{stem}.png")
         for stem, name in zip(stems, names, strict=True)
@@ -96,8 +98,8 @@ def labels_from_segments(
         of ``segments``.
 
     Raises:
-        LabelError: a segment of the PNG is not in the JSON or the other way round, an id occurs twice, or a
-            class is unknown.
+        LabelError: a segment of the PNG is not in the JSON or the other way round, an id occurs twice, a
+            class is unknown, or a field is of another type than COCO's.
     """
     found, places = distinct(segment_ids)
     listed = _parse(segments, path)
@@ -121,27 +123,34 @@ class _Segment(NamedTuple):
 
 
 def _parse(segments: Any, path: Path) -> list[_Segment]:
-    try:
-        rows = [(int(row["id"]), int(row["category_id"]), bool(row.get("iscrowd", 0))) for row in segments]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise LabelError(
-            f"{path}: its segments_info in the JSON lacks an id or a class ({type(error).__name__}: "
-            f"{error}). Take the files of the release."
-        ) from error
-    for segment_id, official, _ in rows:
-        if official not in _TRAIN_IDS:
-            raise LabelError(
-                f"{path}: segment {segment_id} has class id {official}, which COCO's panoptic task does not "
-                "define. Take the files of the release."
-            )
-    return [_Segment(segment_id, _TRAIN_IDS[official], crowd) for segment_id, official, crowd in rows]
+    if not isinstance(segments, list):
+        raise LabelError(f"{path}: its segments_info in the JSON is no list. Take the files of the release.")
+    where = f"{path}: in {path.parent.name}.json, segments_info"
+    return [_segment(row, f"{where}[{number}]") for number, row in enumerate(segments)]
 
 
-def _check_count(count: int, png: Path, annotations: Path) -> None:
-    if count != 1:
+def _segment(row: Any, where: str) -> _Segment:
+    segment_id = whole_number(entry(row, where), "id", where, least=1)
+    official = whole_number(row, "category_id", where)
+    if official not in _TRAIN_IDS:
         raise LabelError(
-            f"{png}: {annotations.name} has {count} annotations of it, expected one. Take both from the same "
-            "release."
+            f"{where}: segment {segment_id} has class id {official}, which COCO's panoptic task does not "
+            "define. Take the files of the release."
+        )
+    return _Segment(segment_id, _TRAIN_IDS[official], flag(row, "iscrowd", where))
+
+
+def _check_annotation(rows: list[dict[str, Any]], png: Path, annotations: Path) -> None:
+    if len(rows) != 1:
+        raise LabelError(
+            f"{png}: {annotations.name} has {len(rows)} annotations of it, expected one. Take both from the "
+            "same release."
+        )
+    where = f"{annotations}: the annotation of image id {rows[0]['image_id']}"
+    if "file_name" in rows[0] and Path(text(rows[0], "file_name", where)).name != png.name:
+        raise LabelError(
+            f"{where} is of the PNG {rows[0]['file_name']}, but its image has {png.name}. Take both from the "
+            "same release."
         )
 
 

@@ -14,7 +14,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
-from vfm_fusion.datasets.folders import pair, require_folder
+from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
 from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.readers.id_tables import train_ids, voc_color
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
@@ -82,6 +82,7 @@ def list_files(root: Path, split: str) -> list[Files]:
     names = _names(root / f"{base}{split}.txt")
     for folder, suffix in (("img", "jpg"), ("cls", "mat"), ("inst", "mat")):
         path = require_folder(root, f"{base}{folder}", _LAYOUT)
+        refuse_other_case(path, f"*.{suffix}")
         stems = {entry.stem for entry in path.glob(f"*.{suffix}")}
         pair(names, stems.intersection(names), path, f"{{}}.{suffix}")
     return [

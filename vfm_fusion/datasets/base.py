@@ -61,6 +61,10 @@ class Instances:
     def __len__(self) -> int:
         return len(self.categories)
 
+    def classes(self) -> np.ndarray:
+        """The class of the front object of each pixel: ``(H, W)`` uint8 train ids, :data:`VOID` elsewhere."""
+        return np.array([VOID, *self.categories], np.uint8).take(self.ids)
+
     def mask(self, position: int) -> np.ndarray:
         """The whole annotated mask of object ``position``, ``(H, W)`` bool, whatever covers it."""
         mask = self.ids == position + 1
@@ -116,7 +120,7 @@ class Dataset(ABC):
 
         Raises:
             CorruptImageError: a file cannot be decoded.
-            LabelError: a file holds an id that the data set does not define.
+            LabelError: a file holds an id that the data set does not define, or contradicts another.
             DatasetLayoutError: a file is missing.
         """
 
@@ -135,6 +139,11 @@ class Dataset(ABC):
     def __len__(self) -> int:
         return len(self.ids)
 
+    def size(self, position: int) -> tuple[int, int]:
+        """(height, width) of an image in pixels, as its index says."""
+        row = self._index.iloc[position]
+        return int(row["height"]), int(row["width"])
+
     def image(self, position: int) -> np.ndarray:
         """Decodes only the image: ``(H, W, 3)`` uint8 RGB.
 
@@ -142,18 +151,19 @@ class Dataset(ABC):
             CorruptImageError: the file cannot be decoded.
             DatasetLayoutError: the file is missing.
         """
-        return read_image(self._root / self._index["image"].iloc[position])
+        is_labelled = self.path("semantic", position) or self.path("instance", position)
+        return read_image(self.path("image", position), self.size(position) if is_labelled else None)
 
     def __getitem__(self, position: int) -> Sample:
         """Decodes an image and its labels.
 
         Raises:
             CorruptImageError: a file cannot be decoded, or a label's size is not the image's.
-            LabelError: a label file holds an id that the data set does not define.
+            LabelError: a label file holds an id that the data set does not define, or contradicts another.
             DatasetLayoutError: a file is missing.
         """
-        image = self.image(position)
         semantic, instances = self.labels(position)
+        image = read_image(self.path("image", position), _size(semantic, instances))
         if semantic is not None:
             _check_size(self.path("semantic", position), semantic, image, self.ids[position])
         if instances is not None:
@@ -171,19 +181,51 @@ class RasterDataset(Dataset):
 
     def labels(self, position: int) -> tuple[np.ndarray | None, Instances | None]:
         """See :meth:`Dataset.labels`."""
-        semantic, instance = self.path("semantic", position), self.path("instance", position)
-        return (
-            self._read_semantic(semantic) if semantic else None,
-            self._read_instances(instance) if instance else None,
-        )
+        semantic_path, instance_path = self.path("semantic", position), self.path("instance", position)
+        semantic = self._read_semantic(semantic_path) if semantic_path else None
+        if instance_path is None:
+            return semantic, None
+        instances, classes = self._read_instances(instance_path)
+        if semantic is not None and semantic.shape == classes.shape:
+            _check_agreement(semantic, classes, semantic_path, instance_path)
+        return semantic, instances
 
     @abstractmethod
     def _read_semantic(self, path: Path) -> np.ndarray:
         """Reads a label file: ``(H, W)`` uint8 train ids."""
 
-    def _read_instances(self, path: Path) -> Instances:
-        """Reads an instance file; a data set without objects has none."""
+    def _read_instances(self, path: Path) -> tuple[Instances, np.ndarray]:
+        """Reads an instance file; a data set without objects has none.
+
+        Returns:
+            The objects; and the classes that this file tells by itself, ``(H, W)`` uint8 train ids,
+            :data:`VOID` where it tells none.
+        """
         raise LabelError(f"{path}: this data set has no instance labels; its index must leave them null.")
+
+
+def _size(semantic: np.ndarray | None, instances: Instances | None) -> tuple[int, int] | None:
+    """(H, W) of an image's labels; None where there are none."""
+    if semantic is not None:
+        return semantic.shape
+    return None if instances is None else instances.ids.shape
+
+
+def _check_agreement(
+    semantic: np.ndarray, classes: np.ndarray, semantic_path: Path, instance_path: Path
+) -> None:
+    """Refuses two rasters of one image that tell other classes for most of its pixels.
+
+    A few may differ: not every data set drew both from the same outlines.
+    """
+    is_told = classes != VOID
+    told, differ = np.count_nonzero(is_told), np.count_nonzero(is_told & (classes != semantic))
+    if 2 * differ > told:
+        raise LabelError(
+            f"{semantic_path}: contradicts {instance_path} in the class of {differ} of {told} pixels. One of "
+            "the two holds the ids of another scheme (such as train ids in place of label ids), or is of "
+            "another image. Take both from the same release of the data set."
+        )
 
 
 def _check_size(path: Path | None, labels: np.ndarray, image: np.ndarray, image_id: str) -> None:

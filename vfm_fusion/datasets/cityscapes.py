@@ -16,10 +16,10 @@ from vfm_fusion.datasets.cityscapes_labels import (
     LABEL_SUFFIX,
     LAST_LABEL_ID,
 )
-from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
-from vfm_fusion.datasets.images import read_labels
+from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder, visible
 from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.numbering import distinct
+from vfm_fusion.datasets.rasters import GREY_8, GREY_16, read_labels
 from vfm_fusion.errors import LabelError
 
 _LAYOUT = "Cityscapes"
@@ -30,7 +30,8 @@ CATEGORIES = tuple(
 )
 """The 19 evaluated classes."""
 
-_TRAIN_ID = np.full(LAST_LABEL_ID + 1, VOID, np.uint8)
+_FIRST_THING = min(LABEL_IDS[category.name] for category in CATEGORIES if category.isthing)
+_TRAIN_ID = np.full(256, VOID, np.uint8)
 _TRAIN_ID[list(LABEL_IDS.values())] = np.arange(len(CATEGORIES))
 
 
@@ -49,13 +50,15 @@ class Cityscapes(RasterDataset):
         raster = self.path("instance", position)
         if raster is None:
             return super().ignored(position, semantic)
-        return official_void(semantic, read_labels(raster, np.int32))
+        return official_void(semantic, read_labels(raster, GREY_16))
 
     def _read_semantic(self, path: Path) -> np.ndarray:
-        return semantic_from_label_ids(read_labels(path, np.uint8), path)
+        return semantic_from_label_ids(read_labels(path, GREY_8), path)
 
-    def _read_instances(self, path: Path) -> Instances:
-        return instances_from_instance_ids(read_labels(path, np.int32), path)
+    def _read_instances(self, path: Path) -> tuple[Instances, np.ndarray]:
+        raster = read_labels(path, GREY_16)
+        _check_object_codes(raster, path)
+        return instances_from_instance_ids(raster, path), classes_from_instance_ids(raster)
 
 
 def list_files(root: Path, split: str) -> list[Files]:
@@ -84,7 +87,7 @@ def list_files(root: Path, split: str) -> list[Files]:
 
 def _keys(folder: Path, suffix: str) -> list[str]:
     """``{city}/{image id}`` of the files with a suffix."""
-    return [path.relative_to(folder).as_posix().removesuffix(suffix) for path in folder.glob(f"*/*{suffix}")]
+    return [path.as_posix().removesuffix(suffix) for path in visible(folder, f"*/*{suffix}")]
 
 
 def semantic_from_label_ids(label_ids: np.ndarray, path: Path) -> np.ndarray:
@@ -100,11 +103,9 @@ def semantic_from_label_ids(label_ids: np.ndarray, path: Path) -> np.ndarray:
     Raises:
         LabelError: an id that the official table lacks.
     """
-    table = np.full(256, VOID, np.uint8)
-    table[: len(_TRAIN_ID)] = _TRAIN_ID
     present = np.flatnonzero(np.bincount(label_ids.ravel(), minlength=256))
     _check_ids(present, _UNSIGNED_MINUS_ONE[8], path)
-    return table.take(label_ids)
+    return _TRAIN_ID.take(label_ids)
 
 
 def instances_from_instance_ids(raster: np.ndarray, path: Path) -> Instances:
@@ -137,6 +138,18 @@ def instances_from_instance_ids(raster: np.ndarray, path: Path) -> Instances:
     )
 
 
+def classes_from_instance_ids(raster: np.ndarray) -> np.ndarray:
+    """The classes that an official ``instanceIds`` raster tells.
+
+    Args:
+        raster: ``(H, W)`` int32, of ids that the official table has.
+
+    Returns:
+        ``(H, W)`` uint8 train ids.
+    """
+    return _TRAIN_ID.take(np.where(raster >= INSTANCE_FACTOR, raster // INSTANCE_FACTOR, raster))
+
+
 def official_void(semantic: np.ndarray, raster: np.ndarray) -> np.ndarray:
     """Marks what cityscapesScripts takes for void when it evaluates instances.
 
@@ -148,6 +161,16 @@ def official_void(semantic: np.ndarray, raster: np.ndarray) -> np.ndarray:
         raster: ``(H, W)`` int32, the official ``instanceIds``: ``class * 1000 + k`` for an object.
     """
     return (semantic == VOID) & ((raster < INSTANCE_FACTOR) | (raster == _UNSIGNED_MINUS_ONE[16]))
+
+
+def _check_object_codes(raster: np.ndarray, path: Path) -> None:
+    """Refuses objects of classes that have none, such as the train ids of things would be."""
+    wrong = raster[(raster >= INSTANCE_FACTOR) & (raster < _FIRST_THING * INSTANCE_FACTOR)]
+    if wrong.size:
+        raise LabelError(
+            f"{path}: id {wrong[0]} is an object of label id {wrong[0] // INSTANCE_FACTOR}, a class without "
+            "objects. Use the *_instanceIds.png of the release, not *_instanceTrainIds.png."
+        )
 
 
 def _check_ids(label_ids: np.ndarray, minus_one: int, path: Path) -> None:

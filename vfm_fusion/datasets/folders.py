@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from vfm_fusion.datasets.images import IMAGE_SUFFIXES
 from vfm_fusion.datasets.index import Files
 from vfm_fusion.errors import DatasetLayoutError
 
@@ -24,6 +25,23 @@ def require_folder(root: Path, relative: str, layout: str) -> Path:
             "the data set's root in the configuration."
         )
     return folder
+
+
+def visible(folder: Path, pattern: str) -> list[Path]:
+    """Lists the files of a folder, without those that systems leave beside data.
+
+    A name that begins with a dot, of a file or of a folder above it, is no data set's: ``._x.png`` (macOS),
+    ``.ipynb_checkpoints/x.png``.
+
+    Args:
+        folder: where to look.
+        pattern: of paths below the folder, as of ``Path.glob``.
+
+    Returns:
+        Paths relative to the folder, sorted.
+    """
+    found = (path.relative_to(folder) for path in folder.glob(pattern))
+    return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
 
 
 def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -> list[str]:
@@ -70,9 +88,6 @@ def refuse_other_case(folder: Path, pattern: str) -> None:
             f"{other[0]}: the layout names such files {name}, in letters of this case; one of {len(other)} "
             "files that differ. Rename them, or unpack the archive of the release again."
         )
-
-
-_PHOTO_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff"})
 
 
 def require_split(root: Path, split: str, available: Sequence[str], layout: str) -> None:
@@ -158,22 +173,22 @@ def _keys(root: Path, layout: str, pattern: str, depth: int, derived: str | None
     folder, _, name = pattern.rpartition("/")
     start, end = name.split("{}")
     top = require_folder(root, folder, layout)
-    found = (path.relative_to(top) for path in top.glob("*/" * depth + f"{start}*{end}"))
     return [
         path.with_name(path.name.removeprefix(start).removesuffix(end)).as_posix()
-        for path in found
-        if not path.name.startswith(".") and not (derived and path.name.endswith(derived))
+        for path in visible(top, "*/" * depth + f"{start}*{end}")
+        if not (derived and path.name.endswith(derived))
     ]
 
 
 def _by_stem(root: Path, layout: str, folder: str) -> dict[str, str]:
     names: dict[str, str] = {}
-    for path in sorted(require_folder(root, folder, layout).iterdir()):
-        if path.suffix.lower() not in _PHOTO_SUFFIXES or path.name.startswith("."):
+    top = require_folder(root, folder, layout)
+    for path in visible(top, "*"):
+        if path.suffix.lower() not in IMAGE_SUFFIXES:
             continue
         if path.stem in names:
             raise DatasetLayoutError(
-                f"{path}: {names[path.stem]} beside it has the same name. Remove one of the two."
+                f"{top / path}: {names[path.stem]} beside it has the same name. Remove one of the two."
             )
         names[path.stem] = path.name
     return names

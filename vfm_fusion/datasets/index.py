@@ -144,9 +144,11 @@ def complete(
 
 
 def _facts(dataset: Dataset, position: int) -> _Facts:
-    height, width = dataset[position].image.shape[:2]
-    path = dataset.path("image", position)
-    return _Facts(height, width, file_sha256(path), ", ".join(conversions(path)))
+    sample, path = dataset[position], dataset.path("image", position)
+    height, width = sample.image.shape[:2]
+    is_labelled = sample.semantic is not None or sample.instances is not None
+    converted = conversions(path, (height, width) if is_labelled else None)
+    return _Facts(height, width, file_sha256(path), ", ".join(converted))
 
 
 def write_index(frame: pd.DataFrame, path: Path) -> None:

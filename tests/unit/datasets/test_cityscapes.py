@@ -137,7 +137,8 @@ def test_an_id_in_two_cities(cityscapes_root: Path, cityscapes_config: FolderCon
 
 @pytest.mark.parametrize("kind", ["labelIds", "instanceIds"])
 def test_a_label_of_another_size(cityscapes_root: Path, cityscapes_config: FolderConfig, kind: str) -> None:
-    save(_labels(cityscapes_root, kind), np.full((3, 4), 7, np.uint8))
+    dtype = np.uint16 if kind == "instanceIds" else np.uint8
+    save(_labels(cityscapes_root, kind), np.full((3, 4), 7, dtype))
     with pytest.raises(CorruptImageError, match=rf"{kind}.png: the labels are 3 x 4 .*6 x 8"):
         index_split(cityscapes_config, cityscapes_root, "train")
 

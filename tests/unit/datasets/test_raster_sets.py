@@ -206,6 +206,7 @@ def test_the_classes_of_sbd() -> None:
 
 def test_one_object_and_no_object_in_sbd(tmp_path: Path) -> None:
     TINY["sbd"].write(tmp_path, "a")
+    write_mat(tmp_path / "cls/a.mat", "GTcls", np.full((3, 4), 7, np.uint8))
     write_mat(tmp_path / "inst/a.mat", "GTinst", np.ones((3, 4), np.uint8), Categories=np.uint8(7))
     assert read("sbd", tmp_path)[0].instances.categories.tolist() == [6]
     write_mat(tmp_path / "inst/a.mat", "GTinst", np.zeros((3, 4), np.uint8), Categories=np.zeros((0, 1)))

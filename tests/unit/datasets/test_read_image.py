@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vfm_fusion.datasets.images import read_image, read_labels
-from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
+from vfm_fusion.datasets.images import read_image
+from vfm_fusion.datasets.rasters import GREY_8, read_labels
+from vfm_fusion.errors import CorruptImageError, DatasetLayoutError
 
 
 def _picture(height: int = 5, width: int = 7) -> np.ndarray:
@@ -112,7 +113,7 @@ def _broken(tmp_path: Path, kind: str) -> Path:
 )
 def test_a_broken_file_is_named(tmp_path: Path, kind: str) -> None:
     path = _broken(tmp_path, kind)
-    for read in (read_image, lambda p: read_labels(p, np.uint8)):
+    for read in (read_image, lambda p: read_labels(p, GREY_8)):
         with pytest.raises(CorruptImageError, match=r"bild\.png"):
             read(path)
 
@@ -141,30 +142,3 @@ def test_floating_point_is_refused(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((4, 4), np.float32)).save(tmp_path / "a.tif")
     with pytest.raises(CorruptImageError, match="'F'"):
         read_image(tmp_path / "a.tif")
-
-
-def test_labels_are_exact(tmp_path: Path) -> None:
-    ids = np.array([[0, 7, 255], [26_003, 65_535, 1]], np.uint16)
-    Image.fromarray(ids).save(tmp_path / "deep.png")
-    labels = read_labels(tmp_path / "deep.png", np.int32)
-    assert labels.dtype == np.int32
-    assert labels.tolist() == ids.tolist()
-
-
-def test_palette_labels_are_indices(tmp_path: Path) -> None:
-    indices = Image.fromarray(np.array([[0, 1], [2, 0]], np.uint8), mode="P")
-    indices.putpalette([255, 0, 0, 0, 255, 0, 0, 0, 255])
-    indices.save(tmp_path / "a.png")
-    assert read_labels(tmp_path / "a.png", np.uint8).tolist() == [[0, 1], [2, 0]]
-
-
-def test_labels_that_do_not_fit_are_refused(tmp_path: Path) -> None:
-    Image.fromarray(np.full((2, 2), 300, np.uint16)).save(tmp_path / "a.png")
-    with pytest.raises(LabelError, match=r"a\.png.*300.*uint8"):
-        read_labels(tmp_path / "a.png", np.uint8)
-
-
-def test_colour_labels_are_refused(tmp_path: Path) -> None:
-    Image.fromarray(_picture()).save(tmp_path / "color.png")
-    with pytest.raises(CorruptImageError, match="one channel"):
-        read_labels(tmp_path / "color.png", np.uint8)

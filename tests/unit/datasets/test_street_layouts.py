@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny_layouts import save
-from tiny_streets import HEIGHT, TINY, WIDTH, Tiny, read
+from tiny_streets import HEIGHT, TINY, WIDTH, Tiny, read, save_deep
 
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.cityscapes import CATEGORIES
@@ -82,8 +82,11 @@ def test_labels_of_another_size(tiny: Tiny, tmp_path: Path) -> None:
     for pattern in tiny.labels:
         path = tmp_path / pattern.format("00001")
         content = path.read_bytes()
-        channels = () if Image.open(path).mode in ("L", "P") else (3,)
-        save(path, np.zeros((3, 4, *channels), np.uint8))
+        if tiny.kind == "synthia":
+            save_deep(path, np.zeros((3, 4)), np.zeros((3, 4)))
+        else:
+            channels = () if Image.open(path).mode in ("L", "P") else (3,)
+            save(path, np.zeros((3, 4, *channels), np.uint8))
         with pytest.raises(CorruptImageError, match=r"3 x 4.* from the same release") as caught:
             read(tiny.kind, tmp_path)
         assert str(path) in str(caught.value)
@@ -103,7 +106,10 @@ def test_truncated_labels(tiny: Tiny, tmp_path: Path) -> None:
 def test_an_id_that_is_not_defined(tiny: Tiny, tmp_path: Path) -> None:
     path = tmp_path / tiny.labels[0].format("00002")
     unknown = np.full((HEIGHT, WIDTH), 77, np.uint8)
-    save(path, np.dstack([unknown] * 3) if tiny.kind == "synthia" else unknown)
+    if tiny.kind == "synthia":
+        save_deep(path, unknown, unknown)
+    else:
+        save(path, unknown)
     with pytest.raises(LabelError, match=rf"{path}: .*77 is not "):
         read(tiny.kind, tmp_path)
 

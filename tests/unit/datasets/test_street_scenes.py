@@ -9,7 +9,7 @@ import pytest
 from tiny_layouts import save
 from tiny_streets import packed
 
-from vfm_fusion.datasets.images import read_packed_ids
+from vfm_fusion.datasets.rasters import read_packed_ids
 from vfm_fusion.datasets.readers.street_scenes import objects_from_numbers, semantic_from_train_ids
 from vfm_fusion.errors import CorruptImageError, LabelError
 

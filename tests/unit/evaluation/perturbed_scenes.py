@@ -14,7 +14,7 @@ import numpy as np
 from vfm_fusion.config.datasets import MiniscapesConfig
 from vfm_fusion.datasets.cityscapes import instances_from_instance_ids, official_void, semantic_from_label_ids
 from vfm_fusion.datasets.cityscapes_labels import EVALUATED, INSTANCE_FACTOR, INSTANCE_SUFFIX, LABEL_SUFFIX
-from vfm_fusion.datasets.images import read_labels
+from vfm_fusion.datasets.rasters import GREY_8, GREY_16, read_labels
 from vfm_fusion.evaluation.evaluator import Truth
 from vfm_fusion.evaluation.predictions import StoredPrediction
 from vfm_fusion.evaluation.rle import encode_predictions
@@ -221,9 +221,9 @@ def real_frames(realdata: Path) -> list[Frame]:
     frames = []
     for number, path in enumerate(rasters):
         name = path.name.removesuffix(INSTANCE_SUFFIX)
-        label_ids = read_labels(path.with_name(name + LABEL_SUFFIX), np.uint8)
+        label_ids = read_labels(path.with_name(name + LABEL_SUFFIX), GREY_8)
         rng = np.random.default_rng([11, number])
-        frames.append(perturbed(name, label_ids, read_labels(path, np.int32), rng))
+        frames.append(perturbed(name, label_ids, read_labels(path, GREY_16), rng))
     return frames
 
 

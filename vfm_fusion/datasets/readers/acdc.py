@@ -12,10 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import Instances, RasterDataset
-from vfm_fusion.datasets.cityscapes import CATEGORIES, instances_from_instance_ids
+from vfm_fusion.datasets.cityscapes import (
+    CATEGORIES,
+    classes_from_instance_ids,
+    instances_from_instance_ids,
+)
 from vfm_fusion.datasets.folders import list_by_key, require_split
-from vfm_fusion.datasets.images import read_labels, read_packed_ids
 from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.rasters import GREY_8, read_labels, read_packed_ids
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes, semantic_from_train_ids
 
 _LAYOUT = "ACDC"
@@ -26,10 +30,11 @@ class Acdc(StreetScenes, RasterDataset):
     """ACDC."""
 
     def _read_semantic(self, path: Path) -> np.ndarray:
-        return semantic_from_train_ids(read_labels(path, np.uint8), path)
+        return semantic_from_train_ids(read_labels(path, GREY_8), path)
 
-    def _read_instances(self, path: Path) -> Instances:
-        return instances_from_instance_ids(read_packed_ids(path), path)
+    def _read_instances(self, path: Path) -> tuple[Instances, np.ndarray]:
+        raster = read_packed_ids(path)
+        return instances_from_instance_ids(raster, path), classes_from_instance_ids(raster)
 
 
 def list_files(root: Path, split: str) -> list[Files]:

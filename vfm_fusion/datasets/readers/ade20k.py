@@ -6,17 +6,17 @@ too: in its PNGs red is one of 100 classes and green numbers the objects of an i
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
 from vfm_fusion.datasets.folders import list_by_key
-from vfm_fusion.datasets.images import read_channels, read_labels
 from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.rasters import COLOR_8, GREY_8, read_channels, read_labels
 from vfm_fusion.datasets.readers.ade20k_labels import CLASSES
 from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
-from vfm_fusion.errors import CorruptImageError
 
 _FOLDERS = {"train": "training", "val": "validation"}
 
@@ -30,6 +30,7 @@ _TRAIN_IDS = {0: VOID} | {category.id + 1: category.id for category in CATEGORIE
 _NO_OBJECT = -1
 _INSTANCE_CLASSES = {_NO_OBJECT: VOID} | dict(enumerate(_THINGS, start=1))
 _FACTOR = 256
+_OBJECTS = replace(COLOR_8, meaning="8-bit red (class) and green (object)")
 
 
 class Ade20k(RasterDataset):
@@ -42,16 +43,11 @@ class Ade20k(RasterDataset):
 
     def _read_semantic(self, path: Path) -> np.ndarray:
         expected = f"ADE20K's 0..{len(CATEGORIES)} (0 = void). Use the annotations of ADEChallengeData2016"
-        return train_ids(read_labels(path, np.uint8), _TRAIN_IDS, path, expected)
+        return train_ids(read_labels(path, GREY_8), _TRAIN_IDS, path, expected)
 
-    def _read_instances(self, path: Path) -> Instances:
-        channels = read_channels(path)
-        if channels.shape[2] < 2 or channels.dtype != np.uint8:
-            raise CorruptImageError(
-                f"{path}: expected 8-bit red (class) and green (object), found {channels.shape[2]} channels "
-                f"of {channels.dtype}. Use the PNGs of annotations_instance."
-            )
-        return instances_from_channels(channels, path)
+    def _read_instances(self, path: Path) -> tuple[Instances, np.ndarray]:
+        instances = instances_from_channels(read_channels(path, _OBJECTS), path)
+        return instances, instances.classes()
 
 
 def list_files(root: Path, split: str) -> list[Files]:

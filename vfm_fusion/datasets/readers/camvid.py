@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, RasterDataset
-from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
-from vfm_fusion.datasets.images import read_labels
+from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder, visible
 from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.rasters import GREY_8, read_labels
 from vfm_fusion.errors import LabelError
 
 _LAYOUT = "CamVid (SegNet tutorial)"
@@ -49,7 +49,7 @@ class Camvid(RasterDataset):
         return CATEGORIES
 
     def _read_semantic(self, path: Path) -> np.ndarray:
-        return semantic_from_annotation(read_labels(path, np.uint8), path)
+        return semantic_from_annotation(read_labels(path, GREY_8), path)
 
 
 def list_files(root: Path, split: str) -> list[Files]:
@@ -67,7 +67,7 @@ def list_files(root: Path, split: str) -> list[Files]:
 
 
 def _names(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob("*.png")]
+    return [path.name for path in visible(folder, "*.png")]
 
 
 def semantic_from_annotation(annotation: np.ndarray, path: Path) -> np.ndarray:

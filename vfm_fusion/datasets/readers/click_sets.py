@@ -10,8 +10,8 @@ import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
 from vfm_fusion.datasets.folders import list_by_stem, require_split
-from vfm_fusion.datasets.images import read_channels
 from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.rasters import read_mask
 from vfm_fusion.errors import LabelError
 
 _BACKGROUND, _OBJECT = 0, 1
@@ -41,7 +41,7 @@ class ObjectMasks(Dataset):
         path = self.path("semantic", position)
         if path is None:
             return None, None
-        semantic = self._classes(read_channels(path).max(axis=2))  # (H, W, C) -> (H, W)
+        semantic = self._classes(read_mask(path))
         target = semantic == _OBJECT
         if not target.any():
             raise LabelError(f"{path}: the mask has no object, so there is nothing to click. Check the file.")

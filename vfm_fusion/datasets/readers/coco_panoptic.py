@@ -13,9 +13,9 @@ import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
 from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
-from vfm_fusion.datasets.images import read_packed_ids
 from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.numbering import distinct
+from vfm_fusion.datasets.rasters import read_packed_ids
 from vfm_fusion.datasets.readers.coco_fields import entry, flag, text, whole_number
 from vfm_fusion.datasets.readers.coco_images import below_split, listed_images
 from vfm_fusion.datasets.readers.coco_json import annotation_file

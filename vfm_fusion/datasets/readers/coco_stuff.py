@@ -13,8 +13,8 @@ import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, RasterDataset
 from vfm_fusion.datasets.folders import list_by_key
-from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.rasters import INDEXED_8, read_labels
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.datasets.readers.coco_stuff_labels import FIRST_STUFF_ID, STUFF
 from vfm_fusion.datasets.readers.id_tables import train_ids, voc_color
@@ -42,7 +42,7 @@ class CocoStuff(RasterDataset):
         return CATEGORIES
 
     def _read_semantic(self, path: Path) -> np.ndarray:
-        return train_ids(read_labels(path, np.uint8), _TRAIN_IDS, path, _EXPECTED)
+        return train_ids(read_labels(path, INDEXED_8), _TRAIN_IDS, path, _EXPECTED)
 
 
 def list_files(root: Path, split: str) -> list[Files]:

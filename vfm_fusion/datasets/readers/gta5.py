@@ -19,9 +19,9 @@ from scipy.io.matlab import MatReadError
 from vfm_fusion.datasets.base import VOID, RasterDataset
 from vfm_fusion.datasets.cityscapes import CATEGORIES, semantic_from_label_ids
 from vfm_fusion.datasets.folders import list_by_key, require_split
-from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.readers.street_scenes import StreetScenes
+from vfm_fusion.datasets.rasters import INDEXED_8, read_labels
+from vfm_fusion.datasets.readers.street_scenes import StreetScenes, refuse_train_ids
 from vfm_fusion.errors import DatasetLayoutError
 
 _LAYOUT = "GTA5"
@@ -33,7 +33,8 @@ class Gta5(StreetScenes, RasterDataset):
     """GTA5, which has no objects."""
 
     def _read_semantic(self, path: Path) -> np.ndarray:
-        label_ids = read_labels(path, np.uint8)
+        label_ids = read_labels(path, INDEXED_8)
+        refuse_train_ids(label_ids, path)
         label_ids[label_ids == _LICENSE_PLATE] = VOID  # which is also the label id -1 of Cityscapes
         return semantic_from_label_ids(label_ids, path)
 

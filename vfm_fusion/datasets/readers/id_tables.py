@@ -48,9 +48,21 @@ def train_ids(raster: np.ndarray, table: Mapping[int, int], path: Path, expected
     for found in present.tolist():
         if found not in table:
             raise LabelError(f"{path}: id {found} is not one of {expected}.")
-    lookup = np.full(256, VOID, np.uint8)
-    lookup[list(table)] = list(table.values())
-    return lookup[raster]
+    return _lookup(table)[raster]
+
+
+def classes_of_codes(codes: np.ndarray, factor: int, table: Mapping[int, int]) -> np.ndarray:
+    """Looks the ids of codes ``id * factor + number`` up in a table that has them all.
+
+    Args:
+        codes: ``(H, W)`` int32.
+        factor: how many numbers a class has.
+        table: as in :func:`train_ids`.
+
+    Returns:
+        ``(H, W)`` uint8 train ids.
+    """
+    return _lookup(table).take(codes // factor)
 
 
 def objects_of_codes(
@@ -90,3 +102,9 @@ def objects_of_codes(
         crowd=np.zeros(int(is_object.sum()), bool),
     )
     return objects, (found % factor)[is_object].astype(np.int64)
+
+
+def _lookup(table: Mapping[int, int]) -> np.ndarray:
+    lookup = np.full(256, VOID, np.uint8)
+    lookup[list(table)] = list(table.values())
+    return lookup

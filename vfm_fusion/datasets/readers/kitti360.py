@@ -18,9 +18,9 @@ import numpy as np
 from vfm_fusion.datasets.base import VOID, Instances, RasterDataset
 from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.cityscapes_labels import LABEL_IDS
-from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
+from vfm_fusion.datasets.rasters import GREY_8, GREY_16, read_labels
+from vfm_fusion.datasets.readers.id_tables import classes_of_codes, objects_of_codes, train_ids
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes
 from vfm_fusion.errors import DatasetLayoutError
 
@@ -47,10 +47,11 @@ class Kitti360(StreetScenes, RasterDataset):
     """A split of KITTI-360."""
 
     def _read_semantic(self, path: Path) -> np.ndarray:
-        return train_ids(read_labels(path, np.uint8), _TRAIN_IDS, path, _EXPECTED)
+        return train_ids(read_labels(path, GREY_8), _TRAIN_IDS, path, _EXPECTED)
 
-    def _read_instances(self, path: Path) -> Instances:
-        return instances_from_codes(read_labels(path, np.int32), path)
+    def _read_instances(self, path: Path) -> tuple[Instances, np.ndarray]:
+        raster = read_labels(path, GREY_16)
+        return instances_from_codes(raster, path), classes_of_codes(_codes(raster), _FACTOR, _TRAIN_IDS)
 
 
 def list_files(root: Path, split: str) -> list[Files]:
@@ -87,9 +88,13 @@ def instances_from_codes(raster: np.ndarray, path: Path) -> Instances:
     Raises:
         LabelError: a label id that the table lacks.
     """
-    codes = np.where(raster < _FACTOR, raster * _FACTOR, raster)
-    objects, numbers = objects_of_codes(codes, _FACTOR, _TRAIN_IDS, _THINGS, path, _EXPECTED)
+    objects, numbers = objects_of_codes(_codes(raster), _FACTOR, _TRAIN_IDS, _THINGS, path, _EXPECTED)
     return Instances(objects.ids, objects.categories, crowd=numbers == 0)
+
+
+def _codes(raster: np.ndarray) -> np.ndarray:
+    """Turns plain label ids into codes, too."""
+    return np.where(raster < _FACTOR, raster * _FACTOR, raster)
 
 
 def _files(line: str, where: str) -> Files:

@@ -14,9 +14,9 @@ import numpy as np
 from vfm_fusion.datasets.base import VOID, Instances, RasterDataset
 from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.folders import list_by_key
-from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.readers.id_tables import objects_of_codes, train_ids
+from vfm_fusion.datasets.rasters import GREY_16, INDEXED_8, read_labels
+from vfm_fusion.datasets.readers.id_tables import classes_of_codes, objects_of_codes, train_ids
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes
 
 _FOLDERS = {"train": "training", "val": "validation"}
@@ -59,10 +59,11 @@ class Mapillary(StreetScenes, RasterDataset):
     protocol = "coco"
 
     def _read_semantic(self, path: Path) -> np.ndarray:
-        return train_ids(read_labels(path, np.uint8), _TRAIN_IDS, path, _EXPECTED)
+        return train_ids(read_labels(path, INDEXED_8), _TRAIN_IDS, path, _EXPECTED)
 
-    def _read_instances(self, path: Path) -> Instances:
-        return instances_from_codes(read_labels(path, np.int32), path)
+    def _read_instances(self, path: Path) -> tuple[Instances, np.ndarray]:
+        codes = read_labels(path, GREY_16)
+        return instances_from_codes(codes, path), classes_of_codes(codes, _FACTOR, _TRAIN_IDS)
 
 
 def list_files(root: Path, split: str) -> list[Files]:

@@ -57,7 +57,7 @@ class Sbd(RasterDataset):
         raster = _segmentation(_load(path, "GTcls"), path)
         return train_ids(raster, _TRAIN_IDS, path, f"VOC's 0..{len(CATEGORIES)} (0 = background)")
 
-    def _read_instances(self, path: Path) -> Instances:
+    def _read_instances(self, path: Path) -> tuple[Instances, np.ndarray]:
         content = _load(path, "GTinst")
         ids = _segmentation(content, path)
         classes = np.asarray(content.get("Categories", []), np.int64).ravel()
@@ -69,7 +69,8 @@ class Sbd(RasterDataset):
         unknown = classes[(classes < 1) | (classes > len(CATEGORIES))]
         if unknown.size:
             raise LabelError(f"{path}: class {unknown[0]} is not one of VOC's 1..{len(CATEGORIES)}.")
-        return Instances(ids.astype(np.int32), classes - 1, np.zeros(len(classes), bool))
+        instances = Instances(ids.astype(np.int32), classes - 1, np.zeros(len(classes), bool))
+        return instances, instances.classes()
 
 
 def list_files(root: Path, split: str) -> list[Files]:

@@ -10,8 +10,8 @@ import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
 from vfm_fusion.datasets.cityscapes import CATEGORIES
-from vfm_fusion.datasets.images import read_packed_ids
 from vfm_fusion.datasets.numbering import distinct
+from vfm_fusion.datasets.rasters import read_packed_ids
 from vfm_fusion.errors import CorruptImageError, LabelError
 
 _THINGS = [category.id for category in CATEGORIES if category.isthing]
@@ -36,6 +36,7 @@ class NumberedScenes(StreetScenes):
 
         Raises:
             CorruptImageError: also, the two rasters differ in size.
+            LabelError: also, objects are numbered where there is no thing.
         """
         semantic_path, instance_path = self.path("semantic", position), self.path("instance", position)
         if semantic_path is None:
@@ -50,11 +51,39 @@ class NumberedScenes(StreetScenes):
                 f"{semantic_path} {semantic.shape[0]} x {semantic.shape[1]}. Take both from the same release "
                 "of the data set."
             )
-        return semantic, objects_from_numbers(numbers, semantic)
+        objects = objects_from_numbers(numbers, semantic)
+        if not objects and numbers.any():
+            raise LabelError(
+                f"{semantic_path}: has no pixel of a thing, but {instance_path} numbers objects. One of the "
+                "two holds the ids of another scheme (such as train ids in place of label ids), or is of "
+                "another image. Take both from the same release of the data set."
+            )
+        return semantic, objects
 
     @abstractmethod
     def _read_semantic(self, path: Path) -> np.ndarray:
         """Reads a class raster: ``(H, W)`` uint8 train ids."""
+
+
+def refuse_train_ids(label_ids: np.ndarray, path: Path) -> None:
+    """Refuses train ids where label ids are meant and no other raster tells the class.
+
+    Label ids above 18 are everywhere (vegetation, sky, vehicles), and 255, a license plate among them, does
+    not occur without a vehicle; but among train ids 255 is void.
+
+    Args:
+        label_ids: ``(H, W)`` uint8.
+        path: the file, for messages.
+
+    Raises:
+        LabelError: there are ids, none above 18, and 255.
+    """
+    *ids, last = np.flatnonzero(np.bincount(label_ids.ravel())).tolist()
+    if last == VOID and ids and ids[-1] < len(CATEGORIES):
+        raise LabelError(
+            f"{path}: has 255 and no other id above {ids[-1]}, as only rasters of train ids have. Use the "
+            "raster of label ids of the data set."
+        )
 
 
 def semantic_from_train_ids(

@@ -12,9 +12,9 @@ import numpy as np
 
 from vfm_fusion.datasets.cityscapes import CATEGORIES, semantic_from_label_ids
 from vfm_fusion.datasets.folders import list_by_key, require_split
-from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
-from vfm_fusion.datasets.readers.street_scenes import NumberedScenes
+from vfm_fusion.datasets.rasters import GREY_8, read_labels
+from vfm_fusion.datasets.readers.street_scenes import NumberedScenes, refuse_train_ids
 
 _LAYOUT = "Synscapes"
 
@@ -23,7 +23,9 @@ class Synscapes(NumberedScenes):
     """Synscapes."""
 
     def _read_semantic(self, path: Path) -> np.ndarray:
-        return semantic_from_label_ids(read_labels(path, np.uint8), path)
+        label_ids = read_labels(path, GREY_8)
+        refuse_train_ids(label_ids, path)
+        return semantic_from_label_ids(label_ids, path)
 
 
 def list_files(root: Path, split: str) -> list[Files]:

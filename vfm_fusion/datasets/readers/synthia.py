@@ -14,10 +14,10 @@ import numpy as np
 from vfm_fusion.datasets.base import VOID, Instances
 from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.folders import list_by_key, require_split
-from vfm_fusion.datasets.images import read_channels
 from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.rasters import LabelFormat, read_channels
 from vfm_fusion.datasets.readers.street_scenes import StreetScenes, objects_from_numbers
-from vfm_fusion.errors import CorruptImageError, LabelError
+from vfm_fusion.errors import LabelError
 
 _LAYOUT = "SYNTHIA-RAND-CITYSCAPES"
 _NAMES: dict[int, str] = {
@@ -41,6 +41,7 @@ _NAMES: dict[int, str] = {
 """The name in Cityscapes of each class that is evaluated. Void are 0, parking slots (13), road works (14),
 terrain (16), trucks (18), trains (20) and lane markings (22)."""
 
+_LABELS = LabelFormat((16,), ("colour",), "three channels (class, object, none) of 16 bits")
 _LAST_CLASS = 22
 _TRAIN_IDS = {category.name: category.id for category in CATEGORIES}
 _TABLE = np.full(_LAST_CLASS + 1, VOID, np.uint8)
@@ -55,12 +56,7 @@ class Synthia(StreetScenes):
         path = self.path("semantic", position)
         if path is None:
             return None, None
-        channels = read_channels(path)
-        if channels.shape[2] != 3:
-            raise CorruptImageError(
-                f"{path}: expected three channels (class, object, none), found {channels.shape[2]}. "
-                "Use the file of GT/LABELS, not train ids made from it."
-            )
+        channels = read_channels(path, _LABELS)
         semantic = semantic_from_classes(channels[..., 0], path)
         return semantic, objects_from_numbers(channels[..., 1], semantic)
 
@@ -81,7 +77,7 @@ def semantic_from_classes(classes: np.ndarray, path: Path) -> np.ndarray:
     """Turns SYNTHIA's classes into train ids.
 
     Args:
-        classes: ``(H, W)`` uint8 or uint16, 0..22.
+        classes: ``(H, W)`` uint16, 0..22.
         path: the file, for messages.
 
     Returns:

@@ -12,8 +12,8 @@ import numpy as np
 
 from vfm_fusion.datasets.cityscapes import CATEGORIES
 from vfm_fusion.datasets.folders import list_by_key, require_split
-from vfm_fusion.datasets.images import read_labels
 from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.rasters import GREY_8, read_labels
 from vfm_fusion.datasets.readers.street_scenes import NumberedScenes, semantic_from_train_ids
 
 _LAYOUT = "UrbanSyn"
@@ -24,7 +24,7 @@ class UrbanSyn(NumberedScenes):
     """UrbanSyn."""
 
     def _read_semantic(self, path: Path) -> np.ndarray:
-        return semantic_from_train_ids(read_labels(path, np.uint8), path, also_void={_UNLABELLED})
+        return semantic_from_train_ids(read_labels(path, GREY_8), path, also_void={_UNLABELLED})
 
 
 def list_files(root: Path, split: str) -> list[Files]:

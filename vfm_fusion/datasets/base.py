@@ -132,6 +132,11 @@ class Dataset(ABC):
     def __len__(self) -> int:
         return len(self.ids)
 
+    def size_of(self, position: int) -> tuple[int, int]:
+        """(height, width) of an image in pixels, as its index says."""
+        row = self._index.iloc[position]
+        return int(row["height"]), int(row["width"])
+
     def image(self, position: int) -> np.ndarray:
         """Decodes only the image: ``(H, W, 3)`` uint8 RGB.
 

@@ -48,12 +48,13 @@ from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.pyramid import nearest_stride
 from vfm_fusion.features.digests import MapTable
-from vfm_fusion.features.encode import encode, image_tensor
+from vfm_fusion.features.encode import encode
 from vfm_fusion.features.extract import Extraction, Source
 from vfm_fusion.features.layout import StoreLayout
 from vfm_fusion.features.locks import store_lock
 from vfm_fusion.features.manifest import Manifest, store_path
 from vfm_fusion.features.partial import PartialStore, prepare_store
+from vfm_fusion.features.profiled import image_tensor
 from vfm_fusion.features.shards import flush
 from vfm_fusion.features.space import used_bytes
 from vfm_fusion.features.store import FeatureStore
@@ -80,9 +81,13 @@ class Photos:
                 image = np.asarray(Image.fromarray(coarse).resize(size[::-1], Image.Resampling.BICUBIC))
                 Image.fromarray(image + rng.integers(0, 8, image.shape, dtype=np.uint8)).save(path)
         self.ids = tuple(f"image {number}" for number in range(count))
+        self._size = size
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def size_of(self, index: int) -> tuple[int, int]:
+        return self._size
 
     def image(self, index: int) -> np.ndarray:
         return read_image(self._paths[index % len(self._paths)])
@@ -175,7 +180,7 @@ def filled_store(folder: Path, shapes: dict[int, tuple[int, int, int]], images: 
                 store.write(index, {s: layout.element.encode(features) for s, features in maps.items()})
             content = store.publish(store_path(manifest)).content
     names = dict(dataset="d", encoder="e", architecture="a", pretraining="p", weights="w", token="t")
-    sizes = dict(image_size=SIZE, input_size=SIZE, images=images, shard_images=8, shapes=shapes)
+    sizes = dict(fit=None, image_size=SIZE, input_size=SIZE, images=images, shard_images=8, shapes=shapes)
     Manifest(**names, **sizes, precision="float32", dtype="float16", content=content).write(manifest)
     return manifest
 

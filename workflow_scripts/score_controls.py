@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from vfm_fusion.atomic import write_parquet
+from vfm_fusion.config.image_size import read_image_size
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.profiles.control_scores import score_controls
@@ -16,5 +17,6 @@ with rule_log(snakemake.log[0], snakemake.threads):
         open_indexed(config["dataset"], Path(snakemake.input.index), Path(snakemake.params.generated)),
         ProfileConfig.model_validate_json(json.dumps(profile)),
         config["images"],
+        read_image_size(config["image_size"]),
     )
     write_parquet(Path(snakemake.output.scores), scores)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from vfm_fusion.config.base import Section
+from vfm_fusion.config.image_size import SIZE_OF_IMAGES, ImageSize
 
 EXECUTION = frozenset({"parts", "threads", "prune"})
 """Settings that say how the work is done; features do not depend on them, and changing them redoes none."""
@@ -26,12 +27,7 @@ class FeaturesConfig(Section):
         description="How max_images are picked: evenly spaced in the order of the split, or at random.",
     )
     seed: int = Field(0, ge=0, description="Seed of sampling: random.")
-    image_size: tuple[int, int] | None = Field(
-        None,
-        strict=False,
-        description="[height, width] that every image is resized to before encoding; null keeps the "
-        "images' own size (they must then agree).",
-    )
+    image_size: ImageSize | None = Field(None, description=SIZE_OF_IMAGES)
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="Arithmetic of the encoder; bfloat16 runs it under automatic mixed precision, which "
@@ -42,7 +38,7 @@ class FeaturesConfig(Section):
         description="Element type of the stored features. Zarr has no bfloat16: its bit patterns are "
         "stored as uint16, and the manifest says so.",
     )
-    batch_size: int = Field(4, ge=1, description="Images per encoder call; bounds the memory.")
+    batch_size: int = Field(4, ge=1, description="Images, of one size, per encoder call; bounds the memory.")
     shard_images: int = Field(
         64,
         ge=1,
@@ -71,8 +67,6 @@ class ProfiledConfig(Section):
 
     split: Literal["train", "val"] = Field("val", description="Split whose images are profiled.")
     max_images: int | None = Field(None, ge=1, description="Profile an evenly spaced subset of this many.")
-    image_size: tuple[int, int] | None = Field(
-        None,
-        strict=False,
-        description="[height, width] that every image is resized to; null keeps their own.",
+    image_size: ImageSize | None = Field(
+        None, description="The size that they are profiled at, as in `features`; null: their own."
     )

@@ -117,7 +117,7 @@ class Config(Section):
         """How features of a data set are extracted: ``features``, but for what ``also_profiled`` has."""
         if dataset not in self.also_profiled:
             return self.features
-        return self.features.model_copy(update=self.also_profiled[dataset].model_dump())
+        return self.features.model_copy(update=dict(self.also_profiled[dataset]))
 
     def dataset_of(self, run: str) -> str:
         """The data set that a run is trained on."""

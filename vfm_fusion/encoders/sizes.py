@@ -13,6 +13,21 @@ def fit_size(height: int, width: int, divisor: int) -> tuple[int, int]:
     return _fit(height, divisor), _fit(width, divisor)
 
 
+def fit_canvas(size: tuple[int, int], canvas: tuple[int, int], divisor: int) -> tuple[int, int]:
+    """Returns the size of :func:`fit_size`, or less where that would exceed a fitted canvas."""
+    height, width = (min(pair) for pair in zip(fit_size(*size, divisor), canvas, strict=True))
+    return height, width
+
+
+def padded_to(images: Tensor, canvas: tuple[int, int], mean: tuple[float, float, float]) -> Tensor:
+    """Fills ``(B, 3, H, W)`` up to a canvas with one colour, at the bottom and on the right."""
+    if tuple(images.shape[-2:]) == tuple(canvas):
+        return images
+    filled = images.new_tensor(mean)[:, None, None].expand(3, *canvas).repeat(len(images), 1, 1, 1)
+    filled[..., : images.shape[-2], : images.shape[-1]] = images
+    return filled
+
+
 def seen_size(spec: EncoderSpec, resolution: int | None, height: int, width: int) -> tuple[int, int]:
     """Returns the size at which an encoder's model sees an image, without padding.
 

@@ -1,4 +1,4 @@
-"""The table of a store's maps: image ids and the digests of every map, as a Parquet file in the store."""
+"""The table of a store's maps: image ids, sizes and the digests of every map, as Parquet in the store."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from vfm_fusion.errors import FeatureStoreError
 
 FILE = "maps.parquet"
 _IDENTITY = b"identity"
+_SIZE = ("height", "width")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class MapTable:
         image_ids: ids of all images.
         crc32c: stride -> checksums ``(N,)`` uint32.
         sha256: stride -> ``N`` digests in hexadecimal.
+        sizes: see :class:`~vfm_fusion.features.layout.StoreLayout`.
     """
 
     def __init__(
@@ -52,18 +54,25 @@ class MapTable:
         image_ids: Sequence[str],
         crc32c: Mapping[int, np.ndarray],
         sha256: Mapping[int, pa.ChunkedArray],
+        sizes: tuple[tuple[int, int], ...] | None = None,
     ) -> None:
         self.image_ids = tuple(image_ids)
+        self.sizes = sizes
         self._crc32c = dict(crc32c)
         self._sha256 = dict(sha256)
 
     @classmethod
-    def of(cls, image_ids: Sequence[str], digests: Sequence[Mapping[int, MapDigest]]) -> MapTable:
+    def of(
+        cls,
+        image_ids: Sequence[str],
+        digests: Sequence[Mapping[int, MapDigest]],
+        sizes: tuple[tuple[int, int], ...] | None = None,
+    ) -> MapTable:
         """Makes a table of the digests of each image, ``{stride: digest}``."""
         strides = sorted(digests[0]) if digests else []
         crc32c = {s: np.array([of[s].crc32c for of in digests], dtype=np.uint32) for s in strides}
         sha256 = {s: pa.chunked_array([pa.array([of[s].sha256 for of in digests])]) for s in strides}
-        return cls(image_ids, crc32c, sha256)
+        return cls(image_ids, crc32c, sha256, sizes)
 
     def crc32c(self, index: int, stride: int) -> int:
         """Checksum of one map."""
@@ -79,8 +88,9 @@ class MapTable:
 
     @cached_property
     def content(self) -> str:
-        """SHA-256 over all ids and digests: equal for stores of the same maps of the same images."""
-        digest = hashlib.sha256(json.dumps([self.image_ids, sorted(self._crc32c)]).encode())
+        """SHA-256 over all ids, sizes and digests: equal for stores of the same maps of the same images."""
+        named = [self.image_ids, sorted(self._crc32c), *([self.sizes] if self.sizes else [])]
+        digest = hashlib.sha256(json.dumps(named).encode())
         for stride in sorted(self._crc32c):
             digest.update(self._crc32c[stride].astype("<u4").tobytes())
             digest.update("".join(self._sha256[stride].to_pylist()).encode())
@@ -89,6 +99,9 @@ class MapTable:
     def write(self, store: Path, identity: str) -> None:
         """Writes the table, with the identity of the store, into the store, atomically."""
         columns: dict[str, object] = {"image_id": pa.array(self.image_ids, pa.string())}
+        if self.sizes is not None:
+            sides = zip(_SIZE, zip(*self.sizes, strict=True), strict=True)
+            columns |= {name: pa.array(values, pa.int64()) for name, values in sides}
         for stride in sorted(self._crc32c):
             columns[f"os{stride}_crc32c"] = self._crc32c[stride]
             columns[f"os{stride}_sha256"] = self._sha256[stride]
@@ -116,6 +129,7 @@ class MapTable:
                 table["image_id"].to_pylist(),
                 {stride: table[f"os{stride}_crc32c"].to_numpy() for stride in strides},
                 {stride: table[f"os{stride}_sha256"] for stride in strides},
+                _sizes(table),
             )
         except FileNotFoundError:
             what = "its table of digests is missing" if store.is_dir() else "no such store"
@@ -127,3 +141,9 @@ class MapTable:
                 f"{store / FILE}: not a table of digests ({error}); delete {store}.manifest.json and run the "
                 "workflow again"
             ) from error
+
+
+def _sizes(table: pa.Table) -> tuple[tuple[int, int], ...] | None:
+    if _SIZE[0] not in table.column_names:
+        return None
+    return tuple(zip(*(table[name].to_pylist() for name in _SIZE), strict=True))

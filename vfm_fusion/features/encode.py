@@ -8,20 +8,24 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from types import TracebackType
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.config.image_size import ImageSize
 from vfm_fusion.datasets.base import Dataset, subset
+from vfm_fusion.datasets.fitting import Fit, Size, fit_image
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.sizes import fit_size, resize_to
+from vfm_fusion.encoders.sizes import fit_canvas, fit_size, padded_to, resize_to
+from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features.layout import StoreLayout, layout_of
+from vfm_fusion.features.profiled import profiled_image
 from vfm_fusion.workflow.progress import progress
 
 T = TypeVar("T")
@@ -103,80 +107,90 @@ class Images:
         dataset: holds them.
         indices: their positions in the data set.
         ids: their ids.
-        size: (height, width) that they are brought to.
-        input_size: (height, width) that they are then resized to for the encoder.
-        resized: whether ``size`` was asked for; otherwise all images have it.
+        setting: the size that they are profiled at.
+        spec: the encoder that they are for.
     """
 
     dataset: Dataset
     indices: tuple[int, ...]
     ids: tuple[str, ...]
-    size: tuple[int, int]
-    input_size: tuple[int, int]
-    resized: bool
+    setting: ImageSize | None
+    spec: EncoderSpec
 
     @classmethod
-    def of(cls, dataset: Dataset, encoder: Encoder, settings: FeaturesConfig) -> Images:
+    def of(cls, dataset: Dataset, spec: EncoderSpec, settings: FeaturesConfig) -> Images:
         """Picks the images that the settings ask for."""
-        indices = _sampled(len(dataset), settings)
-        size = settings.image_size or tuple(dataset.image(indices[0]).shape[:2])
-        return cls(
-            dataset=dataset,
-            indices=indices,
-            ids=tuple(dataset.ids[index] for index in indices),
-            size=size,
-            input_size=fit_size(*size, encoder.spec.size_divisor),
-            resized=settings.image_size is not None,
-        )
+        indices = sampled(len(dataset), settings)
+        ids = tuple(dataset.ids[index] for index in indices)
+        return cls(dataset, indices, ids, settings.image_size, spec)
 
-    def layout(self, encoder: Encoder, settings: FeaturesConfig) -> StoreLayout:
+    @cached_property
+    def fits(self) -> tuple[Fit, ...]:
+        """How each of them is brought to its size."""
+        return tuple(fit_image(*self.dataset.size_of(index), self.setting) for index in self.indices)
+
+    @cached_property
+    def inputs(self) -> tuple[Input, ...]:
+        """How large each of them is for the encoder."""
+        return tuple(input_of(fit, self.spec.size_divisor) for fit in self.fits)
+
+    def layout(self, settings: FeaturesConfig) -> StoreLayout:
         """Lays out the store of their native maps."""
-        return layout_of(len(self.ids), self.input_size, encoder.spec, settings)
+        return layout_of([entry.size for entry in self.inputs], self.spec, settings)
 
     def load(self, position: int) -> Tensor:
         """Decodes an image to ``(1, 3, H, W)`` float32 in [0, 1], as the encoder takes it.
 
         Raises:
-            FeatureStoreError: its size is not that of the others.
+            FeatureStoreError: its size is not that of its index.
         """
-        image = image_tensor(self.dataset.image(self.indices[position]))
-        if not self.resized and tuple(image.shape[-2:]) != self.size:
+        index = self.indices[position]
+        pixels, indexed = self.dataset.image(index), self.dataset.size_of(index)
+        if pixels.shape[:2] != indexed:
             raise FeatureStoreError(
-                f"image {self.ids[position]} is {tuple(image.shape[-2:])} pixels, the first one {self.size}; "
-                "set features.image_size so that all images have one size"
+                f"image {self.ids[position]} is {pixels.shape[:2]} pixels (height, width), but was {indexed} "
+                "when its data set was indexed; delete the index, and the workflow makes it again"
             )
-        return resize_to(resize_to(image, self.size), self.input_size)
+        size, canvas = self.inputs[position]
+        return padded_to(resize_to(profiled_image(pixels, self.setting), size), canvas, self.spec.mean)
+
+    def batches(self, missing: list[int], layout: StoreLayout, batch_size: int) -> list[tuple[int, ...]]:
+        """Returns the batches that hold a missing image.
+
+        The positions of every shard are sorted by what the encoder is given and cut into batches of one size
+        once and for all. So an image shares its batch with the same images whatever the number of parts and
+        wherever a job was interrupted, and its features agree to the last bit.
+        """
+        wanted, batches = set(missing), []
+        for shard in sorted({position // layout.shard_images for position in missing}):
+            groups: dict[Size, list[int]] = {}
+            for position in layout.images_of(shard):
+                groups.setdefault(self.inputs[position].canvas, []).append(position)
+            for group in groups.values():
+                batches += [tuple(group[at : at + batch_size]) for at in range(0, len(group), batch_size)]
+        return [batch for batch in batches if wanted.intersection(batch)]
 
 
-def image_tensor(image: np.ndarray) -> Tensor:
-    """Turns an image ``(H, W, 3)`` uint8 into ``(1, 3, H, W)`` float32 in [0, 1]."""
-    return torch.tensor(image).permute(2, 0, 1)[None].float().div_(255)
+class Input(NamedTuple):
+    """(height, width) of an image for an encoder, and of what it is filled up to, fitted to its divisor."""
+
+    size: Size
+    canvas: Size
 
 
-def batches_with(missing: list[int], layout: StoreLayout, batch_size: int) -> list[range]:
-    """Returns the batches that hold a missing image.
-
-    The positions of a store are cut into batches once and for all, within every shard. So an image shares its
-    batch with the same images whatever the number of parts and wherever a job was interrupted, and its
-    features agree to the last bit.
-    """
-    batches = []
-    for position in missing:
-        shard = layout.images_of(position // layout.shard_images)
-        start = position - (position - shard.start) % batch_size
-        batch = range(start, min(start + batch_size, shard.stop))
-        if not batches or batches[-1] != batch:
-            batches.append(batch)
-    return batches
+def input_of(fit: Fit, divisor: int) -> Input:
+    """Fits what is profiled of an image to an encoder whose sides are multiples of ``divisor``."""
+    canvas = fit_size(*fit.canvas, divisor)
+    return Input(fit_canvas(fit.size, canvas, divisor), canvas)
 
 
 def encode_batches(
     encoder: Encoder,
     images: Images,
-    batches: list[range],
+    batches: list[tuple[int, ...]],
     settings: FeaturesConfig,
     layout: StoreLayout,
-) -> Iterator[tuple[range, dict[int, Tensor]]]:
+) -> Iterator[tuple[tuple[int, ...], dict[int, Tensor]]]:
     """Yields the native maps of every batch.
 
     Args:
@@ -187,7 +201,8 @@ def encode_batches(
         layout: the layout of the store.
 
     Yields:
-        The batch and ``{stride: (B, C, h, w)}`` on the CPU; those of an accelerator in the stored type.
+        The batch and ``{stride: (B, C, h, w)}`` on the CPU, cells of padding among them; those of an
+        accelerator in the stored type.
     """
     positions = [position for batch in batches for position in batch]
     depth = 2 * max((len(batch) for batch in batches), default=1)
@@ -210,7 +225,8 @@ def encode(
     return {stride: feature.to(layout.element.computed).cpu() for stride, feature in native.items()}
 
 
-def _sampled(count: int, settings: FeaturesConfig) -> tuple[int, ...]:
+def sampled(count: int, settings: FeaturesConfig) -> tuple[int, ...]:
+    """Returns the positions of the images that the settings pick of so many."""
     limit = settings.max_images
     if settings.sampling == "random" and limit is not None and limit < count:
         return tuple(sorted(random.Random(settings.seed).sample(range(count), limit)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -17,12 +17,13 @@ from torch import Tensor
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.datasets.fitting import Size
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.errors import FeatureStoreError
-from vfm_fusion.features.encode import Background, Images, batches_with, encode_batches
+from vfm_fusion.features.encode import Background, Images, encode_batches
 from vfm_fusion.features.layout import StoreLayout
 from vfm_fusion.features.locks import store_lock
 from vfm_fusion.features.manifest import Manifest, store_path
@@ -84,20 +85,20 @@ class Extraction:
     @cached_property
     def images(self) -> Images:
         """The images of the store."""
-        return Images.of(self.dataset, self.encoder, self.settings)
+        return Images.of(self.dataset, self.encoder.spec, self.settings)
 
     @cached_property
     def layout(self) -> StoreLayout:
         """The layout of the store."""
-        return self.images.layout(self.encoder, self.settings)
+        return self.images.layout(self.settings)
 
     def run(self) -> Manifest:
         """Extracts what is missing, checks and publishes the store, and returns its manifest.
 
         Raises:
             FeatureStoreError: another job writes the store; the disk is full, fails, or does not give back
-                what was written; images of several sizes without ``image_size``; features that overflow the
-                type.
+                what was written; an image that has another size than its index says; features that overflow
+                the type.
         """
         with self._store(range(self.layout.shards)) as store:
             self.manifest_path.unlink(missing_ok=True)
@@ -156,14 +157,15 @@ class Extraction:
 
     def _extract(self, store: PartialStore) -> None:
         missing = set(store.missing)
-        batches = batches_with(sorted(missing), self.layout, self.settings.batch_size)
+        batches = self.images.batches(sorted(missing), self.layout, self.settings.batch_size)
 
-        def write(item: tuple[range, dict[int, Tensor]]) -> None:
+        def write(item: tuple[tuple[int, ...], dict[int, Tensor]]) -> None:
             batch, maps = item
             for row, position in enumerate(batch):
                 if position in missing:
-                    rows = {s: self.layout.element.encode(feature[row]) for s, feature in maps.items()}
-                    store.write(position, rows)
+                    height, width = self.images.inputs[position].size
+                    inside = {s: feature[row, :, : height // s, : width // s] for s, feature in maps.items()}
+                    store.write(position, {s: self.layout.element.encode(m) for s, m in inside.items()})
 
         if batches:
             with Background(write, _BATCHES_BEHIND) as writer:
@@ -172,7 +174,8 @@ class Extraction:
                     writer.put(item)
 
     def _announce(self) -> None:
-        height, width = self.images.input_size
+        sizes = [entry.canvas for entry in self.images.inputs]
+        height, width = (_span(sides) for sides in zip(*sizes, strict=True))
         text = f"{self.source.encoder} on {self.source.dataset}, {height} x {width}: "
         text += describe_size(self.layout)
         _LOG.info(text)
@@ -184,8 +187,9 @@ class Extraction:
             token=self.token,
             precision=self.settings.precision,
             dtype=self.settings.dtype,
-            image_size=self.images.size,
-            input_size=self.encoder.seen_size(*self.images.input_size),
+            fit=self.images.setting,
+            image_size=_common(fit.size for fit in self.images.fits),
+            input_size=_common(self.encoder.seen_size(*entry.canvas) for entry in self.images.inputs),
             images=len(self.images.ids),
             shard_images=self.settings.shard_images,
             shapes=self.layout.shapes,
@@ -234,6 +238,15 @@ def extraction(
         manifest_path=manifest_path,
         state_dir=state_dir,
     )
+
+
+def _span(sides: Sequence[int]) -> str:
+    return str(min(sides)) if len(set(sides)) == 1 else f"{min(sides)}-{max(sides)}"
+
+
+def _common(sizes: Iterable[Size]) -> Size | None:
+    found = set(sizes)
+    return found.pop() if len(found) == 1 else None
 
 
 def _device() -> torch.device:

@@ -11,10 +11,11 @@ from rich.console import Console
 from rich.table import Table
 
 from vfm_fusion.config.features import FeaturesConfig
+from vfm_fusion.datasets.fitting import fit_image
 from vfm_fusion.datasets.index import read_index
-from vfm_fusion.encoders.sizes import fit_size
 from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.errors import FeatureStoreError
+from vfm_fusion.features.encode import input_of, sampled
 from vfm_fusion.features.layout import StoreLayout, layout_of
 from vfm_fusion.features.locks import store_lock
 from vfm_fusion.features.manifest import SUFFIX, Manifest
@@ -33,9 +34,11 @@ def planned_layout(index: Path, spec: EncoderSpec, settings: FeaturesConfig) -> 
         DatasetLayoutError: the index is missing or damaged.
     """
     images = read_index(index)
-    size = settings.image_size or (int(images["height"].iloc[0]), int(images["width"].iloc[0]))
-    count = min(len(images), settings.max_images or len(images))
-    return layout_of(count, fit_size(*size, spec.size_divisor), spec, settings)
+    chosen = images.iloc[list(sampled(len(images), settings))]
+    fits = (
+        fit_image(*sides, settings.image_size) for sides in chosen[["height", "width"]].to_numpy().tolist()
+    )
+    return layout_of([input_of(fit, spec.size_divisor).size for fit in fits], spec, settings)
 
 
 _PUBLISHED = ("features/*/*.zarr", "features/*/*/*.zarr")

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,17 +36,43 @@ _NO_CHUNK = 2**64 - 1
 class StoreLayout:
     """The shape of a store on disk.
 
+    Where images differ in size, every map has a slot for the largest height and the largest width, lies at
+    its upper left, and the rest is filled with NaN.
+
     Attributes:
         images: number of images.
-        shapes: native output stride -> (C, h, w).
+        shapes: native output stride -> (C, h, w), the largest of each.
         dtype: name of the element type.
         shard_images: images per shard.
+        sizes: (height, width) of every image as its encoder sees it, which the sides of its maps follow from;
+            None where all are equal.
     """
 
     images: int
     shapes: dict[int, tuple[int, int, int]]
     dtype: str
     shard_images: int
+    sizes: tuple[tuple[int, int], ...] | None = None
+
+    def shape(self, index: int, stride: int) -> tuple[int, int, int]:
+        """(C, h, w) of the map of the image at ``index``."""
+        if self.sizes is None:
+            return self.shapes[stride]
+        height, width = self.sizes[index]
+        return self.shapes[stride][0], height // stride, width // stride
+
+    def slotted(self, stored: np.ndarray, stride: int) -> np.ndarray:
+        """Fills a map ``(C, h, w)`` in the stored type up to the shape of its slot."""
+        if stored.shape == self.shapes[stride]:
+            return stored
+        slot = np.full(self.shapes[stride], self.element.fill, dtype=self.element.stored)
+        slot[:, : stored.shape[1], : stored.shape[2]] = stored
+        return slot
+
+    def unslotted(self, slot: np.ndarray, index: int, stride: int) -> np.ndarray:
+        """Cuts the map of the image at ``index`` out of what its slot holds."""
+        _, height, width = self.shape(index, stride)
+        return np.ascontiguousarray(slot[:, :height, :width])
 
     @property
     def element(self) -> Element:
@@ -146,20 +173,18 @@ class StoreLayout:
         )
 
 
-def layout_of(
-    images: int, input_size: tuple[int, int], spec: EncoderSpec, settings: FeaturesConfig
-) -> StoreLayout:
+def layout_of(sizes: Sequence[tuple[int, int]], spec: EncoderSpec, settings: FeaturesConfig) -> StoreLayout:
     """Lays out the store of an encoder's native maps.
 
     Args:
-        images: number of images.
-        input_size: their (height, width), multiples of the encoder's divisor.
+        sizes: (height, width) of every image, multiples of the encoder's divisor.
         spec: the encoder's strides and channels.
         settings: element type and shards.
     """
-    height, width = input_size
+    height, width = (max(sides) for sides in zip(*sizes, strict=True))
     shapes = {s: (spec.channels[s], height // s, width // s) for s in spec.strides}
-    return StoreLayout(images, shapes, settings.dtype, settings.shard_images)
+    differing = tuple(sizes) if len(set(sizes)) > 1 else None
+    return StoreLayout(len(sizes), shapes, settings.dtype, settings.shard_images, differing)
 
 
 def read_attributes(store: Path) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 
 from vfm_fusion.atomic import write_json
+from vfm_fusion.config.image_size import ImageSize, plain_image_size, read_image_size
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features.digests import MapTable
 from vfm_fusion.features.elements import ELEMENTS
 from vfm_fusion.features.layout import StoreLayout
 
-FORMAT = 2
+FORMAT = 3
 SUFFIX = ".manifest.json"
 
 
@@ -33,12 +34,14 @@ class Manifest:
         token: hash of everything that the features depend on.
         precision: arithmetic of the encoder.
         dtype: element type of the maps.
-        image_size: (height, width) of the images in pixels.
-        input_size: (height, width) at which the encoder's model saw them, without padding.
+        fit: the setting ``features.image_size``: how images are brought to the size they are profiled at.
+        image_size: (height, width) in pixels at which they are; None where they differ.
+        input_size: (height, width) at which the encoder's model saw them, without the padding that is its
+            own; None where they differ.
         images: number of images.
         shard_images: images per shard.
-        shapes: native output stride -> (C, h, w).
-        content: SHA-256 over the ids of all images and the digests of all maps.
+        shapes: native output stride -> (C, h, w), the largest of each.
+        content: SHA-256 over the ids of all images, their sizes and the digests of all maps.
     """
 
     dataset: str
@@ -49,8 +52,9 @@ class Manifest:
     token: str
     precision: str
     dtype: str
-    image_size: tuple[int, int]
-    input_size: tuple[int, int]
+    fit: ImageSize | None
+    image_size: tuple[int, int] | None
+    input_size: tuple[int, int] | None
     images: int
     shard_images: int
     shapes: dict[int, tuple[int, int, int]]
@@ -58,12 +62,13 @@ class Manifest:
 
     @cached_property
     def layout(self) -> StoreLayout:
-        """Where the maps lie in the store."""
+        """Where the maps lie in the store, but for the sizes of images that differ."""
         return StoreLayout(self.images, self.shapes, self.dtype, self.shard_images)
 
     def write(self, path: Path) -> None:
         """Writes the manifest atomically; the store must be complete by then."""
         data = {field.name: getattr(self, field.name) for field in fields(self)}
+        data["fit"] = plain_image_size(self.fit)
         write_json(path, {"format": FORMAT, "stored_as": str(ELEMENTS[self.dtype].stored), **data})
 
     @classmethod
@@ -83,8 +88,9 @@ class Manifest:
             if data.pop("stored_as") != str(ELEMENTS[data["dtype"]].stored):
                 raise ValueError(f"{data['dtype']} is not stored so")
             data["shapes"] = {int(s): tuple(data["shapes"][s]) for s in sorted(data["shapes"], key=int)}
+            data["fit"] = read_image_size(data["fit"])
             for key in ("image_size", "input_size"):
-                data[key] = tuple(data[key])
+                data[key] = data[key] and tuple(data[key])
             return cls(**data)
         except FileNotFoundError:
             raise FeatureStoreError(f"{path}: no such manifest; extract the features first") from None

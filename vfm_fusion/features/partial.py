@@ -66,7 +66,7 @@ def identity_of(token: str, image_ids: Iterable[str], layout: StoreLayout) -> st
         layout: the layout of the store.
     """
     shapes = sorted(layout.shapes.items())
-    what = [token, list(image_ids), layout.images, shapes, layout.dtype, layout.shard_images]
+    what = [token, list(image_ids), layout.images, shapes, layout.dtype, layout.shard_images, layout.sizes]
     return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
 
@@ -111,7 +111,7 @@ class PartialStore:
 
         Args:
             index: position of the image.
-            maps: ``{stride: (C, h, w)}`` in the stored type.
+            maps: ``{stride: (C, h, w)}`` in the stored type, of the image's own size.
 
         Raises:
             FeatureStoreError: a map has not the shape of the layout, or is not finite in the stored type.
@@ -125,9 +125,10 @@ class PartialStore:
             )
         digests = {}
         for stride, stored in sorted(maps.items()):
-            self._check(image, stride, stored)
-            checksum = write_map(self._shard(index, stride), self._layout, index, stride, stored)
-            digests[stride] = MapDigest(checksum, sha256_of(stored))
+            self._check(index, stride, stored)
+            slot = self._layout.slotted(stored, stride)
+            checksum = write_map(self._shard(index, stride), self._layout, index, stride, slot)
+            digests[stride] = MapDigest(checksum, sha256_of(slot))
         self._maps[index] = digests
         self._journal.wrote(image, digests)
         shard = index // self._layout.shard_images
@@ -159,7 +160,8 @@ class PartialStore:
 
     def publish(self, target: Path) -> MapTable:
         """Moves the complete store to ``target``, replacing a previous one; returns its table of digests."""
-        table = MapTable.of(self.image_ids, [self._maps[index] for index in range(len(self.image_ids))])
+        digests = [self._maps[index] for index in range(len(self.image_ids))]
+        table = MapTable.of(self.image_ids, digests, self._layout.sizes)
         table.write(self.path, read_attributes(self.path)["identity"])
         self.close()
         remove_journals(self.path)
@@ -195,11 +197,12 @@ class PartialStore:
         if self._maps:
             _LOG.info("%s: %d images are there, %d to go", self.path, len(self._maps), len(self.missing))
 
-    def _check(self, image: str, stride: int, stored: np.ndarray) -> None:
-        if stored.shape != self._layout.shapes[stride]:
+    def _check(self, index: int, stride: int, stored: np.ndarray) -> None:
+        image, shape = self.image_ids[index], self._layout.shape(index, stride)
+        if stored.shape != shape:
             raise FeatureStoreError(
                 f"image {image}, OS={stride}: the encoder gave a map {stored.shape}, its registry entry "
-                f"promises {self._layout.shapes[stride]}; correct the entry"
+                f"promises {shape}; correct the entry"
             )
         count = self._layout.element.non_finite(stored)
         if count:

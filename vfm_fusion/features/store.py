@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,7 @@ class FeatureStore:
     Attributes:
         manifest: what the store holds.
         image_ids: ids of its images, in order.
+        layout: where their maps lie.
         path: its folder.
     """
 
@@ -43,7 +45,8 @@ class FeatureStore:
         self.path = store_path(manifest_path)
         self._maps = read_maps(self.path, self.manifest)
         self.image_ids = self._maps.image_ids
-        self.manifest.layout.check_metadata(self.path)
+        self.layout = replace(self.manifest.layout, sizes=self._maps.sizes)
+        self.layout.check_metadata(self.path)
 
     def __len__(self) -> int:
         """Number of images."""
@@ -61,7 +64,7 @@ class FeatureStore:
         Raises:
             FeatureStoreError: a chunk is missing, cut or altered; names store, image and stride.
         """
-        decode = self.manifest.layout.element.decode
+        decode = self.layout.element.decode
         return {stride: decode(stored) for stride, stored in self.read_stored(index).items()}
 
     def read_stored(self, index: int) -> dict[int, np.ndarray]:
@@ -70,7 +73,8 @@ class FeatureStore:
         Raises:
             FeatureStoreError: see :meth:`read`.
         """
-        return {stride: self._read(index, stride) for stride in self.manifest.shapes}
+        slots = {stride: self._read(index, stride) for stride in self.manifest.shapes}
+        return {stride: self.layout.unslotted(slot, index, stride) for stride, slot in slots.items()}
 
     def verify(self) -> None:
         """Reads and checks every map by its SHA-256, and what other readers of Zarr rely on.
@@ -91,8 +95,9 @@ class FeatureStore:
         yield from self._stale_metadata()
 
     def _read(self, index: int, stride: int) -> np.ndarray:
+        """Reads and checks what one slot holds."""
         image = self.image_ids[index]
-        stored, checksum = read_map(self.path, self.manifest.layout, index, stride, image)
+        stored, checksum = read_map(self.path, self.layout, index, stride, image)
         if checksum != self._maps.crc32c(index, stride):
             raise damaged(self.path, image, stride, "the stored map is not the one that was extracted")
         return stored
@@ -111,7 +116,7 @@ class FeatureStore:
         return errors
 
     def _lost_indexes(self) -> Iterator[FeatureStoreError]:
-        layout = self.manifest.layout
+        layout = self.layout
         for shard in range(layout.shards):
             for stride in layout.shapes:
                 if not has_index(self.path, layout, shard, stride):

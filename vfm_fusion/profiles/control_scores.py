@@ -5,24 +5,28 @@ from __future__ import annotations
 import zlib
 
 import pandas as pd
-import torch
 from torch import Tensor
 
+from vfm_fusion.config.image_size import ImageSize
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.datasets.base import Dataset, subset
+from vfm_fusion.features.profiled import profiled_image
 from vfm_fusion.metrics.controls import CONTROLS, control_map
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.profile import profile_image
 from vfm_fusion.workflow.progress import progress
 
 
-def score_controls(dataset: Dataset, config: ProfileConfig, images: int | None) -> pd.DataFrame:
+def score_controls(
+    dataset: Dataset, config: ProfileConfig, images: int | None, image_size: ImageSize | None = None
+) -> pd.DataFrame:
     """Makes the controls of evenly spaced images and scores them as encoders are scored.
 
     Args:
         dataset: the split that encoders are profiled on.
         config: strides and metric definitions.
         images: how many; None for all.
+        image_size: the size that they are profiled at.
 
     Returns:
         One row per image, definition, control, stride and score: ``image_id``, ``definition``, ``control``
@@ -32,7 +36,7 @@ def score_controls(dataset: Dataset, config: ProfileConfig, images: int | None) 
     chosen = subset(len(dataset), images)
     tables = []
     for position in progress(chosen, "score controls", len(chosen)):
-        image = torch.tensor(dataset.image(position)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+        image = profiled_image(dataset.image(position), image_size)  # (1, 3, H, W)
         table = score_image_controls(image, config, control_seed(dataset.ids[position]))
         table.insert(0, "image_id", dataset.ids[position])
         tables.append(table)

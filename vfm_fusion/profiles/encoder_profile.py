@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pandas as pd
-import torch
 
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.features.profiled import profiled_image
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.metrics.profile import profile_image, summarise
 from vfm_fusion.profiles.null_excess import with_excess
@@ -30,7 +30,7 @@ def profile_store(store: FeatureStore, dataset: Dataset, config: ProfileConfig) 
     """
     tables = []
     for position, pyramid in stored_maps(store, dataset, config, "profile"):
-        image = torch.tensor(dataset.image(position)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+        image = profiled_image(dataset.image(position), store.manifest.fit)  # (1, 3, H, W)
         table = profile_image(pyramid, image, config)
         table.insert(0, "image_id", dataset.ids[position])
         tables.append(table)

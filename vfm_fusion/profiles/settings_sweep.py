@@ -6,11 +6,11 @@ import json
 from collections.abc import Mapping
 
 import pandas as pd
-import torch
 
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.config.sensitivity import SensitivityConfig
 from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.features.profiled import profiled_image
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.metrics.map_scores import sweep_image
 from vfm_fusion.profiles.stored_maps import stored_maps
@@ -43,7 +43,7 @@ def sweep_store(
     variants = config.variants(baseline)
     tables = []
     for position, pyramid in stored_maps(store, dataset, maps, "sweep settings", limit=config.images):
-        image = torch.tensor(dataset.image(position)).permute(2, 0, 1)[None]  # (1, 3, H, W)
+        image = profiled_image(dataset.image(position), store.manifest.fit)  # (1, 3, H, W)
         table = sweep_image(pyramid, image, variants)
         table.insert(0, "image_id", dataset.ids[position])
         tables.append(table)

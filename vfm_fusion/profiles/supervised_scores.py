@@ -7,6 +7,7 @@ import pandas as pd
 
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.datasets.base import VOID, Dataset, Sample
+from vfm_fusion.features.profiled import profiled_labels
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.metrics import reasons
 from vfm_fusion.metrics.feature_map import FeatureMap
@@ -40,7 +41,8 @@ def supervised_store(
     rows = []
     for position, pyramid in stored_maps(store, dataset, config, "supervised"):
         sample = dataset[position]
-        for labels, regions in sample_regions(sample).items():
+        for labels, whole in sample_regions(sample).items():
+            regions = None if whole is None else profiled_labels(whole, store.manifest.fit)
             for stride, features in pyramid.items():
                 scores = _score(features, regions, config.definitions[definition])
                 rows += [(sample.image_id, labels, stride, name, *scores[name]) for name in SUPERVISED_SCORES]

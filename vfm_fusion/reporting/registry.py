@@ -291,7 +291,10 @@ REPORTS = (
             "controls": reported.of_dataset(study, "controls"),
             "index": reported.profiled_index(study),
         },
-        settings=lambda study, _: reported.images_of(study, study.dataset),
+        settings=lambda study, _: {
+            **reported.images_of(study, study.dataset),
+            "image_size": study.image_size(study.dataset),
+        },
         needs=("profiles",),
     ),
     Report(

@@ -104,6 +104,7 @@ class Settings:
             {
                 "dataset": self._study.dataset_section(dataset),
                 "images": self._config.controls.images,
+                "image_size": self._study.image_size(dataset),
                 "strides": self._config.metrics.strides,
                 "definitions": [
                     (name, definition.model_dump(mode="json")) for name, definition in definitions.items()

@@ -113,6 +113,10 @@ class Study:
         """What stored features depend on: everything but how the work is done."""
         return self.config.features_of(dataset).model_dump(mode="json", exclude=set(EXECUTION))
 
+    def image_size(self, dataset: str) -> Any:
+        """The size that images of a data set are profiled at, as plain data."""
+        return self.features_section(dataset)["image_size"]
+
     # Where it lies
 
     def data_manifest(self, dataset: str) -> list[str]:

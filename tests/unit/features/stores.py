@@ -19,15 +19,19 @@ IMAGES, SHARD = 7, 3
 
 
 class Photos:
-    """Random images behind the two methods of a data set that extraction uses."""
+    """Random images behind the methods of a data set that extraction uses."""
 
-    def __init__(self, count: int = IMAGES, size: tuple[int, int] = (64, 96)) -> None:
+    def __init__(self, count: int = IMAGES, *sizes: tuple[int, int]) -> None:
         rng = np.random.default_rng(0)
         self.ids = tuple(f"image {i} ü" for i in range(count))
-        self._images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for _ in range(count)]
+        self._sizes = [(sizes or ((64, 96),))[i % max(1, len(sizes))] for i in range(count)]
+        self._images = [rng.integers(0, 256, (*size, 3), dtype=np.uint8) for size in self._sizes]
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def size_of(self, index: int) -> tuple[int, int]:
+        return self._sizes[index]
 
     def image(self, index: int) -> np.ndarray:
         return self._images[index]

@@ -18,9 +18,9 @@ from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features import extract as extract_module
 from vfm_fusion.features import partial
-from vfm_fusion.features.encode import image_tensor
 from vfm_fusion.features.layout import StoreLayout
 from vfm_fusion.features.manifest import Manifest, store_path
+from vfm_fusion.features.profiled import image_tensor
 from vfm_fusion.features.store import FeatureStore
 
 
@@ -67,13 +67,11 @@ def test_a_second_extraction_is_identical(tmp_path: Path, whole: Path) -> None:
     assert json.loads(run(tmp_path).read_text()) == json.loads(whole.read_text())
 
 
-def test_images_of_several_sizes_need_a_common_size(tmp_path: Path) -> None:
+def test_an_image_that_is_not_what_was_indexed_is_refused(tmp_path: Path) -> None:
     photos = Photos(3)
     photos._images[1] = photos._images[1][:32]
-    with pytest.raises(FeatureStoreError, match=r"image 1 ü is \(32, 96\).*features\.image_size"):
-        run(tmp_path / "a", photos)
-    manifest = Manifest.read(run(tmp_path / "b", photos, image_size=(64, 64)))
-    assert manifest.shapes[4] == (24, 16, 16)
+    with pytest.raises(FeatureStoreError, match=r"image 1 ü is \(32, 96\).*was \(64, 96\).*index"):
+        run(tmp_path, photos)
 
 
 def test_a_size_that_does_not_divide_is_resized_and_recorded(tmp_path: Path) -> None:

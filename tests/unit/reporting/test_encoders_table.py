@@ -28,6 +28,7 @@ def manifest(encoder: str, shapes: dict[int, tuple[int, int, int]], weights: str
         token="t",
         precision="float32",
         dtype="float16",
+        fit=None,
         image_size=(360, 480),
         input_size=(352, 480),
         images=1,

@@ -13,14 +13,17 @@ from vfm_fusion.atomic import file_sha256
 from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.errors import WeightsError
-from vfm_fusion.features.encode import image_tensor
 from vfm_fusion.features.extract import Extraction
+from vfm_fusion.features.profiled import image_tensor
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.segmentation.finetuned import finetuned_encoder
 
 
 class Scenes(ToyDataset):
     """The toy scenes as a data set whose images can be read alone."""
+
+    def size_of(self, index: int) -> tuple[int, int]:
+        return self[index].image.shape[:2]
 
     def image(self, index: int) -> np.ndarray:
         return self[index].image

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from vfm_fusion.config.image_size import ImageSize, read_image_size
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.features.profiled import profiled_image, profiled_pixels
 from vfm_fusion.metrics.controls import CONTROLS, control_map
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.profiles.control_scores import control_seed
@@ -58,12 +59,13 @@ class ControlExample:
     maps: Mapping[str, np.ndarray | None]
 
 
-def load_example(controls: Controls, dataset: Dataset) -> ControlExample:
+def load_example(controls: Controls, dataset: Dataset, image_size: ImageSize | None = None) -> ControlExample:
     """Makes the controls of the first scored image once more, to look at.
 
     Args:
         controls: says which images were scored, and at which strides.
         dataset: holds them.
+        image_size: the size that they were profiled at.
 
     Raises:
         ReportingError: the data set lacks the image.
@@ -75,10 +77,10 @@ def load_example(controls: Controls, dataset: Dataset) -> ControlExample:
         )
     image = dataset.image(dataset.ids.index(image_id))
     stride = min(controls.strides, key=lambda stride: abs(math.log2(stride / EXAMPLE_STRIDE)))
-    tensor = torch.tensor(image).permute(2, 0, 1)[None]  # (1, 3, H, W)
+    tensor = profiled_image(image, image_size)  # (1, 3, H, W)
     seed = control_seed(image_id)
     maps = {name: _component(FeatureMap(control_map(name, tensor, stride, seed))) for name in CONTROLS}
-    return ControlExample(image, stride, maps)
+    return ControlExample(profiled_pixels(image, image_size), stride, maps)
 
 
 def _component(features: FeatureMap) -> np.ndarray | None:
@@ -181,4 +183,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figu
     """Builds the report ``figure_controls``."""
     controls = read_controls(inputs["controls"][0])
     dataset = open_indexed(settings["dataset"], inputs["index"][0], Path(settings["generated"]))
-    return controls_figure(controls, load_example(controls, dataset))
+    example = load_example(controls, dataset, read_image_size(settings["image_size"]))
+    return controls_figure(controls, example)

@@ -14,6 +14,7 @@ from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.datasets.base import Dataset, subset
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.encoders.pyramid import derive_pyramid
+from vfm_fusion.features.profiled import profiled_pixels
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.reporting.figures.energy_maps import energy_maps_figure
 from vfm_fusion.reporting.figures.feature_grid import ProfiledImage
@@ -31,7 +32,8 @@ def load_profiled(
         settings: strides of the pyramid and how they are derived.
         count: number of images.
     """
-    ids = next(iter(stores.values())).image_ids
+    first = next(iter(stores.values()))
+    ids, fit = first.image_ids, first.manifest.fit
     positions = {image_id: position for position, image_id in enumerate(dataset.ids)}
     images = []
     for index in subset(len(ids), count):
@@ -40,7 +42,8 @@ def load_profiled(
             native = {stride: torch.from_numpy(array)[None] for stride, array in store.read(index).items()}
             pyramid = derive_pyramid(native, settings.strides, settings.interpolation)
             features[encoder] = {stride: feature[0].numpy() for stride, feature in pyramid.items()}
-        images.append(ProfiledImage(dataset.image(positions[ids[index]]), features))
+        pixels = profiled_pixels(dataset.image(positions[ids[index]]), fit)
+        images.append(ProfiledImage(pixels, features))
     return images
 
 

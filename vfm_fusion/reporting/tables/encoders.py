@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.config.image_size import ImageSize
+from vfm_fusion.datasets.fitting import describe_fit
 from vfm_fusion.features.manifest import Manifest
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
@@ -26,11 +28,11 @@ def encoders_table(
         provenance: sentences on how the encoders were trained.
     """
     rows = [_row(known, manifests[encoder]) for encoder, known in facts.items()]
-    sizes = {manifest.image_size for manifest in manifests.values()}
+    sizes = {_size(manifest.image_size, manifest.fit) for manifest in manifests.values()}
     return Table(
         name="encoders",
         caption="The encoders: pre-training, native output strides and channels, and the size in pixels at "
-        f"which they see an image of {_sides(*sorted(sizes))}.",
+        f"which they see an image of {', '.join(sorted(sizes))}.",
         data=pd.DataFrame(rows),
         columns=(
             Column("encoder", "Encoder"),
@@ -55,7 +57,7 @@ def _row(known: Mapping[str, Any], manifest: Manifest) -> dict[str, str]:
         "lineage": known["lineage"] or "",
         "strides": ", ".join(map(str, manifest.shapes)),
         "channels": ", ".join(str(shape[0]) for shape in manifest.shapes.values()),
-        "input": _sides(manifest.input_size),
+        "input": _size(manifest.input_size, manifest.fit),
         "weights": manifest.weights[:_DIGEST],
         "licence": known["licence"] or "",
     }
@@ -69,8 +71,10 @@ def _shown(row: Mapping[str, str]) -> Row:
     }
 
 
-def _sides(*sizes: tuple[int, int]) -> str:
-    return ", ".join(f"{height} x {width}" for height, width in sizes)
+def _size(size: tuple[int, int] | None, fit: ImageSize | None) -> str:
+    if size is not None:
+        return f"{size[0]} x {size[1]}"
+    return "its own size" if fit is None else describe_fit(fit)
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

@@ -14,6 +14,7 @@ from vfm_fusion.metrics.controls import CONTROLS
 from vfm_fusion.profiles.control_order import COMPARISONS, SCORES, TOLERANCE, check_controls, control_means
 from vfm_fusion.reporting.cells import number, strides_in_words
 from vfm_fusion.reporting.image_scores import read_image_scores
+from vfm_fusion.reporting.verdicts import MIN_IMAGES, Outcome, every, part
 
 RIGHT = "right"
 DIGITS = 2
@@ -90,24 +91,33 @@ def controls_of(scores: pd.DataFrame, where: str = "scores of controls") -> Cont
     return Controls(images, control_means(scores), check_controls(scores))
 
 
-def verdict(checks: pd.DataFrame) -> str:
-    """Says what is wrong with the order of one definition, score and stride: ``noise above edges``.
+def outcome(checks: pd.DataFrame) -> Outcome:
+    """Judges the order of one definition, score and stride: right where every comparison is, beyond chance.
 
     Args:
         checks: rows of :func:`~vfm_fusion.profiles.control_order.check_controls`.
+    """
+    return every([_part(check) for check in checks.itertuples()])
+
+
+def verdict(checks: pd.DataFrame) -> str:
+    """Says what is wrong with that order, or not known of it: ``noise above edges``.
 
     Returns:
         ``right``; or what is wrong, then what is not known, separated by semicolons.
     """
+    found = [(check, _part(check)) for check in checks.itertuples()]
     wrong: dict[str, list[str]] = {}
-    for check in checks.itertuples():
-        if not pd.isna(check.holds) and not check.holds:
-            what, than = _wrong(check)
-            wrong.setdefault(what, []).append(than)
+    for check in (check for check, judged in found if judged == "opposite"):
+        what, than = _wrong(check)
+        wrong.setdefault(what, []).append(than)
     parts = [f"{what} {' and '.join(others)}".strip() for what, others in wrong.items()]
-    unknown = sorted(
-        {check.reason.replace("_", " ") for check in checks.itertuples() if pd.isna(check.holds)}
-    )
+    level = [f"{check.control} and {check.other}" for check, judged in found if judged == "unclear"]
+    if level:
+        parts.append(f"not told apart: {', '.join(level)}")
+    if any(judged == "few images" for _, judged in found):
+        parts.append(f"fewer than {MIN_IMAGES} images")
+    unknown = sorted({check.reason.replace("_", " ") for check, judged in found if judged == "missing"})
     if unknown:
         parts.append(f"unknown: {', '.join(unknown)}")
     return "; ".join(parts) or RIGHT
@@ -115,8 +125,9 @@ def verdict(checks: pd.DataFrame) -> str:
 
 def right_strides(controls: Controls, definition: str, score: str) -> tuple[list[int], list[int]]:
     """Returns the strides at which the order is right, and those at which it is not known."""
-    holds = {stride: _holds(controls.checks_of(definition, score, stride)) for stride in controls.strides}
-    return [s for s, state in holds.items() if state], [s for s, state in holds.items() if state is None]
+    found = {stride: outcome(controls.checks_of(definition, score, stride)) for stride in controls.strides}
+    right = [stride for stride, state in found.items() if state == "agrees"]
+    return right, [stride for stride, state in found.items() if state not in ("agrees", "opposite")]
 
 
 def order_in_words(controls: Controls, definition: str, score: str) -> str:
@@ -133,7 +144,7 @@ def definition_sentence(controls: Controls, definition: str) -> str:
     """Says where a definition ranks white noise above image edges, and where its order is right."""
     checks = controls.checks_of(definition, "ef")
     pairs = checks[(checks["control"] == "edges") & (checks["other"] == "noise") & (checks["images"] > 0)]
-    above = pairs[pairs["difference"] < 0]
+    above = pairs[[_part(check) == "opposite" for check in pairs.itertuples()]]
     if pairs.empty:
         text = f"'{definition}' scores white noise or image edges at no stride"
     else:
@@ -176,26 +187,33 @@ def rule_sentence(controls: Controls) -> str:
     return (
         f"n = {len(controls.images)} images. An order is right where "
         + "; and ".join(f"by {score.upper()} {text}" for score, text in parts.items())
-        + "; and constant is undefined. Above: the mean difference over images is positive; not above: it is "
-        f"at most {TOLERANCE:g} standard errors."
+        + f"; and constant is undefined, on {MIN_IMAGES} images or more. Above: the mean difference over "
+        f"images is more than {TOLERANCE:g} standard errors; not above: it is at most that; not told apart: "
+        "neither is above the other."
     )
+
+
+def _part(check: Any) -> Outcome:
+    """Judges one comparison: what is above another one is so by more than chance."""
+    if pd.isna(check.holds):
+        return part(None)
+    if check.relation == "undefined":
+        sign = 1 if check.holds else -1
+    else:
+        chance = TOLERANCE * check.standard_error
+        sign = int(check.difference > chance) - int(check.difference < -chance)
+        if check.relation == "not above":
+            sign = -1 if sign > 0 else 1
+    return part(sign, images=int(check.images))
 
 
 def _wrong(check: Any) -> tuple[str, str]:
     """What a failed check found: ``("noise above", "edges")``."""
-    control, other = check.control, check.other
     if check.relation == "undefined":
-        return f"{control} has a value", ""
+        return f"{check.control} has a value", ""
     if check.relation == "not above":
-        return f"{control} above", other
-    return f"{other} above" if check.difference < 0 else f"{other} level with", control
-
-
-def _holds(checks: pd.DataFrame) -> bool | None:
-    """True where all hold, None where none fails and some are not known."""
-    if (checks["holds"] == False).any():  # noqa: E712
-        return False
-    return None if checks["holds"].isna().any() else True
+        return f"{check.control} above", check.other
+    return f"{check.other} above", check.control
 
 
 def _quoted(names: Sequence[str]) -> str:

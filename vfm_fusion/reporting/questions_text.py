@@ -15,6 +15,7 @@ from vfm_fusion.reporting.render.html import page
 from vfm_fusion.reporting.render.markdown import escape as escape_markdown
 from vfm_fusion.reporting.render.text_files import Text
 from vfm_fusion.reporting.stride_sweep import read_sweep
+from vfm_fusion.reporting.verdicts import MIN_IMAGES, MIN_SEEDS
 
 TITLE = "What this run answers to the paper's five questions"
 
@@ -56,8 +57,11 @@ def reading_notes(evidence: Evidence) -> list[str]:
         f"Structure encoder: {pair[0]}; edge encoder: {pair[1]}. A, B: edges injected into structure, master "
         "fine-tuned or frozen; C, D: the reverse.",
         f"{images}{seeds_note(evidence.sweep.seeds)} Brackets behind points: 95 % interval of Student's t "
-        "over seeds; behind SC and EF: 95 % bootstrap interval over images, which does not cover "
-        "training's randomness.",
+        "over seeds; behind SC and EF: 95 % bootstrap interval over images. A change by fine-tuning counts "
+        "beyond both.",
+        "An answer takes a side that more than half of its tests take, those that could not be made counted; "
+        f"so does a test over strides. Each needs {MIN_IMAGES} images or more, where models were trained "
+        f"{MIN_SEEDS} seeds or more, and of SC and EF that the higher score clears its null floor.",
         *([average_note(evaluated)] if len(evaluated) > 1 else []),
         *(f"Incomplete: {result.problem}." for result in evidence.sweep.results if result.problem),
     ]

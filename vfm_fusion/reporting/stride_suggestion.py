@@ -124,7 +124,6 @@ class HitRate:
         p: the exact chance that they have at least ``hits``, were the trials independent; NaN without trials.
         regret: mean of what the suggested stride lacks to the best, in percentage points; NaN likewise.
         random_regret: the same of strides drawn at random.
-        p_fewer: the exact chance that they have at most ``hits``; NaN without trials.
     """
 
     hits: int
@@ -133,7 +132,6 @@ class HitRate:
     p: float
     regret: float
     random_regret: float
-    p_fewer: float = math.nan
 
     def said(self, of: str) -> str:
         """Hits beside chance, in one clause.
@@ -163,7 +161,6 @@ def hit_rate(suggestions: Iterable[Suggestion]) -> HitRate:
         p=float(poisson_binom.sf(hits - 1, chances)),
         regret=statistics.fmean(suggestion.regret for suggestion in judged),
         random_regret=statistics.fmean(suggestion.random_regret for suggestion in judged),
-        p_fewer=float(poisson_binom.cdf(hits, chances)),
     )
 
 

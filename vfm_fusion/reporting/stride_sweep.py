@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from vfm_fusion.reporting.cells import Value
@@ -55,17 +56,29 @@ class Setting:
         """The same within every seed that all its runs have."""
         return {seed: judge(self.ef, self.group.at_seed(metric, seed)) for seed in self.group.seeds}
 
+    def is_best(self, stride: int, metric: str) -> bool:
+        """Whether no trained stride is better than this trained one, by the means over seeds."""
+        levels = {trained: self.level(trained, metric).mean for trained in self.group.single}
+        return stride in levels and levels[stride] >= max(levels.values())
+
     def level(self, stride: int, metric: str) -> Value:
         """What the run of one stride reaches, in percent."""
         return self.group.level((stride,), metric)
 
+    @property
+    def untrained(self) -> list[int]:
+        """Profiled strides that no run of a single stride injects at; the best one may be among them."""
+        return sorted(set(self.ef) - set(self.group.single))
+
     def margin(self, metric: str) -> Value:
         """The suggested stride minus the best other one (of the means), seed by seed."""
-        found = self.judged(metric)
-        if found.stride is None or found.second is None:
-            return difference({})
+        second = self.judged(metric).second
+        return difference({}) if second is None else self.ahead_of(second, metric)
+
+    def ahead_of(self, other: int, metric: str) -> Value:
+        """The suggested stride minus another one, seed by seed; both are trained."""
         by_seed = {seed: self.group.at_seed(metric, seed) for seed in self.group.seeds}
-        return difference({seed: of[found.stride] - of[found.second] for seed, of in by_seed.items()})
+        return difference({seed: of[self.suggested] - of[other] for seed, of in by_seed.items()})
 
 
 def stride_settings(
@@ -236,6 +249,29 @@ def rates(settings: Sequence[Setting], metric: str) -> tuple[HitRate, HitRate]:
     """Returns the hit rate over settings, by their means, and over settings and seeds."""
     by_seed = [found for setting in settings for found in setting.judged_by_seed(metric).values()]
     return hit_rate(setting.judged(metric) for setting in settings), hit_rate(by_seed)
+
+
+class HitChance(NamedTuple):
+    """The exact chance of at least, and of at most, so many hits."""
+
+    p: float
+    p_fewer: float
+
+
+def chance_of_hits(settings: Sequence[Setting], metric: str) -> HitChance:
+    """Says how many hits are chance, if one stride were drawn for each auxiliary.
+
+    Settings with one auxiliary share what is suggested, so their hits are not independent.
+    """
+    judged = [setting for setting in settings if setting.judged(metric).hit is not None]
+    chances = np.ones(1)  # of 0, 1, .. hits
+    for auxiliary in dict.fromkeys(setting.group.auxiliary for setting in judged):
+        of = [setting for setting in judged if setting.group.auxiliary == auxiliary]
+        strides = sorted({stride for setting in of for stride in setting.group.single})
+        hits = [sum(setting.is_best(stride, metric) for setting in of) for stride in strides]
+        chances = np.convolve(chances, np.bincount(hits, minlength=len(of) + 1) / len(strides))
+    found = sum(bool(setting.judged(metric).hit) for setting in judged)
+    return HitChance(float(chances[found:].sum()), float(chances[: found + 1].sum()))
 
 
 def rate_notes(settings: Sequence[Setting], metric: str) -> list[str]:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from vfm_fusion.metrics.controls import CONTROLS
 
-IMAGES = ("street_1", "street_2")
+IMAGES = tuple(f"street_{number}" for number in range(1, 7))
 STRIDES = (4, 8)
 NAN = math.nan
 VALUES = {
@@ -23,14 +23,14 @@ VALUES = {
 
 
 def scores() -> pd.DataFrame:
-    """Every value on both images, raised by 1 % on the second; sub-scores and nulls as in a real file."""
+    """Every value on all images, 1 % more on every second; sub-scores and nulls as in a real file."""
     rows = []
     for index, image_id in enumerate(IMAGES):
         for (definition, stride), (ef, sc) in VALUES.items():
             for score, values in (("ef", ef), ("sc", sc), ("ef_null", ef), ("fc", sc)):
                 for control, value in zip(CONTROLS, (*values, NAN), strict=True):
                     reason = "constant_features" if control == "constant" else "grid_too_fine"
-                    value *= 1 + 0.01 * index
+                    value *= 1 + 0.01 * (index % 2)
                     row = (image_id, definition, control, stride, score, value)
                     rows.append((*row, reason if math.isnan(value) else None))
     columns = ["image_id", "definition", "control", "stride", "score", "value", "reason"]

@@ -9,8 +9,9 @@ import pandas as pd
 import stride_results as sweeps
 
 from vfm_fusion.reporting.image_scores import MEASURES
-from vfm_fusion.reporting.questions.answer import Answer, Outcome
+from vfm_fusion.reporting.questions.answer import Answer
 from vfm_fusion.reporting.questions.evidence import FINETUNED, PER_CLASS, SUPERVISED, Evidence
+from vfm_fusion.reporting.verdicts import Outcome
 
 DINO, SAM = sweeps.DINO, sweeps.SAM
 CLASSES = {"boundary-sensitive": ("person", "rider"), "large": ("car", "bus")}
@@ -31,7 +32,7 @@ def texts(answer: Answer) -> list[str]:
 
 
 def outcomes(answer: Answer) -> list[Outcome]:
-    return [outcome for finding in answer.findings for outcome in finding.outcomes]
+    return answer.outcomes
 
 
 def per_class(of: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> pd.DataFrame:
@@ -57,7 +58,7 @@ def everyone(seeds: int) -> list[dict[str, Any]]:
 def changes(
     run: str, encoder: str, before: Mapping[int, float], after: Mapping[int, float], half: float = 0.5
 ) -> pd.DataFrame:
-    """EF before and after, the interval of the difference +-``half``; SC falls by 0.1 everywhere."""
+    """EF before and after, both intervals of the difference +-``half``; SC falls by 0.1 everywhere."""
     rows = []
     for stride in before:
         who = {"run": run, "role": "master", "encoder": encoder, "definition": "paper", "stride": stride}
@@ -66,7 +67,8 @@ def changes(
             "sc": (0.6, 0.5, 0.05),
         }.items():
             ends = {"ci_low": second - first - width, "ci_high": second - first + width}
-            rows.append(who | {"score": score, "before": first, "after": second, "seeds": 3} | ends)
+            ends |= {"seed_low": ends["ci_low"], "seed_high": ends["ci_high"], "seeds": 3, "images": 80}
+            rows.append(who | {"score": score, "before": first, "after": second} | ends)
     return pd.DataFrame(rows)
 
 
@@ -91,6 +93,7 @@ def supervised(sc: Sequence[float], classes_: Sequence[float], objects: Sequence
     return pd.DataFrame(
         [
             {"encoder": f"e{index}", "measure": MEASURES[kind], "statistic": "mean", "value": value}
+            | {"n": 80}
             for kind, values in of.items()
             for index, value in enumerate(values)
         ]

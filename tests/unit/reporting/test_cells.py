@@ -7,7 +7,6 @@ import math
 import pytest
 
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.questions.answer import judged, verdict
 
 
 def test_mean_and_sample_deviation_over_seeds() -> None:
@@ -36,26 +35,3 @@ def test_only_what_is_undefined_has_a_reason() -> None:
 )
 def test_sign_is_that_of_the_whole_interval(ends: tuple[float, float], sign: int | None) -> None:
     assert Value(0.5, low=ends[0], high=ends[1]).sign == sign
-
-
-@pytest.mark.parametrize(
-    ("arguments", "outcome"),
-    [
-        ((True, False), "agrees"),
-        ((False, True), "opposite"),
-        ((True, True), "mixed"),
-        (([], []), "unclear"),
-        (([4, 8], [16]), "mixed"),
-        ((True, False, 0), "missing"),
-    ],
-)
-def test_one_rule_for_every_verdict(arguments: tuple[object, ...], outcome: str) -> None:
-    assert verdict(*arguments) == outcome
-
-
-def test_a_difference_is_judged_by_its_interval() -> None:
-    above = Value(1.0, low=0.5, high=1.5, n=3)
-    assert (judged(above), judged(above, expected=-1)) == ("agrees", "opposite")
-    assert judged(Value(0.1, low=-0.5, high=0.7, n=3)) == "unclear"
-    assert judged(Value(1.0, n=1)) == "one seed"
-    assert judged(Value(math.nan)) == "missing"

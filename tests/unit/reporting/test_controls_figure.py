@@ -43,7 +43,7 @@ def controls(tmp_path: Path) -> Controls:
 
 @pytest.fixture
 def example(dataset: Dataset) -> ControlExample:
-    scores = results.scores().replace({"image_id": dict(zip(results.IMAGES, dataset.ids, strict=True))})
+    scores = results.scores().replace({"image_id": dict(zip(results.IMAGES, dataset.ids, strict=False))})
     return load_example(controls_of(scores), dataset)
 
 

@@ -16,6 +16,7 @@ from vfm_fusion.reporting.control_results import (
     controls_of,
     definition_sentence,
     read_controls,
+    right_strides,
     verdict,
 )
 from vfm_fusion.reporting.render.html import to_html
@@ -68,11 +69,10 @@ def test_each_definition_has_a_section_per_score_with_a_row_per_stride(table: Ta
 def test_a_row_holds_the_means_and_the_verdict(table: Table) -> None:
     good = cells(table)["EF by the definition 'good'", 0]
     assert (good["edges"].text, good["edges"].bold) == ("9.04", True)
-    assert (good["verdict"].text, good["agreeing"].text) == ("right", "2, 2, 2, 2")
+    assert (good["verdict"].text, good["agreeing"].text) == ("right", "6, 6, 6, 6")
     noisy = cells(table)["EF by the definition 'noisy'", 1]
-    assert (
-        noisy["verdict"].text
-        == "blurred level with edges; smooth above blurred; noise above shuffled and edges"
+    assert noisy["verdict"].text == (
+        "smooth above blurred; noise above shuffled and edges; not told apart: edges and blurred"
     )
     assert (noisy["noise"].bold, noisy["agreeing"].text) == (True, "0, 0, 0, 0")
 
@@ -118,8 +118,31 @@ def test_images_without_both_values_are_counted() -> None:
     scores.loc[rows & (scores["definition"] == "good"), ["value", "reason"]] = (float("nan"), "no_spectrum")
     table = controls_table(controls_of(scores), "miniscapes")
     good = cells(table)["EF by the definition 'good'", 0]
-    assert (good["agreeing"].text, good["verdict"].text) == ("2, 2, 1 of 1, 1 of 1", "right")
-    assert good["noise"].text == "0.51"
+    assert (good["agreeing"].text, good["verdict"].text) == ("6, 6, 5 of 5, 5 of 5", "fewer than 6 images")
+    assert good["noise"].text == "0.50"
+
+
+def test_what_is_within_chance_is_neither_right_nor_wrong() -> None:
+    scores = results.scores()
+    rows = (scores[["definition", "score", "stride", "control"]] == ("good", "ef", 4, "edges")).all(axis=1)
+    for above in ([7.0, 7.0, 7.0, 7.0, 7.0, 4.9], [3.0, 3.0, 3.0, 3.0, 3.0, 5.1]):
+        scores.loc[rows, "value"] = above
+        told = controls_of(scores)
+        assert verdict(told.checks_of("good", "ef", 4)) == (
+            "right" if above[0] > 5 else "blurred above edges"
+        )
+        scores.loc[rows, "value"] = [*above[:3], *(10.0 - value for value in above[:3])]
+        level = controls_of(scores)
+        assert verdict(level.checks_of("good", "ef", 4)) == "not told apart: edges and blurred"
+        assert right_strides(level, "good", "ef") == ([8], [4])
+
+
+def test_few_images_make_no_order_right_or_wrong() -> None:
+    scores = results.scores()
+    few = controls_of(scores[scores["image_id"] != "street_6"])
+    assert verdict(few.checks_of("good", "ef", 4)) == verdict(few.checks_of("noisy", "ef", 4))
+    assert verdict(few.checks_of("good", "ef", 4)) == "fewer than 6 images"
+    assert best_sentence(few) == "Right at every stride: EF of no definition; SC of no definition."
 
 
 def test_strides_are_listed_in_words() -> None:

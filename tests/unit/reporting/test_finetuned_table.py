@@ -93,6 +93,15 @@ def test_seeds_are_averaged() -> None:
     assert set(found.data["seeds"]) == {2}
 
 
+def test_the_file_holds_the_interval_over_seeds_too() -> None:
+    """Changes of 1 and 2: mean 1.5, standard error 0.5, times t(0.975, 1) = 12.706."""
+    after = {("swin_ft", s): trained(SWIN, {"ef": shift}) for s, shift in ((0, 1.0), (1, 2.0))}
+    of = table(after).data.set_index(["definition", "stride", "score"]).loc[("paper", 8, "ef")]
+    assert (of["seed_low"], of["seed_high"]) == pytest.approx((1.5 - 6.353, 1.5 + 6.353), abs=1e-3)
+    one = table({("swin_ft", 0): trained(SWIN, {"ef": 1.0})}).data
+    assert one[["seed_low", "seed_high"]].isna().all(axis=None)
+
+
 def test_runs_stand_in_order_under_their_encoder() -> None:
     after = {("dino_ft", 0): trained(0, {}, "mini_dino"), ("swin_ft", 0): trained(SWIN, {})}
     assert [title for title, _ in lay_out(table(after)).sections] == [

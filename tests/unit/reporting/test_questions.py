@@ -10,9 +10,10 @@ from question_results import DINO, LEVELS, SAM, everyone, evidence, outcomes, pe
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.questions import classes, profiles
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome
+from vfm_fusion.reporting.questions.answer import Answer, Finding
 from vfm_fusion.reporting.questions.evidence import PER_CLASS, SUPERVISED, read_tidy
 from vfm_fusion.reporting.questions_text import answers, questions_html, questions_markdown, reading_notes
+from vfm_fusion.reporting.verdicts import Outcome
 
 
 class TestHeadline:
@@ -28,15 +29,28 @@ class TestHeadline:
                 "Undecided: 1 of 2 tests lies within spread or chance and 1 rests on one seed.",
             ),
             (["missing"], "Not answered: the only test could not be made."),
-            (["agrees", "missing"], "Yes: 1 of 2 tests agrees with the paper and 1 could not be made."),
+            (["agrees", "missing"], "Undecided: 1 of 2 tests agrees with the paper and 1 could not be made."),
             (
                 ["opposite", "unclear"],
-                "No: 1 of 2 tests shows the opposite and 1 lies within spread or chance.",
+                "Undecided: 1 of 2 tests shows the opposite and 1 lies within spread or chance.",
             ),
             (
                 ["agrees", "opposite", "unclear"],
-                "In part: 1 of 3 tests agrees with the paper, 1 shows the opposite and 1 lies within spread "
-                "or chance.",
+                "Mixed: 1 of 3 tests agrees with the paper, 1 shows the opposite and 1 lies within spread or "
+                "chance.",
+            ),
+            (
+                ["opposite", "missing", "missing"],
+                "Undecided: 1 of 3 tests shows the opposite and 2 could not be made.",
+            ),
+            (
+                ["agrees", "agrees", "missing"],
+                "Mostly: 2 of 3 tests agree with the paper and 1 could not be made.",
+            ),
+            (
+                ["opposite", "mostly opposite", "few images"],
+                "Mostly the opposite: 1 of 3 tests shows the opposite, 1 mostly shows the opposite and 1 "
+                "rests on fewer than 6 images.",
             ),
         ],
     )
@@ -173,18 +187,43 @@ class TestProfiles:
         assert texts(answer)[4] == "No null floor of SC was computed for DINO mini."
 
     def test_crossing_profiles_are_mixed_and_reversed_ones_the_opposite(self) -> None:
-        crossing = {DINO: sweeps.SC[DINO] | {32: 0.1}, SAM: sweeps.SC[SAM]}
+        crossing = {DINO: sweeps.SC[DINO] | {16: 0.1, 32: 0.1}, SAM: sweeps.SC[SAM]}
         reverse = {DINO: sweeps.EF[SAM], SAM: sweeps.EF[DINO]}
-        answer = profiles.answer(evidence([], profiles=sweeps.profiles(crossing, reverse, excess=-0.2)))
-        assert outcomes(answer) == ["mixed", "opposite", "agrees", "opposite"]
+        answer = profiles.answer(evidence([], profiles=sweeps.profiles(crossing, reverse)))
+        assert outcomes(answer) == ["mixed", "opposite", "agrees", "agrees"]
         assert texts(answer)[1].startswith(
-            "SC of DINO mini lies above that of SAM mini at OS 4, 8 and 16 and below that of SAM mini at OS "
-            "32, beyond the intervals"
+            "SC of DINO mini lies above that of SAM mini at OS 4 and 8 and below that of SAM mini at OS 16 "
+            "and 32, beyond the intervals"
         )
         assert texts(answer)[2].startswith(
             "EF of SAM mini lies below that of DINO mini at every stride, beyond"
         )
-        assert texts(answer)[4].endswith("EF of SAM mini exceeds its null floor at no stride.")
+        once = {DINO: sweeps.SC[DINO] | {32: 0.1}, SAM: sweeps.SC[SAM]}
+        assert outcomes(profiles.answer(evidence([], profiles=sweeps.profiles(once))))[0] == "mostly agrees"
+
+    @pytest.mark.parametrize(("excess", "nulls"), [(-0.2, "opposite"), (0.0, "unclear"), (None, "missing")])
+    def test_scores_that_are_not_known_to_clear_their_null_tell_nothing(
+        self, excess: float | None, nulls: Outcome
+    ) -> None:
+        answer = profiles.answer(evidence([], profiles=sweeps.profiles(excess=excess)))
+        assert outcomes(answer) == ["unclear", "unclear", "unclear", nulls]
+        assert texts(answer)[1].endswith(
+            "; at every stride the higher one is not known to clear its null floor, so it tells nothing."
+        )
+        assert texts(answer)[3].endswith(
+            "beyond the intervals, but it is not known to clear its null floor there."
+        )
+        if nulls == "opposite":
+            assert texts(answer)[4].endswith(
+                "EF of SAM mini exceeds its null floor at no stride and lies below it at every stride."
+            )
+
+    def test_a_stride_without_a_value_counts_for_no_side(self) -> None:
+        known = sweeps.profiles()
+        half = known.assign(ci_low=known["ci_low"].where(~known["stride"].isin([4, 8])))
+        answer = profiles.answer(evidence([], profiles=half))
+        assert outcomes(answer) == ["unclear"] * 4
+        assert "lies above that of SAM mini at OS 16 and 32, beyond" in texts(answer)[1]
 
     def test_one_encoder_that_leads_both_is_said(self) -> None:
         ranks = {score: sweeps.SELECTION["ranks"]["sc"] for score in ("sc", "ef")}
@@ -214,7 +253,7 @@ class TestText:
             "Structure encoder: DINO mini; edge encoder: SAM mini. A, B: edges injected into structure, "
             "master fine-tuned or frozen; C, D: the reverse."
         )
-        assert notes[2].startswith("Incomplete: run 'Run dino-fz' has 2 of 3 seeds (not evaluated: seed 0)")
+        assert notes[3].startswith("Incomplete: run 'Run dino-fz' has 2 of 3 seeds (not evaluated: seed 0)")
 
     def test_a_semantic_task_is_judged_by_its_miou(self) -> None:
         runs = sweeps.sweep("a", {8: [None], 16: [None]})  # type: ignore[list-item]
@@ -227,6 +266,6 @@ class TestText:
         per_class(LEVELS).to_csv(path, index=False)
         assert len(read_tidy(path, PER_CLASS)) == 2 * 2 * 3 * len(LEVELS)
         with pytest.raises(
-            ReportingError, match=r"per_class\.csv: columns \['encoder', 'measure', 'statistic'\]"
+            ReportingError, match=r"per_class\.csv: columns \['encoder', 'measure', 'statistic', 'n'\]"
         ):
             read_tidy(path, SUPERVISED)

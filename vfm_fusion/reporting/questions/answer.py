@@ -4,30 +4,41 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Literal
 
-from vfm_fusion.reporting.cells import Value, in_a_row
+from vfm_fusion.reporting.cells import in_a_row
 from vfm_fusion.reporting.significance import ONE_SEED, WITHIN_SPREAD
+from vfm_fusion.reporting.verdicts import MIN_IMAGES, Outcome, weigh
 
-Outcome = Literal["agrees", "opposite", "mixed", "unclear", "one seed", "missing"]
-"""How a test of a statement of the paper ended: ``unclear`` lies within spread or chance; ``missing`` could
-not be made."""
+_FEW_IMAGES = f"fewer than {MIN_IMAGES} images"
 
 _COUNTED: dict[Outcome, tuple[str, str]] = {
     "agrees": ("agrees with the paper", "agree with the paper"),
+    "mostly agrees": ("mostly agrees with the paper", "mostly agree with the paper"),
     "opposite": ("shows the opposite", "show the opposite"),
+    "mostly opposite": ("mostly shows the opposite", "mostly show the opposite"),
     "mixed": ("is mixed", "are mixed"),
     "unclear": ("lies within spread or chance", "lie within spread or chance"),
     "one seed": ("rests on one seed", "rest on one seed"),
+    "few images": (f"rests on {_FEW_IMAGES}", f"rest on {_FEW_IMAGES}"),
     "missing": ("could not be made", "could not be made"),
 }
 
+_WORDS: dict[Outcome, str] = {
+    "agrees": "Yes",
+    "mostly agrees": "Mostly",
+    "opposite": "The opposite",
+    "mostly opposite": "Mostly the opposite",
+    "mixed": "Mixed",
+    "missing": "Not answered",
+}
+"""The answer in a word or two; ``Undecided`` where it takes no side for another reason."""
 
 ENDINGS: dict[Outcome, str] = {
     "agrees": ", as in the paper",
     "opposite": ", the opposite of the paper",
     "unclear": f": {WITHIN_SPREAD}",
     "one seed": f"; {ONE_SEED}",
+    "few images": f"; {_FEW_IMAGES}, too few to tell",
     "missing": ": not defined for every seed",
 }
 """How a sentence about a difference over seeds ends."""
@@ -41,9 +52,9 @@ class Finding:
     outcomes: tuple[Outcome, ...] = ()
 
 
-def unknown(text: str) -> Finding:
-    """Returns why a test could not be made."""
-    return Finding(text, ("missing",))
+def unknown(text: str, tests: int = 1) -> Finding:
+    """Returns why a test, or several, could not be made."""
+    return Finding(text, ("missing",) * tests)
 
 
 @dataclass(frozen=True)
@@ -55,47 +66,19 @@ class Answer:
     findings: tuple[Finding, ...]
 
     @property
+    def outcomes(self) -> list[Outcome]:
+        """How each test ended, those that could not be made among them."""
+        return [outcome for finding in self.findings for outcome in finding.outcomes]
+
+    @property
     def headline(self) -> str:
         """The answer in one sentence, which counts the outcomes of all tests."""
-        found = [outcome for finding in self.findings for outcome in finding.outcomes]
+        found = self.outcomes
         counts = Counter(found)
+        word = _WORDS.get(weigh(found), "Undecided")
         (first, count), *rest = [(outcome, counts[outcome]) for outcome in _COUNTED if counts[outcome]]
         if len(found) == 1:
-            return f"{_verdict(set(found))}: the only test {_COUNTED[first][0]}."
+            return f"{word}: the only test {_COUNTED[first][0]}."
         parts = [f"{count} of {len(found)} tests {_COUNTED[first][count > 1]}"]
         parts += [f"{number} {_COUNTED[outcome][number > 1]}" for outcome, number in rest]
-        return f"{_verdict(set(found))}: {in_a_row(parts)}."
-
-
-def _verdict(found: set[Outcome]) -> str:
-    """The answer in a word or two; tests that could not be made do not count."""
-    made = found - {"missing"}
-    if not made:
-        return "Not answered"
-    if "agrees" in made:
-        return "Yes" if made == {"agrees"} else "In part"
-    if "opposite" in made:
-        return "The opposite" if made == {"opposite"} else "No"
-    return "Mixed" if "mixed" in made else "Undecided"
-
-
-def verdict(expected: object, against: object, made: object = True) -> Outcome:
-    """The rule of every test: what is found beyond spread or chance, as the paper says it or against it.
-
-    Args:
-        expected: whether something is found as the paper says it (such as the strides where that is so).
-        against: whether something is found against it.
-        made: whether the test could be made.
-    """
-    if not made:
-        return "missing"
-    if expected and against:
-        return "mixed"
-    return "agrees" if expected else "opposite" if against else "unclear"
-
-
-def judged(found: Value, expected: int = 1) -> Outcome:
-    """Compares the sign of a difference over seeds with the expected one."""
-    if found.n and found.sign is None:
-        return "one seed"
-    return verdict(found.sign == expected, found.sign == -expected, found.n)
+        return f"{word}: {in_a_row(parts)}."

@@ -6,12 +6,13 @@ import math
 from collections.abc import Mapping
 
 from vfm_fusion.reporting.cells import Value, with_spread
-from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, judged, unknown
+from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, unknown
 from vfm_fusion.reporting.questions.evidence import Evidence
 from vfm_fusion.reporting.records import RunResults
 from vfm_fusion.reporting.significance import difference, in_points
 from vfm_fusion.reporting.stride_groups import Group
 from vfm_fusion.reporting.stride_sweep import setting_name
+from vfm_fusion.reporting.verdicts import judged
 
 QUESTION = "Do encoders lean to structure or to edges, class by class?"
 RICH, LARGE = "boundary-sensitive", "large"
@@ -26,7 +27,7 @@ def answer(evidence: Evidence) -> Answer:
     groups = evidence.per_class["group"]
     if not ((groups == RICH).any() and (groups == LARGE).any()):
         text = "The table per class holds no two groups of classes, so nothing can be compared."
-        return Answer("RQ1", QUESTION, (unknown(text),))
+        return Answer("RQ1", QUESTION, (unknown(text, tests=4),))
     findings = (
         _classes(evidence),
         _alone(evidence, trained=False),
@@ -59,7 +60,7 @@ def _alone(evidence: Evidence, *, trained: bool) -> Finding:
         return unknown(f"{how}: no comparison, for no run has {' or '.join(absent)} alone and {how.lower()}.")
     levels = {encoder: _levels(evidence, run) for encoder, run in runs.items()}
     contrast = _contrast(levels[evidence.edges], levels[evidence.structure])
-    outcome = judged(contrast)
+    outcome = judged(contrast, evidence.images)
     leads = [_lead(evidence, {e: of[group] for e, of in levels.items()}, group) for group in (RICH, LARGE)]
     text = f"{how}: {'; '.join(leads)}."
     if outcome == "missing":
@@ -112,7 +113,7 @@ def _injected(evidence: Evidence, names: str, expected: str) -> Finding:
     fused, alone = (_levels(evidence, run) for run in (found.fused[stride,], found.alone))
     gains = {group: _minus(fused[group], alone[group]) for group in (RICH, LARGE)}
     more = _contrast(fused, alone)
-    outcome = judged(more, 1 if expected == RICH else -1)
+    outcome = judged(more, evidence.images, 1 if expected == RICH else -1)
     if outcome == "missing":
         return unknown(f"{what} injected: the gain is not defined for every seed.")
     side = _side(more)

@@ -9,15 +9,15 @@ from pathlib import Path
 import pandas as pd
 
 from vfm_fusion.reporting.labels import label
-from vfm_fusion.reporting.records import RunResults
+from vfm_fusion.reporting.records import RunResults, one_per_target
 from vfm_fusion.reporting.result_files import check_columns
 from vfm_fusion.reporting.stride_sweep import Sweep, shown_metrics, structure_and_edges
 
 PER_CLASS = ("class", "group", "run", "seed", "metric", "value")
-SUPERVISED = ("encoder", "measure", "statistic", "value")
+SUPERVISED = ("encoder", "measure", "statistic", "value", "n")
 FINETUNED = (
     *("run", "role", "encoder", "definition", "stride", "score"),
-    *("before", "after", "ci_low", "ci_high", "seeds"),
+    *("before", "after", "ci_low", "ci_high", "seed_low", "seed_high", "seeds", "images"),
 )
 
 
@@ -51,6 +51,16 @@ class Evidence:
     def metric(self) -> str:
         """The main metric: AP where the runs have it, else mIoU."""
         return next(iter(shown_metrics(self.sweep.settings)), "AP")
+
+    @property
+    def images(self) -> int:
+        """Validation images behind every score of a run: of the target with the fewest; 0 without a run."""
+        return min((int(found["images"]) for found in one_per_target(self.sweep.results)), default=0)
+
+    @property
+    def seeds(self) -> int:
+        """Trainings behind every mean of a run."""
+        return len(self.sweep.seeds)
 
     def name(self, encoder: str) -> str:
         """The encoder's name in print."""

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from vfm_fusion.reporting.cells import in_a_row
-from vfm_fusion.reporting.questions.answer import Answer, Finding, Outcome, judged, unknown, verdict
+from vfm_fusion.reporting.cells import in_a_row, p_in_words, strides_in_words
+from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, unknown
 from vfm_fusion.reporting.questions.evidence import Evidence
-from vfm_fusion.reporting.significance import ONE_SEED, SIGNIFICANT, WITHIN_SPREAD, in_points
-from vfm_fusion.reporting.stride_suggestion import HitRate
-from vfm_fusion.reporting.stride_sweep import Setting, rate_notes, rates, shown_metrics, suggestions
+from vfm_fusion.reporting.significance import SIGNIFICANT, in_points
+from vfm_fusion.reporting.stride_sweep import (
+    Setting,
+    chance_of_hits,
+    rate_notes,
+    rates,
+    shown_metrics,
+    suggestions,
+)
+from vfm_fusion.reporting.verdicts import Outcome, every, judged, part
 
 QUESTION = "Does EF suggest the best injection stride?"
 NO_SWEEP = (
@@ -24,47 +31,50 @@ def answer(evidence: Evidence) -> Answer:
     return Answer("RQ3", QUESTION, findings)
 
 
-def beyond_chance(rate: HitRate) -> Outcome:
-    """Whether there are more hits, or fewer, than strides drawn at random would have."""
-    return verdict(rate.p <= SIGNIFICANT, rate.p_fewer <= SIGNIFICANT, rate.trials)
-
-
 def _rate(evidence: Evidence) -> Finding:
-    metric = evidence.metric
-    outcome = beyond_chance(rates(evidence.sweep.settings, metric)[0])
-    said = rate_notes(evidence.sweep.settings, metric)
+    """Whether there are more hits, or fewer, than strides drawn at random would have."""
+    settings, metric = evidence.sweep.settings, evidence.metric
+    said = rate_notes(settings, metric)
     if not said:
-        return Finding("No setting could be judged.", (outcome,))
-    return Finding(f"{said[0]} {_CHANCE[outcome]}", (outcome,))
-
-
-_CHANCE: dict[Outcome, str] = {
-    "agrees": "Over settings that is more than chance.",
-    "opposite": "Over settings that is less than chance.",
-    "unclear": "Over settings that cannot be told from chance.",
-}
+        return unknown("No setting could be judged.")
+    chance = chance_of_hits(settings, metric)
+    sign = int(chance.p <= SIGNIFICANT) - int(chance.p_fewer <= SIGNIFICANT)
+    if any(setting.untrained for setting in settings):  # the best stride may be among them
+        sign = 0
+    outcome = part(sign, seeds=evidence.seeds, images=evidence.images)
+    how = {1: "is more than chance", -1: "is less than chance"}.get(sign, "cannot be told from chance")
+    p = p_in_words(chance.p_fewer if sign < 0 else chance.p)
+    caveat = ENDINGS[outcome] if outcome in ("one seed", "few images") else ""
+    return Finding(f"{said[0]} With one stride drawn per auxiliary that {how} ({p}){caveat}.", (outcome,))
 
 
 def _margins(evidence: Evidence) -> Finding:
-    """Every setting's margin against the spread over seeds."""
-    parts, outcomes = [], []
-    for setting in evidence.sweep.settings:
-        text, outcome = _margin(setting, evidence.metric)
-        parts.append(text)
-        outcomes.append(outcome)
-    return Finding(f"{'; '.join(parts)}.", tuple(outcomes))
+    """Every setting's margin against the spread over seeds; A to D are possible whatever was trained."""
+    settings = evidence.sweep.settings
+    found = [_margin(evidence, setting) for setting in settings]
+    absent = [name for name in "ABCD" if name not in {setting.name for setting in settings}]
+    text = "; ".join(said for said, _ in found)
+    text += f". Not swept: {in_a_row(absent)}." if absent else "."
+    return Finding(text, (*(outcome for _, outcome in found), *unknown("", len(absent)).outcomes))
 
 
-def _margin(setting: Setting, metric: str) -> tuple[str, Outcome]:
-    found, margin = setting.judged(metric), setting.margin(metric)
+def _margin(evidence: Evidence, setting: Setting) -> tuple[str, Outcome]:
+    found, metric = setting.judged(evidence.metric), evidence.metric
     if found.hit is None:
-        return f"{setting.title}: not judged, {found.reason}", "missing"
+        return f"{setting.title}: not judged, {found.reason}", part(None)
+    margin = setting.margin(metric)
+    others = [stride for stride in setting.group.single if stride != found.stride]
+    parts = [judged(setting.ahead_of(stride, metric), evidence.images) for stride in others]
+    outcome = every([*parts, *(part(None) for _ in setting.untrained)])
     verb, other = ("hits", "the next best") if found.hit else ("misses", "the best")
     text = (
         f"{setting.title} {verb}: OS {found.stride} against {other}, OS {found.second}: {in_points(margin)}"
     )
-    caveat = {None: f" ({ONE_SEED})", 0: f" ({WITHIN_SPREAD})"}.get(margin.sign, "")
-    return text + caveat, judged(margin)
+    if outcome in ("agrees", "opposite"):
+        return text, outcome
+    if judged(margin, evidence.images) == "agrees" and setting.untrained:
+        return f"{text} ({strides_in_words(setting.untrained, [*setting.ef])} not trained)", outcome
+    return f"{text} ({ENDINGS[outcome].lstrip(':; ')})", outcome
 
 
 def _other_metrics(evidence: Evidence) -> list[Finding]:

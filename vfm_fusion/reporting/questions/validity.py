@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import statistics
+from collections.abc import Sequence
 
 from vfm_fusion.reporting.cells import in_a_row, p_in_words, signed
 from vfm_fusion.reporting.image_scores import MEASURES
-from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, Outcome, unknown, verdict
+from vfm_fusion.reporting.questions.answer import ENDINGS, Answer, Finding, unknown
 from vfm_fusion.reporting.questions.evidence import Evidence
 from vfm_fusion.reporting.significance import SIGNIFICANT, RankCorrelation, correlate
 from vfm_fusion.reporting.stride_sweep import Setting
+from vfm_fusion.reporting.verdicts import Outcome, part
 
 QUESTION = "Do SC and EF measure what they mean: regions of the ground truth, and what an injection gains?"
 
@@ -22,11 +25,13 @@ def answer(evidence: Evidence) -> Answer:
     return Answer("RQ4", QUESTION, (*(_supervised(evidence, kind) for kind in _KINDS), _gains(evidence)))
 
 
-def evidence_of(found: RankCorrelation, of: str) -> tuple[Outcome, str]:
+def evidence_of(
+    found: RankCorrelation, of: str, *, images: int, seeds: int | None = None
+) -> tuple[Outcome, str]:
     """Says how strong a rank correlation is as evidence, ``of`` = "encoders", and what n can show."""
     clear = found.p <= SIGNIFICANT
-    outcome = verdict(clear and found.rho > 0, clear and found.rho < 0)
-    if clear:
+    outcome = part(int(clear and found.rho > 0) - int(clear and found.rho < 0), seeds=seeds, images=images)
+    if outcome != "unclear":
         return outcome, ENDINGS[outcome]
     if not found.conclusive:
         return outcome, f"; {found.n} {of} cannot reach p ≤ {SIGNIFICANT:g}, whatever their order"
@@ -42,7 +47,8 @@ def _supervised(evidence: Evidence, kind: str) -> Finding:
     found = correlate([(value, truth.get(encoder, math.nan)) for encoder, value in sc.items()])
     if found.reason:
         return unknown(f"SC was not compared with {title}: {found.reason}.")
-    outcome, ending = evidence_of(found, "encoders")
+    images = int(means.loc[means["measure"].isin([MEASURES["sc"], MEASURES[kind]]), "n"].min())
+    outcome, ending = evidence_of(found, "encoders", images=images)
     order = {1.0: "in the same order", -1.0: "in the opposite order"}.get(round(found.rho, 9), "differently")
     return Finding(
         f"SC and {title} rank the {found.n} encoders {order} (ρ = {signed(found.rho)}, "
@@ -52,14 +58,17 @@ def _supervised(evidence: Evidence, kind: str) -> Finding:
 
 
 def _gains(evidence: Evidence) -> Finding:
-    """EF of the auxiliary against what its injection gains, per setting and over all of them."""
+    """EF of the auxiliary against what its injection gains, per setting and over all of them.
+
+    Settings with one auxiliary share its EF, so they count as one: their gains are averaged.
+    """
     if not evidence.sweep.settings:
         return unknown(
             "EF was not compared with gains: no pair was trained at two or more injection strides."
         )
     metric = evidence.metric
     pairs = {setting.title: _pairs(setting, metric) for setting in evidence.sweep.settings}
-    pooled = correlate([pair for of in pairs.values() for pair in of])
+    pooled = correlate(_pooled(evidence.sweep.settings, metric))
     if pooled.reason:
         why = _why(evidence, metric) or pooled.reason
         return unknown(f"EF was not compared with the gain in {metric}: {why}.")
@@ -69,21 +78,36 @@ def _gains(evidence: Evidence) -> Finding:
     text = f"EF and the gain in {metric} over the strides of a setting: {in_a_row(said)}"
     if smallest > SIGNIFICANT:
         text += " (none can be significant alone)"
-    outcome, ending = evidence_of(pooled, "pairs of setting and stride")
+    outcome, ending = evidence_of(
+        pooled, "pairs of auxiliary and stride", images=evidence.images, seeds=evidence.seeds
+    )
     if len(pairs) > 1:
-        text += f"; all {pooled.n} pairs pooled, as if independent: {_rho(pooled)}, {p_in_words(pooled.p)}"
+        text += f"; {pooled.n} pairs of auxiliary and stride pooled: {_rho(pooled)}, {p_in_words(pooled.p)}"
     else:
         text += f", {p_in_words(pooled.p)}"
     return Finding(f"{text}{ending}.", (outcome,))
 
 
+def _pooled(settings: Sequence[Setting], metric: str) -> Pairs:
+    """EF of every auxiliary and stride, with the mean gain over the settings that inject it there."""
+    gains: dict[tuple[str, float], list[float]] = {}
+    for setting in settings:
+        for stride, (ef, gain) in _by_stride(setting, metric).items():
+            gains.setdefault((f"{setting.group.auxiliary} at {stride}", ef), []).append(gain)
+    return [(ef, statistics.fmean(found)) for (_, ef), found in gains.items()]
+
+
 def _pairs(setting: Setting, metric: str) -> Pairs:
     """EF and gain at the strides where both are defined."""
-    found = [
-        (setting.ef.get(stride, math.nan), setting.group.gain((stride,), metric).mean)
+    return list(_by_stride(setting, metric).values())
+
+
+def _by_stride(setting: Setting, metric: str) -> dict[int, tuple[float, float]]:
+    found = {
+        stride: (setting.ef.get(stride, math.nan), setting.group.gain((stride,), metric).mean)
         for stride in setting.group.single
-    ]
-    return [pair for pair in found if not any(math.isnan(value) for value in pair)]
+    }
+    return {s: pair for s, pair in found.items() if not any(math.isnan(value) for value in pair)}
 
 
 def _why(evidence: Evidence, metric: str) -> str:

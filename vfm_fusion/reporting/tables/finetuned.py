@@ -14,6 +14,7 @@ from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.image_scores import Bootstrap, commonest_reason, estimate, read_image_scores
 from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
 from vfm_fusion.reporting.published import published_note, published_section, shown_table
+from vfm_fusion.reporting.significance import difference
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 SCORES = {"sc": ("SC", 2, 3), "ef": ("EF", 2, 2)}
@@ -27,6 +28,7 @@ class Change(NamedTuple):
         before: mean over images.
         after: mean over images, of each image's mean over seeds.
         delta: after - before, with the 95 % bootstrap interval of the paired difference over images.
+        over_seeds: the mean difference with its 95 % interval of Student's t over seeds, where several are.
         images: number of these images.
         undefined: number of the others.
         reason: the commonest reason of the others; empty without any.
@@ -35,6 +37,7 @@ class Change(NamedTuple):
     before: Value
     after: Value
     delta: Value
+    over_seeds: Value
     images: int
     undefined: int
     reason: str
@@ -128,17 +131,19 @@ def _indexed(frame: pd.DataFrame) -> pd.DataFrame:
 def _changes(entry: Finetuned, bootstrap: Bootstrap) -> dict[tuple[str, int, str], Change]:
     """``{(definition, stride, score): change}``."""
     later = np.mean([frame["value"].to_numpy() for frame in entry.after], axis=0)  # NaN where any seed's is
-    values = entry.before.assign(after=later)
+    seeds = {seed: frame["value"].to_numpy() for seed, frame in enumerate(entry.after)}
+    values = entry.before.assign(after=later, **{f"seed {seed}": of for seed, of in seeds.items()})
     reasons = pd.concat([entry.before, *entry.after]).sort_index()
     changes = {}
     for key, group in values.groupby(level=["definition", "stride", "score"]):
         paired = group.dropna(subset=["value", "after"])
-        difference = (paired["after"] - paired["value"]).to_numpy()[:, None]  # (images, 1)
+        paired_change = (paired["after"] - paired["value"]).to_numpy()[:, None]  # (images, 1)
         undefined = len(group) - len(paired)
         reason = commonest_reason(reasons.loc[key]) if undefined else ""
         before, after = (Value(float(paired[when].mean())).because(reason) for when in ("value", "after"))
-        delta = estimate(difference, bootstrap).because(reason)
-        changes[key] = Change(before, after, delta, len(paired), undefined, reason)
+        delta = estimate(paired_change, bootstrap).because(reason)
+        by_seed = {s: float((paired[f"seed {s}"] - paired["value"]).mean()) for s in seeds}
+        changes[key] = Change(before, after, delta, difference(by_seed), len(paired), undefined, reason)
     return changes
 
 
@@ -194,7 +199,8 @@ def _records(
         who
         | dict(zip(("definition", "stride", "score"), key, strict=True))
         | {"before": change.before.mean, "after": change.after.mean, "delta": change.delta.mean}
-        | {"ci_low": change.delta.low, "ci_high": change.delta.high, "images": change.images}
+        | {"ci_low": change.delta.low, "ci_high": change.delta.high}
+        | {"seed_low": change.over_seeds.low, "seed_high": change.over_seeds.high, "images": change.images}
         | {"undefined": change.undefined, "reason": change.reason}
         for key, change in changes.items()
     ]

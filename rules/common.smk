@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.types import Quietness
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
@@ -20,8 +21,11 @@ from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import SCENES, Study
 from vfm_fusion.workflow import fingerprint as fingerprints
 from vfm_fusion.workflow.environment import check_place, prepare_environment
+from vfm_fusion.workflow.rule_log import QUIET
 
 prepare_environment(ROOT)
+if {Quietness.ALL, Quietness.PROGRESS} & set(workflow.output_settings.quiet or ()):
+    os.environ[QUIET] = "yes"
 PRETRAINING = {
     "generate_dataset",
     "index_dataset",

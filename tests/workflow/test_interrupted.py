@@ -15,13 +15,14 @@ import pytest
 from safetensors.numpy import load_file
 from working_copy import Workflow
 
-pytestmark = [pytest.mark.slow("the whole small experiment, killed three times"), pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow("the whole small experiment, killed four times"), pytest.mark.timeout(1800)]
 
 
 def kill_when(workflow: Workflow, traces: Callable[[Path], set[Path]], number: signal.Signals) -> None:
     """Starts the workflow and sends it and its jobs a signal once it leaves a new one of ``traces``.
 
-    SIGKILL is what a power cut does, SIGTERM what a cluster sends before it takes a machine away.
+    SIGKILL is what a power cut does, SIGTERM what a cluster sends before it takes a machine away, and SIGINT
+    what a terminal sends on Ctrl-C.
     """
     before = found(traces, workflow.results)
     process = subprocess.Popen(
@@ -67,6 +68,7 @@ def test_a_run_killed_again_and_again_is_finished_by_the_same_command(
     kill_when(fresh, extracting, signal.SIGKILL)
     kill_when(fresh, training, signal.SIGKILL)
     kill_when(fresh, training, signal.SIGTERM)
+    kill_when(fresh, training, signal.SIGINT)
     done = fresh.snakemake("all")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert_same_results(fresh.results, finished.results)

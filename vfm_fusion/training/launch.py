@@ -30,6 +30,7 @@ from vfm_fusion import errors
 from vfm_fusion.errors import TrainingError, VfmFusionError
 from vfm_fusion.training.processes import Processes
 from vfm_fusion.training.signals import passed_on
+from vfm_fusion.workflow.progress import TERMINAL
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +39,15 @@ GRACE_SECONDS = 20.0
 
 _HOST = "127.0.0.1"
 _ENVIRONMENT = "VFM_FUSION_PROCESS"
+_FORMAT = "%(levelname)s %(name)s: %(message)s"
+"""Of the lines by which a process tells the one that started it what to log or to show."""
 
 
 def launch(module: str, arguments: Sequence[str], processes: int, threads: int) -> None:
     """Runs ``python -m module *arguments`` in several processes that share a step, and waits for all.
 
-    What they write becomes lines of this process's log, but for the first one's standard error on a terminal,
-    where its progress bar is. SIGTERM and SIGUSR1 are passed on. When one fails, the others are ended.
+    What they write becomes lines of this process's log. Signals that ask to stop are passed on. When one
+    fails, the others are ended.
 
     Args:
         module: its ``main`` works in :func:`joined`.
@@ -102,6 +105,8 @@ def joined() -> Iterator[Processes]:
         distributed.destroy_process_group()
     except BaseException as error:
         log.exception("process %d of %d failed", rank + 1, count)
+        if isinstance(error, KeyboardInterrupt):  # during training, it is waited for
+            error = TrainingError("stopped by SIGINT before the first step; the same command starts again")
         told = {"type": type(error).__name__, "message": str(error), "time": time.time()}
         store.set(f"error {rank}", json.dumps(told))
         raise SystemExit(1) from None
@@ -110,7 +115,6 @@ def joined() -> Iterator[Processes]:
 def _start(command: list[str], place: dict[str, int], threads: int) -> subprocess.Popen[str]:
     package = str(Path(errors.__file__).parents[1])
     seen = os.environ.get("PYTHONPATH")
-    on_terminal = place["rank"] == 0 and sys.stderr.isatty()
     return subprocess.Popen(
         command,
         env={
@@ -122,21 +126,28 @@ def _start(command: list[str], place: dict[str, int], threads: int) -> subproces
         },
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=None if on_terminal else subprocess.STDOUT,
+        stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
     )
 
 
 def _relay(rank: int, child: subprocess.Popen[str]) -> None:
+    shown = _FORMAT % {"levelname": "INFO", "name": TERMINAL.name, "message": ""}
     for line in child.stdout:
-        log.info("[%d] %s", rank, line.rstrip("\n"))
+        said = line.rstrip("\n")
+        if said.startswith(shown):
+            TERMINAL.info(said.removeprefix(shown))
+        else:
+            log.info("[%d] %s", rank, said)
 
 
 def _log_to_parent(rank: int) -> None:
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(logging.Formatter(_FORMAT))
     logging.basicConfig(level=logging.INFO if rank == 0 else logging.WARNING, handlers=[handler])
+    if rank == 0:
+        TERMINAL.addHandler(handler)
     logging.captureWarnings(True)
 
 

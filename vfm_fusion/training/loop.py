@@ -13,11 +13,12 @@ import torch
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.training.checkpoints import Checkpoint, load_checkpoint, newest_valid, save_checkpoint
 from vfm_fusion.training.learner import DivergenceWatch, Execution, Learner
-from vfm_fusion.training.loss_log import LossLog, step_bar
+from vfm_fusion.training.loss_log import LossLog
 from vfm_fusion.training.processes import Processes, single_process
 from vfm_fusion.training.samples import Batch, load_steps
 from vfm_fusion.training.signals import SIGNALS, StopRequest
 from vfm_fusion.training.task import Task
+from vfm_fusion.workflow.progress import TERMINAL, Pace
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +36,8 @@ def train(
 ) -> Task:
     """Trains a task to its last step and writes ``metrics.csv``, TensorBoard logs and what the task writes.
 
-    Resumes from the newest valid checkpoint in ``state_dir`` whose token matches. On SIGTERM or SIGUSR1 it
-    finishes the step, saves a checkpoint and raises.
+    Resumes from the newest valid checkpoint in ``state_dir`` whose token matches. On SIGTERM, SIGUSR1 or
+    SIGINT (Ctrl-C) it finishes the step, saves a checkpoint and raises.
 
     Args:
         make: builds the task; called once signals are listened to.
@@ -143,17 +144,18 @@ class TrainingLoop:
             self.processes.count,
         )
         watch = DivergenceWatch(steps, execution.precision)
-        with step_bar(self.step, steps) as bar:
-            for batch in batches:
-                losses = self.learner.differentiate(self.step, batch, self._totals_or_stop(batch))
-                watch.check(self.step + 1, losses, self.task.names(sampler.of_step(self.step)))
-                self.learner.update(self.step)
-                self.step += 1
-                self.losses.add(self.step, losses)
-                if bar is not None:
-                    bar.show(self.step, losses.loss)
-                if self.step % self.recipe.checkpoint_every == 0 or self.step == steps:
-                    self._save()
+        pace = Pace(steps, self.step)
+        for batch in batches:
+            losses = self.learner.differentiate(self.step, batch, self._totals_or_stop(batch))
+            watch.check(self.step + 1, losses, self.task.names(sampler.of_step(self.step)))
+            self.learner.update(self.step)
+            self.step += 1
+            self.losses.add(self.step, losses)
+            left = pace.left(self.step)
+            if left is not None:
+                TERMINAL.info("step %d of %d, loss %.3f, %s left", self.step, steps, losses.loss, left)
+            if self.step % self.recipe.checkpoint_every == 0 or self.step == steps:
+                self._save()
 
     def _totals_or_stop(self, batch: Batch) -> tuple[int, ...]:
         """Adds up over all processes what a step holds and whether one of them has to stop.

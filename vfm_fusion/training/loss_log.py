@@ -1,20 +1,16 @@
-"""The training log: metrics.csv, TensorBoard scalars, lines and a bar for people."""
+"""The training log: metrics.csv, TensorBoard scalars, lines for people."""
 
 from __future__ import annotations
 
 import csv
 import logging
 import math
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
 from vfm_fusion.atomic import atomic_path
@@ -106,38 +102,6 @@ class LossLog:
             speed,
             timedelta(seconds=round(per_step * (self.recipe.steps - step))),
         )
-
-
-class StepBar:
-    """A progress bar over optimiser steps on standard error."""
-
-    def __init__(self, first_step: int, steps: int) -> None:
-        self.bar = Progress(
-            TextColumn("train"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("loss {task.fields[loss]:.3f}"),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self.task = self.bar.add_task("train", total=steps, completed=first_step, loss=float("nan"))
-
-    def __enter__(self) -> StepBar:
-        self.bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
-
-    def show(self, step: int, loss: float) -> None:
-        """Moves the bar."""
-        self.bar.update(self.task, completed=step, loss=loss)
-
-
-def step_bar(first_step: int, steps: int) -> AbstractContextManager[StepBar | None]:
-    """Returns a bar where a person watches, nothing elsewhere."""
-    return StepBar(first_step, steps) if sys.stderr.isatty() else nullcontext()
 
 
 def _mean(values: tuple[float, ...]) -> float:

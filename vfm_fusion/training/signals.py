@@ -13,8 +13,9 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-SIGNALS = (signal.SIGTERM, signal.SIGUSR1)
-"""What SLURM and Snakemake send: SIGTERM before the end of a job, SIGUSR1 where ``--signal`` asks for it."""
+SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
+"""What asks a job to stop: SLURM and Snakemake send SIGTERM, or SIGUSR1 where ``--signal`` asks for it, and a
+terminal sends SIGINT to all processes on Ctrl-C."""
 
 
 class StopRequest:

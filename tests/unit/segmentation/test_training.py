@@ -188,13 +188,6 @@ def test_mixed_precision_trains(train, recipe: TrainingConfig) -> None:
     train("run", training=recipe.model_copy(update={"precision": "bf16-mixed", "steps": 1}))
 
 
-def test_a_terminal_gets_a_bar_over_steps(train, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    train("run")
-    assert "4/4" in capfd.readouterr().err
-
-
 def test_training_says_only_what_matters(train, caplog: pytest.LogCaptureFixture, recwarn, capfd) -> None:
     caplog.set_level(logging.INFO)
     train("run")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import logging
 import os
 import signal
 import subprocess
@@ -92,7 +93,7 @@ def test_one_of_two_processes_killed_ends_the_other_and_both_resume_to_the_same_
     assert results(job("killed"), devices=2) == results(job("whole", accumulate=2))
 
 
-@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1"])
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGUSR1", "SIGINT"])
 def test_a_signal_lets_the_step_end_and_the_same_command_resumes(job, name: str) -> None:
     number = getattr(signal, name)
     with pytest.raises(TrainingError, match=f"stopped by {name} after step 3 of 6; saved; the same command"):
@@ -102,15 +103,18 @@ def test_a_signal_lets_the_step_end_and_the_same_command_resumes(job, name: str)
     assert results(job("stopped")) == results(job("whole"))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_all_processes_and_one_resumes_to_the_same_bits(
-    job, children: list[subprocess.Popen]
+    job, children: list[subprocess.Popen], number: signal.Signals
 ) -> None:
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(number)
     recipe = ToyRecipe(steps=600, checkpoint_every=300, log_every=300)
-    stopped = job("stopped", broken=(1, signal.SIGTERM), kills_parent=True, recipe=recipe)
-    with pytest.raises(TrainingError, match=r"stopped by SIGTERM after step (\d+) of 600; saved") as caught:
+    stopped = job("stopped", broken=(1, number), kills_parent=True, recipe=recipe)
+    with pytest.raises(
+        TrainingError, match=rf"stopped by {number.name} after step (\d+) of 600; saved"
+    ) as caught:
         run_job(stopped, 2, threads=2)
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(number) is before
     assert [child.returncode for child in children] == [1, 1]
     step = int(str(caught.value).split("step ")[1].split()[0])
     assert reached(stopped) == step
@@ -234,6 +238,20 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
         )
     alone, helped = ((tmp_path / str(workers) / "toy.safetensors").read_bytes() for workers in (0, 2))
     assert alone == helped
+
+
+def test_progress_of_one_of_several_processes_reaches_the_terminal_and_not_the_log(caplog, capfd) -> None:
+    caplog.set_level(logging.INFO)
+    say = "import logging; from vfm_fusion.training import launch; launch._log_to_parent(0); "
+    say += "launch.TERMINAL.info('step 3 of 6'); logging.getLogger('loop').info('begun')"
+    shown = logging.StreamHandler()
+    launch.TERMINAL.addHandler(shown)
+    with subprocess.Popen([sys.executable, "-c", say], stdout=subprocess.PIPE, text=True) as child:
+        launch._relay(0, child)
+    launch.TERMINAL.removeHandler(shown)
+    assert capfd.readouterr().err == "step 3 of 6\n"
+    logged = [record.message for record in caplog.records if record.name != launch.TERMINAL.name]
+    assert logged == ["[0] INFO loop: begun"]
 
 
 def test_an_error_of_one_process_is_shown_and_logged(job, caplog) -> None:

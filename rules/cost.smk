@@ -1,28 +1,41 @@
-# What every run's model costs on the machine at hand; with seeded weights, so before anything is trained.
+# What the models of all runs cost on the machine at hand; with seeded weights, so before anything is trained. One job
+# measures them all, one after another, and identical ones once. On this machine it takes every core, so that no other
+# job runs beside it. A cluster gives it a GPU and cores of its own, which is enough: it need not have a node alone.
+
+
+def undisturbed(wildcards):
+    """Threads of a job that nothing may run beside."""
+    return measured_threads() if submits() else workflow.cores
+
+
+def measured_threads():
+    """Threads of torch that a training has."""
+    return 1 + CONFIG.training.workers
 
 
 rule measure_cost:
     input:
-        selection=of(STUDY.selection_of, "run"),
-        categories=of(STUDY.training_categories, "run"),
+        selections=[STUDY.selection_of(run) for run in CONFIG.runs],
+        categories=[STUDY.training_categories(run) for run in CONFIG.runs],
     output:
-        cost=FILES.pattern("cost"),
+        costs=FILES.every("cost", run=CONFIG.runs),
     log:
-        f"{RESULTS}/logs/measure_cost/{{run}}.log",
+        f"{RESULTS}/logs/measure_cost.log",
     benchmark:
-        f"{RESULTS}/benchmarks/measure_cost/{{run}}.jsonl"
+        f"{RESULTS}/benchmarks/measure_cost.jsonl"
     conda:
         "../envs/training.yaml"
-    threads: 1 + CONFIG.training.workers
+    threads: undisturbed
     resources:
         mem_mb=growing(HEAVY_MB),
-        runtime=lasting(60, gpus),
+        runtime=lasting(240, gpus),
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
+        torch_threads=measured_threads(),
     params:
-        config=of(SETTINGS.cost, "run"),
+        config=SETTINGS.cost(),
         code=fingerprint("measure_cost.py"),
     message:
-        "Measure what {wildcards.run} costs: parameters, FLOPs, speed, memory"
+        "Measure what the models of all runs cost: parameters, FLOPs, speed, memory"
     script:
         "../workflow_scripts/measure_cost.py"

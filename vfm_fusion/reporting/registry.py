@@ -27,7 +27,7 @@ def _runtime(study: Study, _: None) -> Inputs:
         "train": [{"run": runs, **seeds}],
         "predict": evaluated,
         "evaluate": evaluated,
-        "measure_cost": [{"run": runs}],
+        "measure_cost": [{}] if runs else [],
         "extract_finetuned": [tuned],
         "profile_finetuned": [tuned],
     }

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import resource
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from vfm_fusion.config.cost import CostConfig
+from vfm_fusion.config.cost import FREE_OF_COST, CostConfig
 from vfm_fusion.config.encoders import EncoderConfig
-from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.config.runs import ARRANGEMENT, RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.data import Batch
@@ -27,50 +29,82 @@ OBJECTS = 12
 """Objects of each image: boxes of a third of its sides."""
 
 
-def measure_cost(
-    *,
-    run: RunConfig,
-    encoders: Mapping[str, EncoderConfig],
-    strides: Sequence[int],
-    training: TrainingConfig,
-    categories: int,
-    cost: CostConfig,
-) -> dict[str, Any]:
-    """Measures a run's model on random images.
+@dataclass(frozen=True)
+class CostedModel:
+    """The model of a run, and how it is trained.
 
-    Inference is one image of ``cost.size`` in float32. Training is what one device does in a whole step of
-    the recipe (its crop, its share of the batch in its micro-batches, its precision, a few boxes an image,
-    loss, backward pass, optimiser), without what devices tell each other. Both run on the GPU if there is
-    one. A time is that of the fastest repetition, after one that is not timed. On a GPU, memory is the most
-    that torch has allocated; on a CPU it is the most that the process has ever held resident, libraries
-    included, so that it means this model only in a process of its own.
-
-    Args:
+    Attributes:
         run: the run, with encoder names in place of roles.
         encoders: encoders by name; seeded weights cost what trained ones do.
         strides: injection strides; none without an auxiliary.
         training: the recipe.
         categories: number of classes.
+    """
+
+    run: RunConfig
+    encoders: Mapping[str, EncoderConfig]
+    strides: tuple[int, ...]
+    training: TrainingConfig
+    categories: int
+
+    @property
+    def identity(self) -> str:
+        """All that a measurement depends on, as text: the same for two runs whose models are identical."""
+        fused = self.run.auxiliary is not None
+        encoders = [self.encoders[name] for name in (self.run.master, self.run.auxiliary) if name]
+        parts = {
+            "encoders": [encoder.model_dump(exclude={"weights", "label"}) for encoder in encoders],
+            "run": self.run.model_dump(exclude={*ARRANGEMENT, "master", "auxiliary", "fusion"}),
+            "fusion": self.run.fusion.model_dump(exclude={"stride"}) if fused else None,
+            "strides": self.strides,
+            "training": self.training.model_dump(exclude=set(FREE_OF_COST)),
+            "crop": self.training.augmentation.crop,
+            "categories": self.categories,
+        }
+        return json.dumps(parts, sort_keys=True)
+
+
+def measure_turn(model: CostedModel, cost: CostConfig, threads: int, counts: bool) -> dict[str, Any]:
+    """Measures a model once on random images; the process is to be one of its own.
+
+    Inference is one image of ``cost.size`` in float32. Training is what one device does in a whole step of
+    the recipe (its crop, its share of the batch in its micro-batches, its precision, a few boxes an image,
+    loss, backward pass, optimiser), without what devices tell each other. Both run on the GPU if there is
+    one, after one pass or step that is not timed. On a GPU, memory is the most that torch has allocated; on a
+    CPU it is the most that the process has ever held resident, libraries included, so that it means this
+    model only in a process of its own.
+
+    Args:
+        model: the model.
         cost: image size and repetitions.
+        threads: threads of torch on a CPU.
+        counts: whether parameters and operations are counted too.
 
     Returns:
-        Plain data: ``device``, ``threads``, ``parameters`` (``total, trainable`` and one entry a part of the
-        model), ``flops`` of one inference (likewise, see :func:`~vfm_fusion.segmentation.flops.count_flops`),
-        ``inference`` and ``training``: ``size`` [height, width], ``batch``, ``precision``, ``seconds`` a pass
-        or step, ``images_per_second``, ``peak_bytes``; ``training`` also ``devices`` and ``accumulate``, the
-        recipe's devices and micro-batches (``batch`` is the images of one device in a step).
+        Plain data: ``device``, ``threads``; ``inference`` and ``training``: ``size`` [height, width],
+        ``batch``, ``precision``, ``times`` (seconds of every pass or step), ``peak_bytes``; ``training`` also
+        ``devices`` and ``accumulate``, the recipe's devices and micro-batches (``batch`` is the images of one
+        device in a step). Where they are counted: ``parameters`` (``total, trainable`` and one entry a part
+        of the model) and ``flops`` of one inference (likewise, see
+        :func:`~vfm_fusion.segmentation.flops.count_flops`).
     """
+    torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = build_segmenter(run, encoders, strides, training.head, categories, 0).to(device)
-    size = cost.size or training.augmentation.crop
-    return {
+    recipe = model.training
+    built = build_segmenter(model.run, model.encoders, model.strides, recipe.head, model.categories, 0).to(
+        device
+    )
+    size = cost.size or recipe.augmentation.crop
+    found: dict[str, Any] = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
-        "threads": torch.get_num_threads(),
-        "parameters": {**model.count_parameters(), **_parameters_by_part(model)},
-        "flops": count_flops(model.eval(), torch.rand(1, 3, *size, device=device)),
-        "inference": _inference(model, size, cost.repeats),
-        "training": _training(model, training, categories, cost.repeats),
+        "threads": threads,
     }
+    if counts:
+        found["parameters"] = {**built.count_parameters(), **_parameters_by_part(built)}
+        found["flops"] = count_flops(built.eval(), torch.rand(1, 3, *size, device=device))
+    found["inference"] = _inference(built, size, cost.repeats)
+    found["training"] = _training(built, recipe, model.categories, cost.repeats)
+    return found
 
 
 def _parameters_by_part(model: FusedSegmenter) -> dict[str, int]:
@@ -99,13 +133,11 @@ def _timed(work: Callable[[], Any], images: Tensor, precision: str, repeats: int
     if images.is_cuda:
         torch.cuda.reset_peak_memory_stats()
     work()
-    seconds = min(seconds_of(work, images.device) for _ in range(repeats))
     return {
         "size": list(images.shape[-2:]),
         "batch": len(images),
         "precision": precision,
-        "seconds": seconds,
-        "images_per_second": len(images) / seconds,
+        "times": [seconds_of(work, images.device) for _ in range(repeats)],
         "peak_bytes": peak_bytes(images.device),
     }
 

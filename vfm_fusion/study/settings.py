@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from vfm_fusion.config.controls import controlled_definitions
+from vfm_fusion.config.cost import FREE_OF_COST
 from vfm_fusion.config.runs import ARRANGEMENT
 from vfm_fusion.config.training import EXECUTION
 from vfm_fusion.study.resolve import canonical
@@ -143,15 +144,15 @@ class Settings:
             }
         )
 
-    def cost(self, run: str) -> str:
-        """Measuring what a run's model costs: not the values of weights."""
-        used = self._encoders(run)
+    def cost(self) -> str:
+        """Measuring what the models of all runs cost: not the values of weights, nor how long is trained."""
+        names = sorted({name for run in self._config.runs for name in self._study.encoders_of(run)})
         seeded = {"weights": {"source": "seeded"}}
         return canonical(
             {
-                **self._recipe(run),
-                "encoders": {name: {**settings, **seeded} for name, settings in used["encoders"].items()},
-                "specs": used["specs"],
+                "runs": [(run, self._costed(run)) for run in self._config.runs],
+                "encoders": {name: {**self._study.encoder_section(name), **seeded} for name in names},
+                "specs": {name: self._study.encoder_spec(name) for name in names},
                 "cost": self._config.cost.model_dump(mode="json"),
             }
         )
@@ -215,6 +216,15 @@ class Settings:
         return {
             "run": self._config.runs[run].model_dump(mode="json", exclude=set(ARRANGEMENT)),
             "training": self._config.training_of(run).model_dump(mode="json", exclude={"seeds", *EXECUTION}),
+        }
+
+    def _costed(self, run: str) -> dict[str, Any]:
+        """How a run is built and trained, as far as a step costs something."""
+        training = self._config.training_of(run)
+        return {
+            "run": self._config.runs[run].model_dump(mode="json", exclude=set(ARRANGEMENT)),
+            "training": training.model_dump(mode="json", exclude=set(FREE_OF_COST))
+            | {"augmentation": training.augmentation.model_dump(mode="json", include={"crop"})},
         }
 
     def _encoders(self, run: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from vfm_fusion.reporting.tables.cost import cost_table
 
 PUBLISHED = Path(__file__).parents[3] / "resources/published/metric_guided_fusion.csv"
 RUNS = {"alone": "Master alone", "fused": "Fused"}
+STEADY = {"timed": 10, "spread": 0.02, "steady": True}
 
 
 def cost(run: str, **changes: Any) -> dict[str, Any]:
@@ -39,9 +40,9 @@ def cost(run: str, **changes: Any) -> dict[str, Any]:
         "parameters": {"total": 3_456_000 if fused else 2_000_000, "trainable": 2_000_000}
         | dict.fromkeys(parts, 1_000_000),
         "flops": {"total": 12_340_000_000} | dict.fromkeys(parts, 4_000_000_000),
-        "inference": {"size": [256, 512], "batch": 1, "precision": "32-true", "seconds": 0.25}
+        "inference": {"size": [256, 512], "batch": 1, "precision": "32-true", "seconds": 0.25, **STEADY}
         | {"images_per_second": 4.0, "peak_bytes": 1_234_000_000},
-        "training": {"size": [128, 128], "batch": 2, "precision": "bf16-mixed", "seconds": 1.5}
+        "training": {"size": [128, 128], "batch": 2, "precision": "bf16-mixed", "seconds": 1.5, **STEADY}
         | {"images_per_second": 2 / 1.5, "peak_bytes": 2_000_000_000, "devices": 1, "accumulate": 1},
     }
     return content | changes
@@ -134,6 +135,20 @@ def test_the_speed_of_a_fused_model_stands_beside_that_of_its_master_alone() -> 
     data = found.data.set_index("run")
     assert data.loc["fused", "inference_share"] == pytest.approx(0.8)
     assert pd.isna(data.loc["alone", "inference_share"])
+
+
+def test_every_time_has_its_spread_and_is_marked_where_that_is_not_small() -> None:
+    alone, fused = shown(table())
+    assert fused["images_per_second"].below == fused["step_seconds"].below == "spread 2 %"
+    assert not any(cell.underline for row in (alone, fused) for cell in row.values())
+    assert not any("Underlined" in note for note in table().notes)
+    scattered = cost("alone")["inference"] | {"timed": 30, "spread": 0.31, "steady": False}
+    found = table(alone=cost("alone", inference=scattered))
+    alone, fused = shown(found)
+    assert (alone["images_per_second"].below, alone["images_per_second"].underline) == ("spread 31 %", True)
+    assert {key for key, cell in fused.items() if cell.underline} == {"inference_share"}
+    assert "Underlined: times that still scattered after 30 repetitions" in " ".join(found.notes)
+    assert found.data.set_index("run").loc["alone", "inference_spread"] == 0.31
 
 
 @pytest.mark.parametrize(

@@ -17,12 +17,14 @@ from vfm_fusion.reporting.result_files import read_benchmarks, read_cost
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 Cost = Mapping[str, Any]
-"""One parsed ``cost.json``: what :func:`vfm_fusion.segmentation.cost.measure_cost` returns, and the run."""
+"""One parsed ``cost.json``: what :func:`vfm_fusion.segmentation.cost_turns.measure_costs` says of a run."""
 
 _UNRECORDED = "no record of its training"
 _NOTES = (
-    "Speed: the fastest of several repetitions; other jobs may have run beside it. Of alone: images per "
-    "second over those of the master alone, trained and measured alike.",
+    "Speed: the median of all repetitions, with their spread below it: the middle half of the times "
+    "(interquartile range) over the median. No other job of the workflow ran meanwhile, models took turns, "
+    "and identical models were measured once. Of alone: images per second over those of the master alone, "
+    "trained and measured alike.",
     "Memory: the most allocated on the GPU; on a CPU the most resident in the process, Python and its "
     "libraries included.",
     "A FLOP is a multiplication or an addition of a matrix product, a convolution, attention or bilinear "
@@ -62,7 +64,7 @@ def cost_table(
         Section(title, [_row(runs[run], costs, run, training_seconds.get(run, ()), labels) for run in alike])
         for title, alike in _by_setup(costs, runs).items()
     ]
-    notes = list(_NOTES)
+    notes = [*_NOTES, _scattered(costs, runs)]
     if published is not None:
         sections.append(published_section(published, _published_rows(published)))
         more = "; their image size, their machine and what they count as a FLOP are not known here. "
@@ -125,6 +127,19 @@ def _on_gpu(cost: Cost) -> bool:
     return cost["device"] != "CPU"
 
 
+def _scattered(costs: Mapping[str, Cost], runs: Mapping[str, str]) -> str:
+    """Says which times did not settle, and what helps; nothing where all did."""
+    phases = [costs[run][phase] for run in runs for phase in ("inference", "training")]
+    scattered = [phase["timed"] for phase in phases if not phase["steady"]]
+    if not scattered:
+        return ""
+    return (
+        f"Underlined: times that still scattered after {max(scattered)} repetitions, so that something else "
+        "ran on the machine, or its clock changed; differences of the size of the spread say nothing. "
+        "Measure again when it is quiet, with --forcerun measure_cost."
+    )
+
+
 def _row(
     name: str, costs: Mapping[str, Cost], run: str, seconds: Sequence[float], labels: EncoderLabels
 ) -> Row:
@@ -137,14 +152,19 @@ def _row(
         "parameters": cost["parameters"]["total"] / 1e6,
         "trainable": cost["parameters"]["trainable"] / 1e6,
         "gflops": cost["flops"]["total"] / 1e9,
-        "images_per_second": cost["inference"]["images_per_second"],
+        "images_per_second": _timed(cost["inference"], "images_per_second"),
         "inference_memory": cost["inference"]["peak_bytes"] / 1e9,
-        "step_seconds": cost["training"]["seconds"],
+        "step_seconds": _timed(cost["training"], "seconds"),
         "training_memory": cost["training"]["peak_bytes"] / 1e9,
         "hours": Value(hours).because(reason),
         "gpu_hours": Value(gpu_hours).because(reason if _on_gpu(cost) else "no GPU was used"),
         **_shares(cost, _master_alone(cost, costs)),
     }
+
+
+def _timed(phase: Mapping[str, Any], key: str) -> Entry:
+    """A speed or time with its spread; underlined where that is not small."""
+    return Entry(phase[key], f"spread {100 * phase['spread']:.0f} %", underline=not phase["steady"])
 
 
 def _gpu_seconds(cost: Cost, seconds: Sequence[float]) -> float:
@@ -168,15 +188,19 @@ def _master_alone(cost: Cost, costs: Mapping[str, Cost]) -> Cost | None:
     )
 
 
-def _shares(cost: Cost, alone: Cost | None) -> dict[str, Value | str]:
+def _shares(cost: Cost, alone: Cost | None) -> dict[str, Entry]:
     """Images per second of a fused run over those of its master alone; empty for a run of one encoder."""
     phases = ("inference", "training")
     if cost["auxiliary"] is None:
-        return {f"{phase}_share": "" for phase in phases}
+        return {f"{phase}_share": Entry("") for phase in phases}
     if alone is None:
-        return {f"{phase}_share": Value.missing("its master alone was not measured") for phase in phases}
+        missing = Value.missing("its master alone was not measured")
+        return {f"{phase}_share": Entry(missing) for phase in phases}
     return {
-        f"{phase}_share": Value(cost[phase]["images_per_second"] / alone[phase]["images_per_second"])
+        f"{phase}_share": Entry(
+            Value(cost[phase]["images_per_second"] / alone[phase]["images_per_second"]),
+            underline=not (cost[phase]["steady"] and alone[phase]["steady"]),
+        )
         for phase in phases
     }
 
@@ -201,7 +225,7 @@ def _record(run: str, costs: Mapping[str, Cost], seconds: Sequence[float]) -> di
         record |= {f"{phase}_height": height, f"{phase}_width": width}
         record |= {f"{phase}_{key}": value for key, value in cost[phase].items() if key != "size"}
     for key, share in _shares(cost, _master_alone(cost, costs)).items():
-        record[key] = share.mean if isinstance(share, Value) else math.nan
+        record[key] = share.value.mean if isinstance(share.value, Value) else math.nan
     return record | {
         "trained_seconds": math.fsum(seconds) if seconds else math.nan,
         "gpu_seconds": _gpu_seconds(cost, seconds),

@@ -223,7 +223,7 @@ def measure(recipe: Recipe, dataset: Dataset, workers: int, count: int) -> dict[
             if image.shape != (3, *recipe.augmentation.crop) or image.dtype != torch.uint8:
                 raise AssertionError(f"{recipe.name}: an image of {tuple(image.shape)}, {image.dtype}")
 
-    ours = load_steps(lambda _, places: crops.batch(places), sampler, steps, workers)
+    ours = load_steps(lambda _, places: crops.batch(places), sampler, steps, workers, sampler.batch_size)
     return {
         "ours": pace(ours, count, lambda batch: full_batch(list(batch.images))),
         "peer": pace(plain(Peer(dataset, recipe)), count, lambda items: full_batch([i[0] for i in items])),

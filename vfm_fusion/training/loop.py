@@ -139,6 +139,7 @@ class TrainingLoop:
             sampler,
             range(self.step, steps),
             execution.workers,
+            self.recipe.batch_size,
             self.processes.rank,
             self.processes.count,
         )

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from vfm_fusion.errors import TrainingError
 from vfm_fusion.training.signals import leave_to_parent
 
 Place = tuple[int, int]
@@ -92,6 +93,7 @@ def load_steps(
     sampler: Sampler,
     steps: range,
     workers: int,
+    batch_size: int,
     rank: int = 0,
     processes: int = 1,
 ) -> DataLoader[Batch]:
@@ -102,11 +104,15 @@ def load_steps(
         sampler: chooses the samples.
         steps: the steps, in their order.
         workers: further processes that prepare batches; the batches do not depend on them.
+        batch_size: samples of a step.
         rank: number of this process, from 0.
         processes: those that share a step, in equal parts in the order of their ranks.
+
+    Raises:
+        TrainingError: while loading, the sampler chooses another number of samples.
     """
     return DataLoader(
-        _Shares(batch, sampler, rank, processes),
+        _Shares(batch, sampler, batch_size, rank, processes),
         batch_size=None,
         sampler=steps,
         collate_fn=_same,
@@ -120,13 +126,23 @@ class _Shares(TorchDataset[Batch]):
     """The batch of one process at each step."""
 
     def __init__(
-        self, batch: Callable[[int, Sequence[Place]], Batch], sampler: Sampler, rank: int, count: int
+        self,
+        batch: Callable[[int, Sequence[Place]], Batch],
+        sampler: Sampler,
+        batch_size: int,
+        rank: int,
+        count: int,
     ) -> None:
-        self.batch, self.sampler = batch, sampler
+        self.batch, self.sampler, self.batch_size = batch, sampler, batch_size
         self.rank, self.count = rank, count
 
     def __getitem__(self, step: int) -> Batch:
         samples = self.sampler.of_step(step)
+        if len(samples) != self.batch_size:
+            raise TrainingError(
+                f"step {step}: {type(self.sampler).__name__}.of_step chose {len(samples)} samples, expected "
+                f"the recipe's batch_size of {self.batch_size}"
+            )
         share = len(samples) // self.count
         return self.batch(step, samples[self.rank * share : (self.rank + 1) * share])
 

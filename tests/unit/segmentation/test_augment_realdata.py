@@ -74,7 +74,7 @@ def test_worker_processes_do_not_change_the_batches_of_real_frames(realdata: Pat
         def batch(step: int, samples: list[tuple[int, int]]) -> Batch:
             return data.batch(samples)
 
-        return list(load_steps(batch, StepSampler(2, 3, seed=0), range(3), workers))
+        return list(load_steps(batch, StepSampler(2, 3, seed=0), range(3), workers, 3))
 
     for alone, shared in zip(batches(0), batches(2), strict=True):
         assert torch.equal(alone.images, shared.images)

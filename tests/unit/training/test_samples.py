@@ -36,7 +36,7 @@ def test_epochs_and_seeds_are_shuffled_differently() -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_processes_get_their_shares_in_the_order_of_their_ranks(workers: int) -> None:
     def batches(rank: int, count: int) -> list[list[int]]:
-        loader = load_steps(numbers, StepSampler(5, 4, 0), range(3, 6), workers, rank, count)
+        loader = load_steps(numbers, StepSampler(5, 4, 0), range(3, 6), workers, 4, rank, count)
         return [batch["number"].tolist() for batch in loader]
 
     whole = batches(0, 1)

@@ -15,7 +15,7 @@ from vfm_fusion.training.checkpoints import Checkpoint, load_checkpoint, newest_
 from vfm_fusion.training.learner import DivergenceWatch, Execution, Learner
 from vfm_fusion.training.loss_log import LossLog, step_bar
 from vfm_fusion.training.processes import Processes, single_process
-from vfm_fusion.training.samples import Batch, load_steps
+from vfm_fusion.training.samples import Batch, loaded_steps
 from vfm_fusion.training.signals import SIGNALS, StopRequest
 from vfm_fusion.training.task import Task
 
@@ -134,7 +134,8 @@ class TrainingLoop:
 
     def _take_steps(self) -> None:
         steps, execution, sampler = self.recipe.steps, self.learner.execution, self.task.sampler()
-        batches = load_steps(
+        watch = DivergenceWatch(steps, execution.precision)
+        loaded = loaded_steps(
             self.task.batch,
             sampler,
             range(self.step, steps),
@@ -143,8 +144,7 @@ class TrainingLoop:
             self.processes.rank,
             self.processes.count,
         )
-        watch = DivergenceWatch(steps, execution.precision)
-        with step_bar(self.step, steps) as bar:
+        with loaded as batches, step_bar(self.step, steps) as bar:
             for batch in batches:
                 losses = self.learner.differentiate(self.step, batch, self._totals_or_stop(batch))
                 watch.check(self.step + 1, losses, self.task.names(sampler.of_step(self.step)))

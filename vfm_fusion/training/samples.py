@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 import cv2
@@ -88,7 +89,8 @@ class TensorBatch(dict[str, Tensor]):
         return [TensorBatch(zip(self, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def load_steps(
+@contextmanager
+def loaded_steps(
     batch: Callable[[int, Sequence[Place]], Batch],
     sampler: Sampler,
     steps: range,
@@ -96,8 +98,11 @@ def load_steps(
     batch_size: int,
     rank: int = 0,
     processes: int = 1,
-) -> DataLoader[Batch]:
-    """Loads this process's share of each step.
+) -> Iterator[Iterator[Batch]]:
+    """Loads this process's share of each step, for the time of the block.
+
+    Worker processes end with the block, whatever ends it. They pass over the signal by which Python would end
+    them on its way out, so a program with an error would wait for them for ever.
 
     Args:
         batch: makes a batch of a step and its samples, see :meth:`~vfm_fusion.training.task.Task.batch`.
@@ -111,7 +116,7 @@ def load_steps(
     Raises:
         TrainingError: while loading, the sampler chooses another number of samples.
     """
-    return DataLoader(
+    loader = DataLoader(
         _Shares(batch, sampler, batch_size, rank, processes),
         batch_size=None,
         sampler=steps,
@@ -120,6 +125,12 @@ def load_steps(
         worker_init_fn=_serve,
         pin_memory=torch.cuda.is_available(),
     )
+    batches = iter(loader)
+    try:
+        yield batches
+    finally:
+        if workers:
+            batches._shutdown_workers()
 
 
 class _Shares(TorchDataset[Batch]):

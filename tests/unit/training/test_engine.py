@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -237,6 +238,7 @@ def test_a_sampler_of_too_few_samples_is_refused_by_name(tmp_path: Path, workers
             token="t",
             execution=Execution(workers=workers),
         )
+    assert not multiprocessing.active_children()  # Python would wait for them at its end
 
 
 def test_a_task_that_cannot_be_divided_is_refused_by_name() -> None:

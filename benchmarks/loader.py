@@ -47,7 +47,7 @@ from vfm_fusion.datasets.readers import coco_instance
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.miniature.scenes.generate import generate
 from vfm_fusion.segmentation.data import MaskDataset
-from vfm_fusion.training.samples import StepSampler, load_steps
+from vfm_fusion.training.samples import StepSampler, loaded_steps
 
 ensure_torchvision()
 
@@ -223,9 +223,10 @@ def measure(recipe: Recipe, dataset: Dataset, workers: int, count: int) -> dict[
             if image.shape != (3, *recipe.augmentation.crop) or image.dtype != torch.uint8:
                 raise AssertionError(f"{recipe.name}: an image of {tuple(image.shape)}, {image.dtype}")
 
-    ours = load_steps(lambda _, places: crops.batch(places), sampler, steps, workers)
+    with loaded_steps(lambda _, places: crops.batch(places), sampler, steps, workers, BATCH) as loaded:
+        ours = pace(loaded, count, lambda batch: full_batch(list(batch.images)))
     return {
-        "ours": pace(ours, count, lambda batch: full_batch(list(batch.images))),
+        "ours": ours,
         "peer": pace(plain(Peer(dataset, recipe)), count, lambda items: full_batch([i[0] for i in items])),
         "limit": pace(plain(Decoded(dataset, recipe)), count, lambda items: None),
     }

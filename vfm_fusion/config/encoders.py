@@ -57,6 +57,13 @@ class FileWeights(TrainedWeights):
         description="Whose key names it has: `native` timm's (torchvision's, R2D2's) or this project's, "
         "`official` those of the checkpoint as its authors publish it (docs/encoders.md).",
     )
+    key: str | None = Field(
+        None,
+        min_length=1,
+        description="Where in a training script's checkpoint the encoder is: names of its entries, then the "
+        "start of its keys, joined by dots (`teacher`, `state_dict.model.backbone`). Left out: the whole "
+        "file, or its `state_dict`, `model` or `module`.",
+    )
     sha256: str | None = Field(
         None, pattern=_SHA256, description="Expected SHA-256 of the file; checked before anything runs."
     )

@@ -44,7 +44,8 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     """
     weights_digest(config)
     path = weight_file(config.architecture, config)
-    tensors = None if path is None else read_tensors(path)
+    key = config.weights.key if isinstance(config.weights, FileWeights) else None
+    tensors = None if path is None else read_tensors(path, key)
     spec = ARCHITECTURES[config.architecture]
     seed = config.weights.seed if isinstance(config.weights, SeededWeights) else 0
     with torch.random.fork_rng(devices=[]):

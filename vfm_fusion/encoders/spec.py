@@ -73,6 +73,7 @@ class Published:
         licence: licence of the weights.
         hub: file on the hub, None where there is none.
         official: the authors' own checkpoint, None where only the hub's form is read.
+        page: where else a file in the encoder's key names is to be had.
     """
 
     pretraining: str
@@ -81,6 +82,7 @@ class Published:
     licence: str
     hub: HubWeights | None = None
     official: OfficialWeights | None = None
+    page: str | None = None
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,11 @@ class TimmViT(_TimmTokens):
         """See :attr:`TokenEncoder.prefix`."""
         return self.model.num_prefix_tokens
 
-    def embed(self, state: TokenState) -> TokenState:
-        """See :meth:`TokenEncoder.embed`."""
-        embedded = self.model._pos_embed(state.tokens.unflatten(1, state.grid))
+    def position(self, patches: TokenState) -> TokenState:
+        """See :meth:`TokenEncoder.position`."""
+        embedded = self.model._pos_embed(patches.tokens.unflatten(1, patches.grid))
         tokens, rotary = embedded if isinstance(embedded, tuple) else (embedded, None)  # Eva gives both
-        return TokenState(self.model.norm_pre(tokens), state.grid, self.prefix, rotary)
+        return TokenState(self.model.norm_pre(tokens), patches.grid, self.prefix, rotary)
 
     def step(self, state: TokenState, block: int) -> Tensor:
         """See :meth:`TokenEncoder.step`."""
@@ -99,10 +99,10 @@ class TimmSam(_TimmTokens):
     def __init__(self, spec: EncoderSpec) -> None:
         super().__init__(spec, final_norm=False)
 
-    def embed(self, state: TokenState) -> TokenState:
-        """See :meth:`TokenEncoder.embed`."""
-        positions = resample_abs_pos_embed_nhwc(self.model.pos_embed, list(state.grid)).flatten(1, 2)
-        return state.with_tokens(self.model.norm_pre(self.model.pos_drop(state.tokens + positions)))
+    def position(self, patches: TokenState) -> TokenState:
+        """See :meth:`TokenEncoder.position`."""
+        positions = resample_abs_pos_embed_nhwc(self.model.pos_embed, list(patches.grid)).flatten(1, 2)
+        return patches.with_tokens(self.model.norm_pre(self.model.pos_drop(patches.tokens + positions)))
 
     def step(self, state: TokenState, block: int) -> Tensor:
         """See :meth:`TokenEncoder.step`."""

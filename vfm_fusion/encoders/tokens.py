@@ -36,12 +36,14 @@ class TokenState:
             :meth:`TokenEncoder.embed`.
         rotary: rotary positions of the patches ``(h w, 2 d)``, sines before cosines, which every block
             applies to its queries and keys; None where the model has none.
+        embedded: whether it has been through :meth:`TokenEncoder.embed`.
     """
 
     tokens: Tensor
     grid: tuple[int, int]
     prefix: int = 0
     rotary: Tensor | None = None
+    embedded: bool = False
 
     def __post_init__(self) -> None:
         """Checks that there is a token for every patch.
@@ -106,8 +108,8 @@ class TokenEncoder(Encoder):
         """
 
     @abstractmethod
-    def embed(self, state: TokenState) -> TokenState:
-        """Second cut: adds positions, resampled to the grid, the prefix, and the norm before the blocks."""
+    def position(self, patches: TokenState) -> TokenState:
+        """Adds positions, resampled to the grid, the prefix, and the norm before the blocks."""
 
     @abstractmethod
     def step(self, state: TokenState, block: int) -> Tensor:
@@ -148,17 +150,32 @@ class TokenEncoder(Encoder):
         """Returns the tokens before the first block, of images as :meth:`Encoder.forward` takes them."""
         return self.embed(self.patchify(self.normalise(images)))
 
+    def embed(self, patches: TokenState) -> TokenState:
+        """Second cut: :meth:`position`, which the tokens go through once.
+
+        Raises:
+            ShapeError: they have been through it.
+        """
+        if patches.embedded:
+            raise ShapeError(
+                f"{self.spec.architecture}: expected patches without positions, found tokens that have been "
+                "through embed; give it what patchify returns"
+            )
+        return replace(self.position(patches), embedded=True)
+
     def blocks(self, state: TokenState, start: int = 0, stop: int | None = None) -> TokenState:
         """Third cut: runs the blocks from ``start`` up to, without it, ``stop``, as a slice counts them.
 
         Raises:
-            ShapeError: the state lacks the prefix, so it has not been through :meth:`embed`.
+            ShapeError: the state has not been through :meth:`embed`, or the encoder has fewer blocks.
         """
-        if state.prefix < self.prefix:
+        if not state.embedded:
             raise ShapeError(
-                f"{self.spec.architecture}: its blocks take {self.prefix} tokens before the patches, found "
-                f"{state.prefix}; call embed first"
+                f"{self.spec.architecture}: its blocks take tokens with positions, found patches without; "
+                "call embed first"
             )
+        if not all(-self.depth <= end <= self.depth for end in (start, stop or 0)):
+            raise ShapeError(f"{self.spec.architecture} has {self.depth} blocks; found {start} to {stop}")
         for block in range(self.depth)[start:stop]:
             state = state.with_tokens(self.step(state, block))
         return state

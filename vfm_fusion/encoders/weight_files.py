@@ -26,6 +26,8 @@ _MODEL_FILE, _RUN_FILE = "model.safetensors", "run.json"
 _LENGTH_BYTES = 8
 _LEGACY_TORCH = b"\x80\x02"
 """How archives of ``torch.save`` before version 1.6 start; newer ones are zip files."""
+_PICKLES = (b"\x80\x03", b"\x80\x04", b"\x80\x05")
+"""How files of ``pickle.dump`` start."""
 
 
 def weight_file(name: str, encoder: EncoderConfig) -> Path | None:
@@ -57,7 +59,7 @@ def weight_file(name: str, encoder: EncoderConfig) -> Path | None:
 
 
 def weights_digest(encoder: EncoderConfig) -> str:
-    """Returns what identifies the weights: the file's SHA-256, or the seed of untrained ones.
+    """Returns what identifies the weights: the file's SHA-256 (and the part of it that is read), or the seed.
 
     A file is hashed once in a process as long as its size and time of change stay.
 
@@ -76,7 +78,8 @@ def weights_digest(encoder: EncoderConfig) -> str:
                 f"{path}: SHA-256 is {found}, {by} expects {expected}; "
                 "get the file again, or correct the checksum if the file is the one you mean"
             )
-    return found
+    part = encoder.weights.key if isinstance(encoder.weights, FileWeights) else None
+    return found if part is None else f"{found}:{part}"
 
 
 @lru_cache(maxsize=64)
@@ -96,9 +99,18 @@ def _expected(encoder: EncoderConfig, path: Path) -> list[tuple[str | None, str]
 
 def _remedy(encoder: EncoderConfig) -> str:
     published = ARCHITECTURES[encoder.architecture].published
-    if isinstance(encoder.weights, FileWeights) and encoder.weights.format == "official" and published:
-        return f"put {published.official.filename} there, from {published.official.source}"
-    return "correct the path or put the file there"
+    official = published and published.official
+    theirs = official and f"{official.filename} from {official.source}"
+    if encoder.weights.format == "official" and official:
+        return f"correct the path, or put there {theirs}"
+    places = []
+    if published and published.hub:
+        places.append(f"{published.hub.filename} from https://huggingface.co/{published.hub.repository}")
+    if published and published.page:
+        places.append(f"the file from {published.page}")
+    if official:
+        places.append(f"with format: official {theirs}")
+    return "correct the path, or put there " + (", or ".join(places) or "the encoder's weights")
 
 
 def hub_source(key: str, encoder: EncoderConfig) -> HubSource:
@@ -234,6 +246,11 @@ def check_archive(path: Path) -> None:
     if problem is not None:
         with path.open("rb") as file:
             start = file.read(16)
+        if start[:2] in _PICKLES:
+            raise WeightsError(
+                f"{path}: a pickle, which can run code and is never loaded; expected safetensors or a "
+                "torch archive of tensors: write its tensors by torch.save where you trust the file"
+            )
         raise WeightsError(
             f"{path}: not a readable weight file: {problem} "
             f"({path.stat().st_size} bytes, starts with {start!r}); "

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file
@@ -17,38 +19,106 @@ from vfm_fusion.errors import WeightsError
 
 _WRAPPERS = ("state_dict", "model", "module")
 _MASTER = "master."
+_TORCHSCRIPT = "TorchScript"
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, key: str | None = None) -> dict[str, Tensor]:
     """Reads a state dict from a safetensors file or a torch archive; no code in the file is ever run.
 
+    Args:
+        path: the file.
+        key: where in it the encoder is: names of entries, then the start of its keys, joined by dots
+            (``teacher``, ``state_dict.model.backbone``). None for the whole file, or for its ``state_dict``,
+            ``model`` or ``module``.
+
     Returns:
-        Key -> tensor, unwrapped from ``state_dict`` and without a leading ``module.``.
+        Key -> tensor, without what ``key`` names and without a leading ``module.``.
 
     Raises:
-        WeightsError: the file is truncated, holds something else than tensors, or is no weight file at all.
+        WeightsError: the file is truncated, holds other objects than tensors, is no weight file at all, or
+            has no tensors at ``key``; says which objects or entries it holds.
     """
+    data = _read(path)
+    found = _unwrap(data)
+    if key is not None:
+        found = (_at(data, key) if isinstance(data, dict) else {}) or _at(found, key)
+    tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+    if not tensors:
+        where = "" if key is None else f" at key {key!r}"
+        raise WeightsError(
+            f"{path}: holds no tensors{where}; expected a state dict, {_content(found or data)}"
+        )
+    return {name.removeprefix("module."): value for name, value in tensors.items()}
+
+
+def _read(path: Path) -> Any:
     check_archive(path)
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        data = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the two readers raise a dozen types on damaged or foreign files
+        objects = _foreign_objects(error)
+        if objects:
+            raise WeightsError(_how_to_save(path, objects)) from error
         raise WeightsError(
             f"{path}: not a readable weight file ({path.stat().st_size} bytes, {type(error).__name__}); "
             "expected tensors only, in safetensors or a torch archive; get it again"
         ) from error
+
+
+def _foreign_objects(error: Exception) -> list[str]:
+    """Returns the name of the class or function that ``torch.load`` refused."""
+    if "TorchScript" in str(error):
+        return [_TORCHSCRIPT]
+    return re.findall(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)", str(error))
+
+
+def _how_to_save(path: Path, objects: list[str]) -> str:
+    load, found, part = f"torch.load({path.name!r}, weights_only=False)", "other objects", "['state_dict']"
+    if _TORCHSCRIPT in objects:
+        load, found, part = f"torch.jit.load({path.name!r})", "a compiled model", ".state_dict()"
+    elif any(name.startswith("torch.nn.modules.") for name in objects):
+        found, part = "a pickled model", ".state_dict()"
+    return (
+        f"{path}: expected tensors only, found {found} ({_some(objects)}), which can run code and is never "
+        "loaded. If you trust the file, save its state_dict where its classes can be imported: "
+        f"torch.save({load}{part}, 'weights.pt')"
+    )
+
+
+def _unwrap(data: Any) -> dict[str, Any]:
     for wrapper in _WRAPPERS:
         if isinstance(data, dict) and isinstance(data.get(wrapper), dict):
             data = data[wrapper]
-    tensors = (
-        {key: value for key, value in data.items() if isinstance(value, Tensor)}
-        if isinstance(data, dict)
-        else {}
-    )
-    if not tensors:
-        raise WeightsError(f"{path}: holds no tensors; expected a state dict")
-    return {key.removeprefix("module."): value for key, value in tensors.items()}
+    return data if isinstance(data, dict) else {}
+
+
+def _at(data: dict[str, Any], key: str) -> dict[str, Any]:
+    """Returns the entries at a dotted path: through nested dicts first, then by the start of their keys."""
+    name, _, rest = key.partition(".")
+    inner = data.get(name)
+    if isinstance(inner, dict):
+        return _at(inner, rest) if rest else inner
+    start = f"{key}."
+    entries = {str(entry).removeprefix("module."): value for entry, value in data.items()}
+    return {entry.removeprefix(start): value for entry, value in entries.items() if entry.startswith(start)}
+
+
+def _content(data: Any) -> str:
+    if not isinstance(data, dict):
+        return f"found {type(data).__name__}"
+    parts = [
+        str(name)
+        for name, value in data.items()
+        if isinstance(value, dict) and any(isinstance(item, Tensor) for item in value.values())
+    ]
+    take = f"; say which to take: key: {' or '.join(parts)}" if parts else ""
+    return f"found {_some([f'{name} ({_described(value)})' for name, value in data.items()])}{take}"
+
+
+def _described(value: Any) -> str:
+    return f"{len(value)} entries" if isinstance(value, dict) else type(value).__name__
 
 
 def master_tensors(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -130,12 +200,23 @@ def load_into(encoder: Encoder, tensors: dict[str, Tensor], source: str) -> None
     if missing or unknown or wrong:
         raise WeightsError(
             f"{source} do not fit {encoder.spec.architecture}: missing {_some(missing)}; "
-            f"unknown {_some(unknown)}; wrong shape {_some(wrong)}"
+            f"unknown {_some(unknown)}; wrong shape {_some(wrong)}" + _foreign_start(missing, unknown, prefix)
         )
     broken = sorted(key for key, value in offered.items() if not torch.isfinite(value).all())
     if broken:
         raise WeightsError(f"{source}: NaN or infinity in {_some(broken)}; get the file again")
     encoder.load_state_dict(offered, strict=False)
+
+
+def _foreign_start(missing: list[str], unknown: list[str], prefix: str) -> str:
+    """What to do where every key of the encoder is there, after a start such as ``backbone.``."""
+    first = missing[0].removeprefix(prefix) if missing else "?"
+    starts = {key.removeprefix(prefix)[: -len(first)] for key in unknown if key.endswith(f".{first}")}
+    wanted = [key.removeprefix(prefix) for key in missing]
+    whole = sorted(start[:-1] for start in starts if {prefix + start + key for key in wanted} <= {*unknown})
+    return (
+        f"; the encoder is there below another name: give weights.key: {' or '.join(whole)}" if whole else ""
+    )
 
 
 def _strip_features(key: str, own: dict[str, Tensor]) -> str:

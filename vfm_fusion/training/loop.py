@@ -15,7 +15,7 @@ from vfm_fusion.training.checkpoints import Checkpoint, load_checkpoint, newest_
 from vfm_fusion.training.learner import DivergenceWatch, Execution, Learner
 from vfm_fusion.training.loss_log import LossLog
 from vfm_fusion.training.processes import Processes, single_process
-from vfm_fusion.training.samples import Batch, load_steps
+from vfm_fusion.training.samples import Batch, loaded_steps
 from vfm_fusion.training.signals import SIGNALS, StopRequest
 from vfm_fusion.training.task import Task
 from vfm_fusion.workflow.progress import TERMINAL, Pace
@@ -135,27 +135,29 @@ class TrainingLoop:
 
     def _take_steps(self) -> None:
         steps, execution, sampler = self.recipe.steps, self.learner.execution, self.task.sampler()
-        batches = load_steps(
+        watch = DivergenceWatch(steps, execution.precision)
+        loaded = loaded_steps(
             self.task.batch,
             sampler,
             range(self.step, steps),
             execution.workers,
+            self.recipe.batch_size,
             self.processes.rank,
             self.processes.count,
         )
-        watch = DivergenceWatch(steps, execution.precision)
         pace = Pace(steps, self.step)
-        for batch in batches:
-            losses = self.learner.differentiate(self.step, batch, self._totals_or_stop(batch))
-            watch.check(self.step + 1, losses, self.task.names(sampler.of_step(self.step)))
-            self.learner.update(self.step)
-            self.step += 1
-            self.losses.add(self.step, losses)
-            left = pace.left(self.step)
-            if left is not None:
-                TERMINAL.info("step %d of %d, loss %.3f, %s left", self.step, steps, losses.loss, left)
-            if self.step % self.recipe.checkpoint_every == 0 or self.step == steps:
-                self._save()
+        with loaded as batches:
+            for batch in batches:
+                losses = self.learner.differentiate(self.step, batch, self._totals_or_stop(batch))
+                watch.check(self.step + 1, losses, self.task.names(sampler.of_step(self.step)))
+                self.learner.update(self.step)
+                self.step += 1
+                self.losses.add(self.step, losses)
+                left = pace.left(self.step)
+                if left is not None:
+                    TERMINAL.info("step %d of %d, loss %.3f, %s left", self.step, steps, losses.loss, left)
+                if self.step % self.recipe.checkpoint_every == 0 or self.step == steps:
+                    self._save()
 
     def _totals_or_stop(self, batch: Batch) -> tuple[int, ...]:
         """Adds up over all processes what a step holds and whether one of them has to stop.

@@ -14,6 +14,7 @@ from typing import Any
 from torch.utils.tensorboard import SummaryWriter
 
 from vfm_fusion.atomic import atomic_path
+from vfm_fusion.errors import TrainingError
 from vfm_fusion.training.learner import StepLosses
 from vfm_fusion.training.optimization import Recipe, learning_rate_factor
 
@@ -55,11 +56,20 @@ class LossLog:
             self.writer.close()
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns rows and the open window."""
-        return {"rows": self.rows, "window": self.window}
+        """Returns rows and the open window, and the terms that they are of."""
+        return {"terms": list(self.terms), "rows": self.rows, "window": self.window}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes up rows and the open window of a checkpoint."""
+        """Takes up rows and the open window of a checkpoint.
+
+        Raises:
+            TrainingError: they are of other terms.
+        """
+        if tuple(state_dict["terms"]) != self.terms:
+            raise TrainingError(
+                f"the checkpoint's loss has the terms {state_dict['terms']}, the task's {list(self.terms)}; "
+                "give the job another token, or remove its checkpoints"
+            )
         self.rows = state_dict["rows"]
         self.window = state_dict["window"]
 

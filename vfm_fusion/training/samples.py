@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol, TypeVar
 
 import cv2
@@ -12,6 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
+from vfm_fusion.errors import TrainingError
 from vfm_fusion.training.signals import leave_to_parent
 
 Place = tuple[int, int]
@@ -87,26 +89,35 @@ class TensorBatch(dict[str, Tensor]):
         return [TensorBatch(zip(self, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def load_steps(
+@contextmanager
+def loaded_steps(
     batch: Callable[[int, Sequence[Place]], Batch],
     sampler: Sampler,
     steps: range,
     workers: int,
+    batch_size: int,
     rank: int = 0,
     processes: int = 1,
-) -> DataLoader[Batch]:
-    """Loads this process's share of each step.
+) -> Iterator[Iterator[Batch]]:
+    """Loads this process's share of each step, for the time of the block.
+
+    Worker processes end with the block, whatever ends it. They pass over the signal by which Python would end
+    them on its way out, so a program with an error would wait for them for ever.
 
     Args:
         batch: makes a batch of a step and its samples, see :meth:`~vfm_fusion.training.task.Task.batch`.
         sampler: chooses the samples.
         steps: the steps, in their order.
         workers: further processes that prepare batches; the batches do not depend on them.
+        batch_size: samples of a step.
         rank: number of this process, from 0.
         processes: those that share a step, in equal parts in the order of their ranks.
+
+    Raises:
+        TrainingError: while loading, the sampler chooses another number of samples.
     """
-    return DataLoader(
-        _Shares(batch, sampler, rank, processes),
+    loader = DataLoader(
+        _Shares(batch, sampler, batch_size, rank, processes),
         batch_size=None,
         sampler=steps,
         collate_fn=_same,
@@ -114,19 +125,35 @@ def load_steps(
         worker_init_fn=_serve,
         pin_memory=torch.cuda.is_available(),
     )
+    batches = iter(loader)
+    try:
+        yield batches
+    finally:
+        if workers:
+            batches._shutdown_workers()
 
 
 class _Shares(TorchDataset[Batch]):
     """The batch of one process at each step."""
 
     def __init__(
-        self, batch: Callable[[int, Sequence[Place]], Batch], sampler: Sampler, rank: int, count: int
+        self,
+        batch: Callable[[int, Sequence[Place]], Batch],
+        sampler: Sampler,
+        batch_size: int,
+        rank: int,
+        count: int,
     ) -> None:
-        self.batch, self.sampler = batch, sampler
+        self.batch, self.sampler, self.batch_size = batch, sampler, batch_size
         self.rank, self.count = rank, count
 
     def __getitem__(self, step: int) -> Batch:
         samples = self.sampler.of_step(step)
+        if len(samples) != self.batch_size:
+            raise TrainingError(
+                f"step {step}: {type(self.sampler).__name__}.of_step chose {len(samples)} samples, expected "
+                f"the recipe's batch_size of {self.batch_size}"
+            )
         share = len(samples) // self.count
         return self.batch(step, samples[self.rank * share : (self.rank + 1) * share])
 

@@ -135,12 +135,19 @@ class Task(nn.Module, ABC):
         """Returns the terms in their order, ``(len(terms),)``.
 
         Raises:
-            TrainingError: the losses are not of these terms.
+            TrainingError: the losses are not of these terms, or one is no scalar.
         """
         losses = self.losses(part)
         if losses.keys() != set(self.terms):
             raise TrainingError(
                 f"step {part.step}: {type(self).__name__}.losses gave the terms {sorted(losses)}, but its "
                 f"terms are {sorted(self.terms)}"
+            )
+        shapes = {name: getattr(loss, "shape", type(loss).__name__) for name, loss in losses.items()}
+        odd = {name: shape for name, shape in shapes.items() if shape != ()}
+        if odd:
+            raise TrainingError(
+                f"step {part.step}: {type(self).__name__}.losses gave {odd}; expected scalar tensors, sums "
+                "over the samples divided by the totals of the step"
             )
         return torch.stack([losses[name] for name in self.terms])

@@ -146,8 +146,8 @@ def check_folder(folder: str) -> None:
     """
     if set("$`\\") & set(folder) or {"'", '"'} <= set(folder):
         raise ComputeError(
-            f"{folder}: a cluster's jobs cannot start in a folder whose path holds $, `, \\ or both kinds of "
-            "quotes; rename it"
+            f"{folder}: a cluster's jobs cannot start in a folder whose path holds $, `, \\ or both "
+            "kinds of quotes; rename it"
         )
 
 

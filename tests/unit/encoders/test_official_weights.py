@@ -117,7 +117,7 @@ def test_one_encoders_checkpoint_is_not_anothers(tmp_path: Path) -> None:
 
 
 def test_a_missing_official_file_says_where_it_is_to_be_had(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"put sam_vit_b_01ec64\.pth there, from https://dl\.fbaipublic"):
+    with pytest.raises(WeightsError, match=r"put there sam_vit_b_01ec64\.pth from https://dl\.fbaipublic"):
         weight_file("sam", config("sam_vitb16", tmp_path / "absent.pth"))
 
 

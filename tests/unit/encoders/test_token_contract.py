@@ -272,8 +272,15 @@ def test_maps_at_a_fixed_resolution_lie_on_the_images_grid(name: str) -> None:
 def test_what_is_no_state_for_the_blocks_is_refused(light: dict[str, TokenEncoder]) -> None:
     encoder = light["tiny_dinov3_vitb16"]
     patches = encoder.patchify(encoder.normalise(photos()))
-    with pytest.raises(ShapeError, match=r"take 5 tokens before the patches, found 0; call embed first"):
-        encoder.blocks(patches)
+    for vit in light.values():
+        unplaced = vit.patchify(vit.normalise(photos()))
+        with pytest.raises(ShapeError, match=r"found patches without; call embed first"):
+            vit.blocks(unplaced)
+        with pytest.raises(ShapeError, match=r"been through embed; give it what patchify returns"):
+            vit.embed(vit.embed(unplaced))
+    for ends in ((0, 3), (3, None), (-3, None), (0, -3)):
+        with pytest.raises(ShapeError, match=r"dinov3_vitb16 has 2 blocks; found"):
+            encoder.blocks(encoder.embed(patches), *ends)
     with pytest.raises(ShapeError, match=r"expected tokens \(B, 6, C\) of 0 before a grid of \(2, 3\)"):
         patches.with_tokens(patches.tokens[:, 1:])
     with pytest.raises(ShapeError, match=r"found \(2, 2, 3, 48\)"):

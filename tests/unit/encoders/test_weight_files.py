@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import os
+import pickle
+import zipfile
+from collections import OrderedDict
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from encoder_zoo import seeded
@@ -18,8 +23,8 @@ from vfm_fusion.encoders.weight_files import weight_file
 from vfm_fusion.errors import WeightsError
 
 
-def from_file(path: Path, sha256: str | None = None) -> EncoderConfig:
-    weights = FileWeights(source="file", path=str(path), pretraining="test", sha256=sha256)
+def from_file(path: Path, sha256: str | None = None, key: str | None = None) -> EncoderConfig:
+    weights = FileWeights(source="file", path=str(path), pretraining="test", sha256=sha256, key=key)
     return EncoderConfig(architecture="mini_vit", weights=weights)
 
 
@@ -115,9 +120,114 @@ def test_code_in_a_checkpoint_is_never_run(tmp_path: Path, legacy: bool) -> None
         tmp_path / "hostile.pt",
         _use_new_zipfile_serialization=not legacy,
     )
-    with pytest.raises(WeightsError, match="expected tensors only"):
+    with pytest.raises(WeightsError, match=r"expected tensors only, found other objects .*mkdir"):
         build_encoder(from_file(tmp_path / "hostile.pt"))
     assert not (tmp_path / "owned").exists()
+
+
+def started(tensors: dict[str, Tensor], start: str) -> dict[str, Tensor]:
+    """The tensors of the inner model, under keys that start with ``start``."""
+    return {start + key.removeprefix("model."): value for key, value in tensors.items()}
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+@pytest.mark.parametrize(
+    ("beside", "name"),
+    [
+        (argparse.Namespace(lr=0.1), "argparse.Namespace"),
+        (np.float64(0.5), "numpy._core.multiarray.scalar"),
+        (Path("out"), "pathlib"),
+    ],
+)
+def test_what_a_training_script_saved_beside_the_tensors_is_named(
+    tmp_path: Path, good: dict[str, Tensor], beside: object, name: str, legacy: bool
+) -> None:
+    path = tmp_path / "epoch3.pth"
+    torch.save({"state_dict": good, "args": beside}, path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(WeightsError, match=rf"found other objects \(.*{name}.*\['state_dict'\]") as refused:
+        build_encoder(from_file(path))
+    assert "get it again" not in str(refused.value)
+
+
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_pickled_model_is_refused_as_one(tmp_path: Path, legacy: bool) -> None:
+    path = tmp_path / "model.pt"
+    torch.save(torch.nn.Linear(2, 3), path, _use_new_zipfile_serialization=not legacy)
+    with pytest.raises(WeightsError, match=r"found a pickled model .*save its state_dict .*\.state_dict\(\)"):
+        build_encoder(from_file(path))
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+def test_other_forms_of_a_model_are_refused_with_the_way_to_save_its_tensors(
+    tmp_path: Path, good: dict[str, Tensor]
+) -> None:
+    torch.jit.trace(torch.nn.Linear(2, 3), torch.zeros(1, 2)).save(tmp_path / "script.pt")
+    with pytest.raises(WeightsError, match=r"found a compiled model .*torch\.jit\.load\('script\.pt'\)"):
+        build_encoder(from_file(tmp_path / "script.pt"))
+    (tmp_path / "plain.pkl").write_bytes(pickle.dumps(good))
+    with pytest.raises(WeightsError, match=r"plain\.pkl: a pickle, which can run code .*torch\.save"):
+        weight_file("own", from_file(tmp_path / "plain.pkl"))
+    with zipfile.ZipFile(tmp_path / "sources.pt", "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(WeightsError, match="not a readable weight file"):
+        build_encoder(from_file(tmp_path / "sources.pt"))
+
+
+@pytest.mark.parametrize(
+    ("start", "key"),
+    [
+        ("", "teacher"),
+        ("module.", "teacher"),
+        ("backbone.", "teacher.backbone"),
+        ("module.a.b.", "teacher.a.b"),
+    ],
+)
+def test_the_part_of_a_checkpoint_that_a_key_names_is_read(
+    tmp_path: Path, good: dict[str, Tensor], start: str, key: str
+) -> None:
+    path = tmp_path / "dino.pth"
+    other = {name: value + 1 for name, value in good.items()}
+    teacher = {**started(good, start), **({"head.weight": torch.zeros(3)} if "." in key else {})}
+    torch.save({"student": started(other, start), "teacher": OrderedDict(teacher), "epoch": 3}, path)
+    found = build_encoder(from_file(path, key=key)).state_dict()
+    assert all(torch.equal(found[name], value) for name, value in good.items())
+    assert weights_digest(from_file(path, key=key)) != weights_digest(from_file(path, key="student"))
+    with pytest.raises(
+        WeightsError, match=r"student \(\d+ entries\).*epoch \(int\).*key: student or teacher"
+    ):
+        build_encoder(from_file(path))
+    with pytest.raises(WeightsError, match=r"holds no tensors at key 'teacher.absent'; .*found student"):
+        build_encoder(from_file(path, key="teacher.absent"))
+
+
+def test_a_key_names_the_start_of_keys_in_flat_files_too(tmp_path: Path, good: dict[str, Tensor]) -> None:
+    tensors = {**started(good, "model.backbone."), "model.head.weight": torch.zeros(3)}
+    save_file(tensors, tmp_path / "flat.safetensors")
+    torch.save({"state_dict": tensors}, tmp_path / "lightning.ckpt")
+    for name in ("flat.safetensors", "lightning.ckpt"):
+        found = build_encoder(from_file(tmp_path / name, key="model.backbone")).state_dict()
+        assert all(torch.equal(found[key], value) for key, value in good.items())
+    save_file(started(good, "backbone."), tmp_path / "flat.safetensors")
+    with pytest.raises(WeightsError, match=r"below another name: give weights\.key: backbone$"):
+        build_encoder(from_file(tmp_path / "flat.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("architecture", "format", "places"),
+    [
+        ("swin_b", "native", "huggingface.co/timm/swin_base_patch4_window12_384.ms_in22k"),
+        ("dinov2_vitb14", "native", "huggingface.co/timm/.*format: official .*dinov2_vitb14_pretrain.pth"),
+        ("dinov2_vitb14", "official", "dinov2_vitb14_pretrain.pth from https"),
+        ("squeezenet1_0", "native", "download.pytorch.org"),
+        ("r2d2_n16", "native", "github.com/naver/r2d2"),
+    ],
+)
+def test_missing_weights_are_refused_with_the_place_to_get_them(
+    tmp_path: Path, architecture: str, format: str, places: str
+) -> None:
+    weights = FileWeights(source="file", path=str(tmp_path / "absent.pt"), format=format)
+    with pytest.raises(WeightsError, match=rf"no weight file at .*absent\.pt; .*put there .*{places}"):
+        weight_file("own", EncoderConfig(architecture=architecture, weights=weights))
 
 
 def test_a_checkpoint_without_tensors_is_refused(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from vfm_fusion.datasets.base import VOID, Dataset
 from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.segmentation.data import Batch, MaskDataset
 from vfm_fusion.training.augment import LabelledImage, augment
-from vfm_fusion.training.samples import StepSampler, load_steps
+from vfm_fusion.training.samples import StepSampler, loaded_steps
 
 pytestmark = pytest.mark.realdata
 
@@ -74,7 +74,8 @@ def test_worker_processes_do_not_change_the_batches_of_real_frames(realdata: Pat
         def batch(step: int, samples: list[tuple[int, int]]) -> Batch:
             return data.batch(samples)
 
-        return list(load_steps(batch, StepSampler(2, 3, seed=0), range(3), workers))
+        with loaded_steps(batch, StepSampler(2, 3, seed=0), range(3), workers, 3) as loaded:
+            return list(loaded)
 
     for alone, shared in zip(batches(0), batches(2), strict=True):
         assert torch.equal(alone.images, shared.images)

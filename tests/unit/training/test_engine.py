@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -23,7 +24,7 @@ from vfm_fusion.training.job import run_job
 from vfm_fusion.training.learner import Execution, Learner
 from vfm_fusion.training.loop import train
 from vfm_fusion.training.processes import Processes, single_process
-from vfm_fusion.training.samples import Place
+from vfm_fusion.training.samples import Place, StepSampler
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -194,6 +195,16 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
         train(Larger, **places)
 
 
+def test_a_checkpoint_of_other_terms_is_refused(tmp_path: Path) -> None:
+    class Renamed(ToyTask):
+        terms = ("squared", "absolute")
+
+    places = {"out_dir": tmp_path / "out", "state_dir": tmp_path / "state", "token": "t"}
+    train(lambda: ToyTask(ToyRecipe()), **places)
+    with pytest.raises(TrainingError, match=r"terms \['square', 'absolute'\], the task's \['squared'"):
+        train(lambda: Renamed(ToyRecipe()), **places)
+
+
 def test_a_task_gives_its_own_sampler(job, tmp_path: Path) -> None:
     class Rare:
         """Every second sample is number 9."""
@@ -213,6 +224,25 @@ def test_a_task_gives_its_own_sampler(job, tmp_path: Path) -> None:
 
     train(lambda: Mixed(ToyRecipe(steps=2)), out_dir=tmp_path, state_dir=tmp_path / "state", token="t")
     assert seen == [0, 9, 2, 9] * 2
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_sampler_of_too_few_samples_is_refused_by_name(tmp_path: Path, workers: int) -> None:
+    class Short(ToyTask):
+        def sampler(self) -> StepSampler:
+            return StepSampler(10, 3, 0)
+
+    with pytest.raises(
+        TrainingError, match=r"step 0: StepSampler\.of_step chose 3 samples, .*batch_size of 4"
+    ):
+        train(
+            lambda: Short(ToyRecipe()),
+            out_dir=tmp_path,
+            state_dir=tmp_path / "state",
+            token="t",
+            execution=Execution(workers=workers),
+        )
+    assert not multiprocessing.active_children()  # Python would wait for them at its end
 
 
 def test_a_task_that_cannot_be_divided_is_refused_by_name() -> None:

@@ -59,3 +59,13 @@ def test_losses_of_other_terms_are_refused(tmp_path: Path) -> None:
 
     with pytest.raises(TrainingError, match=r"step 0: More.losses gave the terms \['absolute', 'cubic'"):
         train(lambda: More(ToyRecipe()), out_dir=tmp_path, state_dir=tmp_path / "state", token="t")
+
+
+@pytest.mark.parametrize("odd", [torch.zeros(4), torch.zeros(1), 0.5])
+def test_losses_that_are_no_scalars_are_refused_by_name(tmp_path: Path, odd: object) -> None:
+    class Odd(ToyTask):
+        def losses(self, part: Part) -> dict[str, torch.Tensor]:
+            return super().losses(part) | {"square": odd}
+
+    with pytest.raises(TrainingError, match=r"step 0: Odd.losses gave \{'square': .*expected scalar tensors"):
+        train(lambda: Odd(ToyRecipe()), out_dir=tmp_path, state_dir=tmp_path / "state", token="t")

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vfm_fusion.training.samples import StepSampler, TensorBatch, load_steps
+from vfm_fusion.training.samples import StepSampler, TensorBatch, loaded_steps
 
 
 @given(st.integers(1, 9), st.integers(1, 5), st.integers(0, 12), st.integers(0, 3))
@@ -36,8 +36,9 @@ def test_epochs_and_seeds_are_shuffled_differently() -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_processes_get_their_shares_in_the_order_of_their_ranks(workers: int) -> None:
     def batches(rank: int, count: int) -> list[list[int]]:
-        loader = load_steps(numbers, StepSampler(5, 4, 0), range(3, 6), workers, rank, count)
-        return [batch["number"].tolist() for batch in loader]
+        sampler = StepSampler(5, 4, 0)
+        with loaded_steps(numbers, sampler, range(3, 6), workers, 4, rank, count) as loaded:
+            return [batch["number"].tolist() for batch in loaded]
 
     whole = batches(0, 1)
     assert whole == [[number for _, number in StepSampler(5, 4, 0).of_step(step)] for step in range(3, 6)]

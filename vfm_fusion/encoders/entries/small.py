@@ -60,7 +60,13 @@ ENTRIES = (
         channels={4: 256, 8: 512, 16: 512},
         size_divisor=32,
         unused=("classifier.*",),
-        published=Published("ImageNet, supervised", "supervised", "SqueezeNet", "BSD"),
+        published=Published(
+            "ImageNet, supervised",
+            "supervised",
+            "SqueezeNet",
+            "BSD",
+            page="https://download.pytorch.org/models/squeezenet1_0-b66bff10.pth",
+        ),
     ),
     EncoderSpec(
         "r2d2_n16",
@@ -70,7 +76,11 @@ ENTRIES = (
         options={"width": 4},
         unused=("clf.*", "sal.*"),
         published=Published(
-            "local descriptors, self-supervised", "self-supervised", "R2D2", "CC BY-NC-SA 3.0"
+            "local descriptors, self-supervised",
+            "self-supervised",
+            "R2D2",
+            "CC BY-NC-SA 3.0",
+            page="https://github.com/naver/r2d2 (models/r2d2_WASF_N16.pt)",
         ),
     ),
 )

@@ -64,7 +64,7 @@ def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -
             found = f" (there is {min(alike)!r}, of another case)" if alike else ""
             raise DatasetLayoutError(
                 f"{where / what.format(first)}: {problem}, one of {len(keys)} such in this split{found}. "
-                "Every image needs its label and every label its image; unpack both archives of the same release."
+                "Every image needs its label and every label its image; unpack both archives of one release."
             )
     return sorted(images)
 

@@ -45,8 +45,8 @@ def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -
             alike = [key for key in images ^ labels if key != first and key.lower() == first.lower()]
             found = f" (there is {min(alike)!r}, of another case)" if alike else ""
             raise DatasetLayoutError(
-                f"{where / what.format(first)}: {problem}, one of {len(keys)} such in this split{found}. Every"
-                " image needs its label and every label its image; unpack both archives of the same release."
+                f"{where / what.format(first)}: {problem}, one of {len(keys)} such in this split{found}. "
+                "Every image needs its label and every label its image; unpack both archives of one release."
             )
     return sorted(images)
 

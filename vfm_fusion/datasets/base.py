@@ -136,7 +136,7 @@ class Dataset(ABC):
     def __len__(self) -> int:
         return len(self.ids)
 
-    def size(self, position: int) -> tuple[int, int]:
+    def size_of(self, position: int) -> tuple[int, int]:
         """(height, width) of an image in pixels, as its index says."""
         row = self._index.iloc[position]
         return int(row["height"]), int(row["width"])
@@ -149,7 +149,7 @@ class Dataset(ABC):
             DatasetLayoutError: the file is missing.
         """
         is_labelled = self.path("semantic", position) or self.path("instance", position)
-        return read_image(self.path("image", position), self.size(position) if is_labelled else None)
+        return read_image(self.path("image", position), self.size_of(position) if is_labelled else None)
 
     def __getitem__(self, position: int) -> Sample:
         """Decodes an image and its labels.

@@ -71,7 +71,7 @@ def list_files(root: Path, split: str) -> list[Files]:
     labels = require_folder(root, f"gtFine/{split}", _LAYOUT)
     keys = _keys(images, IMAGE_SUFFIX)
     for suffix in (LABEL_SUFFIX, INSTANCE_SUFFIX):
-        pair(keys, _keys(labels, suffix), labels, "{}" + suffix, f"leftImg8bit/{split}/{{}}{IMAGE_SUFFIX}")
+        pair(keys, _keys(labels, suffix), labels, "{}" + suffix)
     return [
         Files(
             image_id=Path(key).name,

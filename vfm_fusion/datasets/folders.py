@@ -42,9 +42,7 @@ def visible(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
 
 
-def pair(
-    images: Iterable[str], labels: Iterable[str], where: Path, what: str, image: str | None = None
-) -> list[str]:
+def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -> list[str]:
     """Returns the sorted keys that both have.
 
     Args:
@@ -52,7 +50,6 @@ def pair(
         labels: keys of the label files.
         where: folder of the split's labels, for messages.
         what: name of the label file with ``{}`` for the key, for messages.
-        image: the same of the image, below the data set's folder.
 
     Raises:
         DatasetLayoutError: an image without that label, or a label without its image.
@@ -60,12 +57,10 @@ def pair(
     images, labels = set(images), set(labels)
     for problem, keys in (("is missing", images - labels), ("has no image", labels - images)):
         if keys:
-            first = min(keys)
-            sought = f" There is no {image.format(first)}." if image and first in labels else ""
+            first = what.format(min(keys))
             raise DatasetLayoutError(
-                f"{where / what.format(first)}: {problem}, one of {len(keys)} such in this split.{sought} "
-                "Every image needs its label and every label its image; unpack both archives of the same "
-                "release."
+                f"{where / first}: {problem}, one of {len(keys)} such in this split. Every image needs its "
+                "label and every label its image; unpack both archives of the same release."
             )
     return sorted(images)
 
@@ -113,7 +108,7 @@ def list_by_key(
     keys = _keys(root, layout, image, depth)
     for label in filter(None, (semantic, instance)):
         folder, _, name = label.rpartition("/")
-        pair(keys, _keys(root, layout, label, depth, derived), root / folder, name, image)
+        pair(keys, _keys(root, layout, label, depth, derived), root / folder, name)
     return [
         Files(
             image_id=Path(key).name,
@@ -135,14 +130,18 @@ def list_by_stem(root: Path, layout: str, images: str, masks: str) -> list[Files
         masks: folder of the masks, below the root; each is the label of classes and of objects.
 
     Raises:
-        DatasetLayoutError: a folder is missing, two files have one name, a photo lacks its mask, or a mask
-            its photo.
+        DatasetLayoutError: a folder is missing, two files have one name, a photo lacks its mask, a mask its
+            photo, or the photo is of no format that is read.
     """
     photos, labels = _by_stem(root, layout, images), _by_stem(root, layout, masks)
-    formats = ", ".join(IMAGE_SUFFIXES)
+    for path in visible(root / images, "*"):
+        if path.stem in labels.keys() - photos.keys():
+            raise DatasetLayoutError(
+                f"{root / images / path}: is of no format that is read ({', '.join(IMAGE_SUFFIXES)}). Convert it."
+            )
     return [
         Files(stem, f"{images}/{photos[stem]}", f"{masks}/{labels[stem]}", f"{masks}/{labels[stem]}")
-        for stem in pair(photos, labels, root / masks, "{}.*", f"{images}/{{}} ({formats})")
+        for stem in pair(photos, labels, root / masks, "{}.*")
     ]
 
 

@@ -60,7 +60,7 @@ def list_files(root: Path, split: str) -> list[Files]:
     """
     images = require_folder(root, split, _LAYOUT)
     labels = require_folder(root, f"{split}annot", _LAYOUT)
-    names = pair(_names(images), _names(labels), labels, "{}", f"{split}/{{}}")
+    names = pair(_names(images), _names(labels), labels, "{}")
     return [Files(Path(name).stem, f"{split}/{name}", f"{split}annot/{name}", None) for name in names]
 
 

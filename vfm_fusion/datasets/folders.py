@@ -137,7 +137,8 @@ def list_by_stem(root: Path, layout: str, images: str, masks: str) -> list[Files
     for path in visible(root / images, "*"):
         if path.stem in labels.keys() - photos.keys():
             raise DatasetLayoutError(
-                f"{root / images / path}: is of no format that is read ({', '.join(IMAGE_SUFFIXES)}). Convert it."
+                f"{root / images / path}: is of no format that is read ({', '.join(IMAGE_SUFFIXES)}). "
+                "Convert it."
             )
     return [
         Files(stem, f"{images}/{photos[stem]}", f"{masks}/{labels[stem]}", f"{masks}/{labels[stem]}")

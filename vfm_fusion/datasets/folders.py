@@ -159,10 +159,16 @@ def list_by_stem(root: Path, layout: str, images: str, masks: str) -> list[Files
         masks: folder of the masks, below the root; each is the label of classes and of objects.
 
     Raises:
-        DatasetLayoutError: a folder is missing, two files have one name, a photo lacks its mask, or a mask
-            its photo.
+        DatasetLayoutError: a folder is missing, two files have one name, a photo lacks its mask, a mask its
+            photo, or the photo is of no format that is read.
     """
     photos, labels = _by_stem(root, layout, images), _by_stem(root, layout, masks)
+    for path in visible(root / images, "*"):
+        if path.stem in labels.keys() - photos.keys():
+            raise DatasetLayoutError(
+                f"{root / images / path}: is of no format that is read ({', '.join(IMAGE_SUFFIXES)}). "
+                "Convert it."
+            )
     return [
         Files(stem, f"{images}/{photos[stem]}", f"{masks}/{labels[stem]}", f"{masks}/{labels[stem]}")
         for stem in pair(photos, labels, root / masks, "{}.*")

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_layouts import HEIGHT, WIDTH, save
+from tiny_layouts import HEIGHT, WIDTH, litter, resave, save
 
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.readers.camvid import CATEGORIES, semantic_from_annotation
 from vfm_fusion.datasets.registry import categories, index_split, open_dataset
-from vfm_fusion.errors import DatasetLayoutError, LabelError
+from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 
 
 def test_ids() -> None:
@@ -26,6 +26,7 @@ def test_an_unknown_id_is_named(unknown: int) -> None:
 
 
 def test_a_split(camvid_root: Path, camvid_config: FolderConfig) -> None:
+    litter(camvid_root)
     frame = index_split(camvid_config, camvid_root, "train").frame
     assert frame["image_id"].tolist() == ["frame 0", "frame 1", "frame 2"]
     assert frame["semantic"].iloc[2] == "trainannot/frame 2.png"
@@ -58,4 +59,10 @@ def test_a_file_of_another_case(camvid_root: Path, camvid_config: FolderConfig, 
 def test_annotations_of_the_full_palette(camvid_root: Path, camvid_config: FolderConfig) -> None:
     save(camvid_root / "trainannot/frame 0.png", np.full((HEIGHT, WIDTH), 31, np.uint8))
     with pytest.raises(LabelError, match=r"frame 0\.png: id 31"):
+        index_split(camvid_config, camvid_root, "train")
+
+
+def test_a_label_in_another_depth(camvid_root: Path, camvid_config: FolderConfig) -> None:
+    resave(camvid_root / "trainannot/frame 1.png")
+    with pytest.raises(CorruptImageError, match=r"frame 1\.png: expected 8 bits, found 16\."):
         index_split(camvid_config, camvid_root, "train")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_layouts import HEIGHT, WIDTH, save, write_frame
+from tiny_layouts import HEIGHT, WIDTH, litter, resave, save, write_frame
 
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.cityscapes import (
@@ -143,6 +143,13 @@ def test_a_label_of_another_size(cityscapes_root: Path, cityscapes_config: Folde
         index_split(cityscapes_config, cityscapes_root, "train")
 
 
+@pytest.mark.parametrize("kind", ["labelIds", "instanceIds"])
+def test_a_label_in_another_depth(cityscapes_root: Path, cityscapes_config: FolderConfig, kind: str) -> None:
+    expected, found = resave(_labels(cityscapes_root, kind))
+    with pytest.raises(CorruptImageError, match=rf"{kind}\.png: expected {expected} bits, found {found}\."):
+        index_split(cityscapes_config, cityscapes_root, "train")
+
+
 def test_a_truncated_label(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
     path = _labels(cityscapes_root, "labelIds")
     path.write_bytes(path.read_bytes()[:-25])
@@ -154,3 +161,11 @@ def test_train_ids_in_place_of_label_ids(cityscapes_root: Path, cityscapes_confi
     save(_labels(cityscapes_root, "labelIds"), np.full((HEIGHT, WIDTH), 77, np.uint8))
     with pytest.raises(LabelError, match="label id 77"):
         index_split(cityscapes_config, cityscapes_root, "train")
+
+
+def test_files_that_systems_leave_beside_data_are_passed_over(
+    cityscapes_root: Path, cityscapes_config: FolderConfig
+) -> None:
+    before = index_split(cityscapes_config, cityscapes_root, "train").frame
+    litter(cityscapes_root)
+    assert index_split(cityscapes_config, cityscapes_root, "train").frame.equals(before)

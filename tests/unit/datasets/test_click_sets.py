@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny_interactive import TRIMAP, mask, photo, read
+from tiny_layouts import litter
 
 from vfm_fusion.config.datasets import FolderConfig
 from vfm_fusion.datasets.registry import categories, index_split
@@ -68,11 +69,42 @@ def test_the_numbered_objects_of_davis_are_one(tmp_path: Path) -> None:
     assert len(sample.instances) == 1
 
 
-def test_what_is_no_photo_is_passed_over(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", FOLDERS)
+def test_what_is_no_photo_is_passed_over(tmp_path: Path, kind: str) -> None:
+    _write(tmp_path, kind)
+    (tmp_path / FOLDERS[kind][1] / "readme.txt").write_text("x")
+    litter(tmp_path)
+    assert read(kind, tmp_path).ids == ("vase",)
+
+
+@pytest.mark.parametrize("suffix", ["webp", "WEBP", "avif", "gif", "jfif", "jpe", "pgm", "ppm", "tif"])
+def test_any_common_format(tmp_path: Path, suffix: str) -> None:
+    photo(tmp_path / f"img/vase.{suffix}")
+    mask(tmp_path / "gt/vase.png", TRIMAP)
+    assert read("davis", tmp_path).path("image", 0) == tmp_path / f"img/vase.{suffix}"
+
+
+def test_a_format_that_is_not_read(tmp_path: Path) -> None:
     _write(tmp_path, "davis")
-    for name in ("img/Thumbs.db", "gt/readme.txt", "img/.hidden.jpg"):
-        (tmp_path / name).write_text("x")
-    assert read("davis", tmp_path).ids == ("vase",)
+    (tmp_path / "img/vase.jpg").rename(tmp_path / "img/vase.heic")
+    with pytest.raises(DatasetLayoutError, match=r"img/vase\.heic: is of no format that is read \(\.avif, "):
+        read("davis", tmp_path)
+
+
+@pytest.mark.parametrize("kind", FOLDERS)
+@pytest.mark.parametrize("channels", ["grey", "colour"])
+def test_masks_with_alpha(tmp_path: Path, kind: str, channels: str) -> None:
+    painted, alpha = np.zeros((40, 60), np.uint8), np.full((40, 60), 255, np.uint8)
+    painted[10:20, 15:35] = 255
+    photos, masks = FOLDERS[kind]
+    photo(tmp_path / photos / "vase.jpg", 40, 60)
+    mask(tmp_path / masks / "vase.png", np.dstack([painted] * (1 if channels == "grey" else 3) + [alpha]))
+    sample = read(kind, tmp_path)[0]
+    assert (sample.semantic == 1).sum() == 200
+    assert np.array_equal(sample.instances.ids > 0, painted > 0)
+    mask(tmp_path / masks / "vase.png", np.dstack([alpha] * (1 if channels == "grey" else 3) + [painted]))
+    with pytest.raises(CorruptImageError, match=r"vase\.png: its alpha channel varies"):
+        read(kind, tmp_path)
 
 
 @pytest.mark.parametrize("kind", FOLDERS)

@@ -176,6 +176,14 @@ def test_labels_of_mapillary(tmp_path: Path) -> None:
     assert not found.instances.crowd.any()
 
 
+def test_instances_of_mapillary_in_8_bits(tmp_path: Path) -> None:
+    TINY["mapillary"].write(tmp_path, "a")
+    path = tmp_path / "validation/instances/a.png"
+    save(path, np.full((3, 4), 55, np.uint8))
+    with pytest.raises(CorruptImageError, match=rf"{path}: expected 16 bits, found 8"):
+        read("mapillary", tmp_path)
+
+
 def test_mapillary_maps_25_of_its_classes() -> None:
     labels = [label for group in mapillary.LABELS.values() for label in group]
     assert len(labels) == len(set(labels)) == 25

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tiny_layouts import save
+from tiny_layouts import litter, resave, save
 from tiny_streets import HEIGHT, TINY, WIDTH, Tiny, read, save_deep
 
 from vfm_fusion.config.datasets import FolderConfig
@@ -114,7 +114,19 @@ def test_an_id_that_is_not_defined(tiny: Tiny, tmp_path: Path) -> None:
         read(tiny.kind, tmp_path)
 
 
-def test_hidden_files_are_passed_over(tiny: Tiny, tmp_path: Path) -> None:
-    image = tmp_path / tiny.image.format("00001")
-    image.with_name(f"._{image.name}").write_bytes(b"\0")
-    assert read(tiny.kind, tmp_path)
+def test_labels_in_another_depth(tiny: Tiny, tmp_path: Path) -> None:
+    for pattern in tiny.labels:
+        path = tmp_path / pattern.format("00001")
+        if path.suffix == ".mat":
+            continue
+        content = path.read_bytes()
+        expected, found = resave(path)
+        with pytest.raises(CorruptImageError, match=rf"{path}: expected {expected} bits, found {found}\."):
+            read(tiny.kind, tmp_path)
+        path.write_bytes(content)
+
+
+def test_files_that_systems_leave_beside_data_are_passed_over(tiny: Tiny, tmp_path: Path) -> None:
+    before = read(tiny.kind, tmp_path).ids
+    litter(tmp_path)
+    assert read(tiny.kind, tmp_path).ids == before

@@ -19,6 +19,7 @@ class CostConfig(Section):
     size: tuple[int, int] | None = Field(
         None,
         strict=False,
+        examples=[[512, 1024]],
         description="[height, width] of the image whose inference is measured; multiples of 32. null: the "
         "training crop.",
     )

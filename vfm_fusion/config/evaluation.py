@@ -29,10 +29,13 @@ class WindowConfig(Section):
     """Sliding windows over the (resized) image."""
 
     size: tuple[int, int] = Field(
-        strict=False, description="Height and width of a window, multiples of 32; a smaller image is one."
+        strict=False,
+        examples=[[512, 512]],
+        description="Height and width of a window, multiples of 32; a smaller image is one.",
     )
     stride: tuple[int, int] = Field(
         strict=False,
+        examples=[[341, 341]],
         description="Pixels from one window to the next, down and across, at most `size`; the last window is "
         "flush with the border.",
     )

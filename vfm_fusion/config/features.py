@@ -27,7 +27,7 @@ class FeaturesConfig(Section):
         description="How max_images are picked: evenly spaced in the order of the split, or at random.",
     )
     seed: int = Field(0, ge=0, description="Seed of sampling: random.")
-    image_size: ImageSize | None = Field(None, description=SIZE_OF_IMAGES)
+    image_size: ImageSize | None = Field(None, examples=[[480, 640]], description=SIZE_OF_IMAGES)
     precision: Literal["float32", "bfloat16"] = Field(
         "float32",
         description="Arithmetic of the encoder; bfloat16 runs it under automatic mixed precision, which "
@@ -68,5 +68,7 @@ class ProfiledConfig(Section):
     split: Literal["train", "val"] = Field("val", description="Split whose images are profiled.")
     max_images: int | None = Field(None, ge=1, description="Profile an evenly spaced subset of this many.")
     image_size: ImageSize | None = Field(
-        None, description="The size that they are profiled at, as in `features`; null: their own."
+        None,
+        examples=[[480, 640]],
+        description="The size that they are profiled at, as in `features`; null: their own.",
     )

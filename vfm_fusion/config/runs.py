@@ -30,6 +30,7 @@ class FusionConfig(Section):
     )
     stride: InjectionStride | Annotated[tuple[InjectionStride, ...], Field(strict=False)] = Field(
         "selected",
+        examples=[["selected", 4]],
         description="Where: an output stride, `selected` for the one that the metric chooses (s*), or a list "
         "of such, as in `[selected, 4]`. Where `selected` turns out to be another one of the list, it counts "
         "once.",
@@ -79,6 +80,7 @@ class RunConfig(Section):
     )
     evaluated_on: str | Annotated[tuple[str, ...], Field(strict=False)] | None = Field(
         None,
+        examples=[["cityscapes", "acdc"]],
         description="Data set on whose validation split it is evaluated: another one of the same classes, as "
         "in domain transfer; or a list of such, for one training that is evaluated on each. The one that it "
         "is trained on when left out.",

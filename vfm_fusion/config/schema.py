@@ -41,6 +41,7 @@ class ReportingConfig(Section):
     shown: tuple[str, ...] | None = Field(
         None,
         strict=False,
+        examples=[["master", "fused"]],
         description="Runs that the figures of masks and of training losses show, of many; null: all. Tables "
         "hold every run.",
     )

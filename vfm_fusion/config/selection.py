@@ -19,6 +19,7 @@ class SelectionConfig(Section):
     among: tuple[str, ...] | None = Field(
         None,
         strict=False,
+        examples=[["dinov3", "sam2"]],
         description="Encoders that the pair is chosen among, when others are profiled too (of another scale, "
         "say); null: all.",
     )

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError, field_validator
 
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.config.names import did_you_mean
 
 Factor = Literal["sfc", "scs", "concentration", "fc", "sp"]
 
@@ -87,10 +87,9 @@ def settings_of(setting: str) -> set[str]:
     names = setting.split(JOINT)
     for name in names:
         if name not in known:
-            close = get_close_matches(name, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
             raise ValueError(
-                f"no factor of SC or EF has a setting {name!r}{hint} (there are: {', '.join(known)})"
+                f"no factor of SC or EF has a setting {name!r}{did_you_mean(name, known)} "
+                f"(there are: {', '.join(known)})"
             )
     return set(names)
 

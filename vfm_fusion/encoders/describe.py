@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, HubWeights, SeededWeights, Supervision
+from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.weight_files import hub_source
 from vfm_fusion.errors import ConfigError
@@ -144,6 +145,7 @@ def check_encoder(name: str, encoder: EncoderConfig) -> None:
         raise ConfigError(
             f"{key}.architecture: {encoder.architecture!r} is unknown; "
             f"choose from: {', '.join(sorted(ARCHITECTURES))}"
+            f"{did_you_mean(encoder.architecture, ARCHITECTURES)}"
         )
     divisor = ARCHITECTURES[encoder.architecture].seen_divisor
     if encoder.resolution is not None and encoder.resolution % divisor:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from vfm_fusion.config.base import STRIDES
-from vfm_fusion.config.merge import deep_merge
+from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.config.recipes import overlaid
 from vfm_fusion.config.runs import ROLES
 from vfm_fusion.config.schema import Config
@@ -70,12 +70,14 @@ def check_data_sets(config: Config) -> None:
     if config.dataset not in config.datasets:
         raise ConfigError(
             f"dataset: {config.dataset!r} is not defined; datasets has: {', '.join(config.datasets)}"
+            f"{did_you_mean(config.dataset, config.datasets)}"
         )
     for name in config.also_profiled:
-        if name not in config.datasets or name == config.dataset:
+        others = [other for other in config.datasets if other != config.dataset]
+        if name not in others:
             raise ConfigError(
                 f"also_profiled.{name}: choose from the other data sets that datasets defines: "
-                f"{', '.join(set(config.datasets) - {config.dataset}) or 'none'}"
+                f"{', '.join(others) or 'none'}{did_you_mean(name, others)}"
             )
     if SCENES in config.datasets:
         raise ConfigError(
@@ -115,7 +117,7 @@ def check_runs(config: Config) -> None:
             if value is not None and value not in known:
                 raise ConfigError(
                     f"runs.{name}.{key}: {value!r} is neither a role nor an encoder; "
-                    f"choose from: {', '.join(known)}"
+                    f"choose from: {', '.join(known)}{did_you_mean(value, known)}"
                 )
         targets = (run.evaluated_on,) if isinstance(run.evaluated_on, str) else run.evaluated_on or ()
         for key, values, section in (
@@ -128,16 +130,19 @@ def check_runs(config: Config) -> None:
                 if value is not None and value not in defined:
                     raise ConfigError(
                         f"runs.{name}.{key}: {value!r} is not defined; "
-                        f"{section} has: {', '.join(defined) or 'none'}"
+                        f"{section} has: {', '.join(defined) or 'none'}{did_you_mean(value, defined)}"
                     )
 
 
 def check_selection(config: Config) -> None:
     """A pair is chosen among encoders that there are."""
     among = config.selection.among
-    if among is not None and (len(set(among)) < 2 or not set(among) <= set(config.encoders)):
+    unknown = [name for name in among or () if name not in config.encoders]
+    if among is not None and (len(set(among)) < 2 or unknown):
+        hint = did_you_mean(unknown[0], config.encoders) if unknown else ""
         raise ConfigError(
-            f"selection.among: {list(among)}: name two encoders or more, of: {', '.join(config.encoders)}"
+            f"selection.among: {list(among)}: name two encoders or more, of: "
+            f"{', '.join(config.encoders)}{hint}"
         )
 
 
@@ -146,7 +151,8 @@ def check_reporting(config: Config) -> None:
     unknown = [name for name in config.reporting.shown or () if name not in config.runs]
     if unknown:
         known = f"choose from: {', '.join(config.runs)}" if config.runs else "there are no runs; leave it out"
-        raise ConfigError(f"reporting.shown: {unknown[0]!r} is no run; {known}")
+        hint = did_you_mean(unknown[0], config.runs)
+        raise ConfigError(f"reporting.shown: {unknown[0]!r} is no run; {known}{hint}")
 
 
 def check_metrics(config: Config) -> None:
@@ -159,6 +165,7 @@ def check_metrics(config: Config) -> None:
         raise ConfigError(
             f"selection.definition: {definition!r} is not computed; "
             f"metrics.definitions has: {', '.join(config.metrics.definitions)}"
+            f"{did_you_mean(definition, config.metrics.definitions)}"
         )
     try:
         config.sensitivity.variants(config.metrics.definitions[definition])
@@ -205,6 +212,5 @@ def _check_changes(config: Config, recipe: str, key: str, changes: Mapping[str, 
     try:
         overlaid(section, changes)
     except ValidationError as error:
-        data = {key: deep_merge(section.model_dump(mode="json"), changes)}
-        found = [explain({**item, "loc": (key, *item["loc"])}, data) for item in error.errors()]
+        found = explain([{**item, "loc": (key, *item["loc"])} for item in error.errors()])
         raise ConfigError("\n".join(f"{recipe}.{line}" for line in found)) from None

@@ -2,48 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from difflib import get_close_matches
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pydantic import BaseModel
+from vfm_fusion.config.names import did_you_mean
+from vfm_fusion.study.places import Place, keys_at, literals, tags
 
-from vfm_fusion.config.schema import Config
+_TYPES = ("_type", "too_long", "literal_error")
+"""Ends of the names of Pydantic's errors that say that a value is none that may stand somewhere."""
 
 
-def explain(item: Any, data: Mapping[str, Any]) -> str:
-    """One line on one of Pydantic's errors: the key's path, what was found there and a hint.
+def explain(errors: Sequence[Mapping[str, Any]]) -> list[str]:
+    """One line on each problem: the key's path, what is expected, what was found there and a hint.
+
+    Where a value may have one of several types, Pydantic has an error for each of them; here they are one.
 
     Args:
-        item: from ``ValidationError.errors()``.
-        data: the configuration that was validated.
+        errors: from ``ValidationError.errors()``.
     """
-    path = ".".join(_visible(item["loc"], data)) or "config"
-    found = item.get("input")
-    if item["type"] == "extra_forbidden":
-        return f"{path}: unknown key{_did_you_mean(item['loc'])}"
-    if item["type"] == "missing":
+    placed = [(item, Place.of(tuple(item["loc"]))) for item in errors]
+    lines = []
+    for item, place in placed:
+        inner = [one.path for _, one in placed if one.path[:-1] == place.path]
+        if not (place.chosen and inner):  # what is wrong inside a value says more
+            lines.append(_explain(item, place))
+    return list(dict.fromkeys(lines))
+
+
+def _explain(item: Mapping[str, Any], place: Place) -> str:
+    path, kind, found = ".".join(place.path) or "config", item["type"], item.get("input")
+    said = item.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = keys_at(tuple(item["loc"][:-1]))
+        return f"{path}: unknown key{did_you_mean(place.path[-1], known)} (allowed: {', '.join(known)})"
+    if kind == "missing" and isinstance(item["loc"][-1], int):
+        outer = Place.of(tuple(item["loc"][:-1]))
+        return _mismatch(".".join(outer.path), outer.expected, found)
+    if kind == "missing":
         return f"{path}: required, but not given"
-    if item["type"] == "value_error":
-        message = str(item["ctx"]["error"])
+    if kind == "value_error":
+        message = str(said["error"])
         return message if not item["loc"] else f"{path}: {message}"
+    if kind in ("union_tag_invalid", "union_tag_not_found"):
+        return _wrong_tag(path, said["discriminator"].strip("'"), item, place)
+    if place.chosen or kind.endswith(_TYPES):
+        return _mismatch(path, place.expected, found) + did_you_mean(found, literals(place.kind))
     message = item["msg"][0].lower() + item["msg"][1:]
-    return f"{path}: {message}; found {found!r}{_hint(found)}"
+    return f"{path}: {message}; found {found!r}"
 
 
-def _visible(location: tuple[Any, ...], data: Any) -> list[str]:
-    """The key path as the user wrote it, without the tags that Pydantic inserts for alternatives."""
-    parts = []
-    for part in location[:-1]:
-        if (isinstance(data, Mapping) and part in data) or (
-            isinstance(data, list | tuple) and isinstance(part, int)
-        ):
-            data = data[part]
-        else:
-            continue
-        parts.append(str(part))
-    return [*parts, *(str(part) for part in location[-1:])]
+def _mismatch(path: str, expected: str, found: Any) -> str:
+    return f"{path}: expected {expected}; found {_plain(found)}{_hint(found)}"
+
+
+def _wrong_tag(path: str, key: str, item: Mapping[str, Any], place: Place) -> str:
+    """A section whose ``kind`` or ``source`` is none that there is, or is not given."""
+    known = tags(place.kind, key)
+    choice = f"expected one of {', '.join(map(repr, known))}"
+    if key not in item["input"]:
+        return f"{path}.{key}: required, but not given; {choice}"
+    found = item["input"][key]
+    return f"{path}.{key}: {choice}; found {found!r}{did_you_mean(found, known)}"
+
+
+def _plain(found: Any) -> str:
+    """A value, a tuple as the list that the user wrote."""
+    return repr(list(found) if isinstance(found, tuple) else found)
 
 
 def _hint(found: Any) -> str:
@@ -62,43 +86,3 @@ def _with_point(text: str) -> str:
     mantissa, exponent = text.lower().split("e")
     mantissa = mantissa if "." in mantissa else f"{mantissa}.0"
     return f"{mantissa}e{exponent if exponent[0] in '+-' else '+' + exponent}"
-
-
-def _did_you_mean(location: tuple[Any, ...]) -> str:
-    allowed = list(_model_at(location[:-1]).model_fields)
-    close = get_close_matches(str(location[-1]), allowed, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    return f"{hint} (allowed: {', '.join(allowed)})"
-
-
-def _model_at(location: tuple[Any, ...]) -> type[BaseModel]:
-    """The section that a Pydantic error location lies in; a location names keys and alternatives' tags."""
-    kind: Any = Config
-    for part in location:
-        if isinstance(kind, type) and issubclass(kind, BaseModel):
-            kind = _given(kind.model_fields[part].annotation)
-        elif get_origin(kind) is dict:
-            kind = get_args(kind)[1]
-        else:
-            kind = next(model for model in _alternatives(kind) if part in _tags(model))
-    return kind
-
-
-def _given(annotation: Any) -> Any:
-    """What stands behind an optional key where it is given."""
-    kinds = [kind for kind in get_args(annotation) if kind is not NoneType]
-    return kinds[0] if len(kinds) == 1 and NoneType in get_args(annotation) else annotation
-
-
-def _alternatives(kind: Any) -> tuple[type[BaseModel], ...]:
-    union = get_args(kind)[0] if get_origin(kind) is Annotated else kind
-    return get_args(union)
-
-
-def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    return tuple(
-        tag
-        for field in model.model_fields.values()
-        if get_origin(field.annotation) is Literal
-        for tag in get_args(field.annotation)
-    )

@@ -11,6 +11,7 @@ import yaml
 from pydantic import ValidationError
 
 from vfm_fusion.config.merge import deep_merge
+from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.config.schema import Config
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.checks import check
@@ -35,6 +36,11 @@ def experiments(folder: Path) -> list[str]:
     return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
+def _choose(name: object, overlays: Path) -> str:
+    known = experiments(overlays)
+    return f"choose from: {', '.join(known)}{did_you_mean(name, known)}"
+
+
 def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
     """Lays ``raw`` (config.yaml and ``--config``) over its experiment's overlay and validates the result.
 
@@ -50,8 +56,7 @@ def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
     """
     name = raw.get("experiment", "miniature")
     if name not in experiments(overlays):
-        known = ", ".join(experiments(overlays))
-        raise ConfigError(f"experiment: {name!r} is unknown; choose from: {known}")
+        raise ConfigError(f"experiment: {name!r} is unknown; {_choose(name, overlays)}")
     if Config.model_fields.keys() - Config.possible_systems().keys() <= raw.keys():  # resolved, so complete
         return validate(deep_merge({}, raw))
     return validate(deep_merge(_overlay(name, overlays), raw))
@@ -64,8 +69,7 @@ def _overlay(name: str, overlays: Path, above: tuple[str, ...] = ()) -> dict[str
     if base is None:
         return overlay
     if base not in experiments(overlays):
-        known = ", ".join(experiments(overlays))
-        raise ConfigError(f"experiments/{name}.yaml: base: {base!r} is unknown; choose from: {known}")
+        raise ConfigError(f"experiments/{name}.yaml: base: {base!r} is unknown; {_choose(base, overlays)}")
     lineage = (*above, name)
     if base in lineage:
         raise ConfigError(
@@ -80,7 +84,7 @@ def validate(data: Mapping[str, Any]) -> Config:
     try:
         config = Config.model_validate(dict(data))
     except ValidationError as error:
-        raise ConfigError("\n".join(explain(item, data) for item in error.errors())) from None
+        raise ConfigError("\n".join(explain(error.errors()))) from None
     check(config)
     return config
 

@@ -14,7 +14,7 @@ from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.schema import Config
 from vfm_fusion.config.systems import SystemConfig
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.study import messages, resolve
+from vfm_fusion.study import places, resolve
 from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import Study
@@ -174,7 +174,7 @@ class WithToy(Config):
 
 @pytest.fixture
 def toy(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (resolve, messages, document):
+    for module in (resolve, places, document):
         monkeypatch.setattr(module, "Config", WithToy)
 
 

@@ -52,3 +52,8 @@ onstart:
 
 onsuccess:
     write_report()
+    refuse_undrawn()
+
+
+onerror:
+    refuse_undrawn()

@@ -2,8 +2,9 @@
 import subprocess
 from functools import partial
 
-from vfm_fusion.reporting.entry import report_rules
+from vfm_fusion.reporting.entry import KINDS, report_rules
 from vfm_fusion.reporting.registry import REPORTS
+from vfm_fusion.reporting.render.undrawn import undrawn
 
 REPORT_RULES = report_rules(REPORTS, STUDY)
 
@@ -22,8 +23,13 @@ def shown(output, category):
         output.path,
         caption=caption if (ROOT / "rules" / caption).exists() else None,
         category=category,
-        labels={"what": output.label},
+        labels=partial(called, output.label),
     )
+
+
+def called(label, wildcards, output):
+    """How the HTML report calls a file of a report, with what is wrong with it."""
+    return {"what": f"{label} (not drawn)" if undrawn(output) else label}
 
 
 def report_fingerprint(modules):
@@ -64,3 +70,19 @@ def write_report():
         logger.error(f"{target} could not be written:\n{done.stderr}")
     else:
         logger.info(f"Report: {target}")
+
+
+def refuse_undrawn():
+    """Ends a run with an error where figures could not be drawn and state the reason, as the HTML report shows.
+
+    Their files are removed, so that they do not count as made: the same command tries again.
+    """
+    reasons = undrawn(rules.figures.input)
+    if not reasons:
+        return
+    for path in reasons:
+        for suffix in KINDS["figure"].formats:
+            path.with_suffix(f".{suffix}").unlink(missing_ok=True)
+    said = [f"{path} could not be drawn: {reason}" for path, reason in reasons.items()]
+    said.append(f"(logs: {RESULTS}/logs/figure_*; the same command tries again)")
+    raise WorkflowError("\n".join(said))

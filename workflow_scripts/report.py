@@ -2,11 +2,11 @@
 
 import json
 
-from vfm_fusion.reporting.make import make
+from vfm_fusion.reporting.make import make_or_state
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
-    make(
+    make_or_state(
         *snakemake.params.modules,
         dict(snakemake.input.items()),
         json.loads(snakemake.params.config),

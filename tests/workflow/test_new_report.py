@@ -91,3 +91,26 @@ def test_a_new_report_is_a_module_and_an_entry(extended: Workflow) -> None:
     path.write_text(TABLE.replace("Builds the report.", "Builds this report."))
     os.utime(path)
     assert extended.planned() == {}
+
+
+def test_a_figure_that_cannot_be_drawn_takes_neither_tables_nor_the_page_with_it(extended: Workflow) -> None:
+    """Whether it is refused by name or is a fault of the program: the run fails, and tries again."""
+    path = extended.folder / "vfm_fusion/reporting/figures/images.py"
+    path.write_text(FIGURE.replace("    figure.text", "    inputs['nothing']\n    figure.text"))
+    done = extended.snakemake("all")
+    assert done.returncode == 1
+    said = done.stdout + done.stderr
+    assert "results/quick/figures/images.png could not be drawn: KeyError: 'nothing'" in said
+    log = (extended.results / "logs/figure_images.log").read_text()
+    assert 'inputs["nothing"]' in log or "inputs['nothing']" in log
+    assert (extended.results / "tables/images.csv").read_text() == "images\n5\n"
+    page = (extended.results / "report.html").read_text(encoding="utf-8")
+    assert "Images behind profiles, a figure (not drawn)" in page
+    assert "Images behind profiles, a table (not drawn)" not in page
+    assert extended.planned() == {"figure_images": 1}
+
+    path.write_text(FIGURE)
+    done = extended.snakemake("all")
+    assert done.returncode == 0, done.stdout[-5000:] + done.stderr[-5000:]
+    assert "(not drawn)" not in (extended.results / "report.html").read_text(encoding="utf-8")
+    assert extended.planned() == {}

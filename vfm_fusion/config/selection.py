@@ -26,7 +26,8 @@ class SelectionConfig(Section):
     task: Literal["semantic", "edge"] = Field(
         "semantic",
         description="`semantic`: the master has the highest SC and the auxiliary the highest EF; `edge`: "
-        "the other way round.",
+        "the other way round. It says which score leads the pair, not which task the runs learn "
+        "(`training.task`).",
     )
     stride_by: Literal["ef", "sc"] = Field(
         "ef", description="Score of the auxiliary whose peak over the strides is s* (Eq. 9: ef)."

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.selection.rule import role_scores
 
 CHOICE_PARTS = {
     "master": "Master",
@@ -41,6 +42,19 @@ def full_label(labels: EncoderLabels, encoder: str) -> str:
     'DINO · untrained'
     """
     return f"{label(labels, encoder)} · {pretraining(labels, encoder)}"
+
+
+def leading(selection: Mapping[str, Any]) -> str:
+    """Says which scores chose master and auxiliary, and by which setting: it is not the task that runs learn.
+
+    Args:
+        selection: parsed ``selection.json`` or ``stability.json``.
+
+    >>> leading({"task": "semantic"})
+    'master by SC, auxiliary by EF (selection.task: semantic)'
+    """
+    lead, brought = role_scores(selection["task"])
+    return f"master by {lead.upper()}, auxiliary by {brought.upper()} (selection.task: {selection['task']})"
 
 
 def mode(trainable: bool) -> str:

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from vfm_fusion.reporting.labels import EncoderLabels, full_label
+from vfm_fusion.reporting.labels import EncoderLabels, full_label, leading
 from vfm_fusion.reporting.render.html import page
 from vfm_fusion.reporting.render.markdown import escape as escape_markdown
 from vfm_fusion.reporting.render.text_files import Text
@@ -80,7 +80,8 @@ def _reasons(selection: Mapping[str, Any], stability: Mapping[str, Any]) -> list
 def _roles(selection: Mapping[str, Any], labels: EncoderLabels) -> list[tuple[str, str]]:
     reverse = selection["reverse"]
     return [
-        ("Data set and task", f"{selection['dataset']}, {selection['task']}"),
+        ("Data set", selection["dataset"]),
+        ("Rule", leading(selection)),
         ("Metric definition", selection["definition"]),
         ("Master", full_label(labels, selection["master"])),
         ("Auxiliary", full_label(labels, selection["auxiliary"])),

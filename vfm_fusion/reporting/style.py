@@ -16,6 +16,8 @@ COLUMN_WIDTH = 3.3
 """Width of a single-column figure in inches."""
 PAGE_WIDTH = 6.9
 """Width of a figure that spans both columns, in inches."""
+TALLEST = 1.25
+"""Height over width of the place of a picture at most: a taller one is narrower than its place."""
 LINE_SPACING = 1.05
 """Line distance of text of several lines; the type face has generous line heights of its own."""
 RING = {

@@ -59,8 +59,9 @@ def reasons(
         if stride != pair.stride and scores[by] is not None
     )
     sentences = [
-        f"Task '{settings.task}' asks for a master with high {SCORES[lead]}: {pair.master} leads with a mean "
-        f"{lead.upper()} of {dict(ranks[lead])[pair.master]:.3g} over {_over(profiles, lead)} "
+        f"The master is to have high {SCORES[lead]} (selection.task: {settings.task}, whatever task the "
+        f"runs learn): {pair.master} leads with a mean {lead.upper()} of "
+        f"{dict(ranks[lead])[pair.master]:.3g} over {_over(profiles, lead)} "
         f"({_others(ranks[lead], pair.master)}).",
         f"The auxiliary brings {SCORES[brought]}: of the other encoders {pair.auxiliary} has the highest "
         f"mean {brought.upper()}, {dict(ranks[brought])[pair.auxiliary]:.3g} "

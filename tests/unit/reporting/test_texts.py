@@ -48,7 +48,8 @@ def render(path: Path, config: dict[str, Any], **wildcards: str) -> str:
 def test_selection_as_markdown(selection: dict[str, Any]) -> None:
     assert selection_markdown(selection, results.stability(), results.LABELS) == (
         "## Why this pair\n\n"
-        "- **Data set and task:** miniscapes, semantic\n"
+        "- **Data set:** miniscapes\n"
+        "- **Rule:** master by SC, auxiliary by EF (selection.task: semantic)\n"
         "- **Metric definition:** paper\n"
         "- **Master:** DINO mini · self-distilled, 240 images\n"
         "- **Auxiliary:** SAM mini · promptable masks, 240 images\n"

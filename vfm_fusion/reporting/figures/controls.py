@@ -23,7 +23,15 @@ from vfm_fusion.metrics.controls import CONTROLS, control_map
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.profiles.control_scores import control_seed
 from vfm_fusion.reporting.control_results import NAMES, Controls, read_controls, right_strides
-from vfm_fusion.reporting.style import PAGE_WIDTH, SeriesStyle, image_axes, series_styles, stride_axis, styled
+from vfm_fusion.reporting.style import (
+    PAGE_WIDTH,
+    TALLEST,
+    SeriesStyle,
+    image_axes,
+    series_styles,
+    stride_axis,
+    styled,
+)
 
 PANELS = {"ef": "Edge Fidelity (EF)", "sc": "Structural Coherence (SC)"}
 """Scores from top to bottom."""
@@ -105,7 +113,7 @@ def controls_figure(controls: Controls, example: ControlExample) -> Figure:
     """
     looks = series_styles(DRAWN)
     height, width = example.image.shape[:2]
-    strip = PAGE_WIDTH / (1 + len(CONTROLS)) * height / width + HEADER
+    strip = PAGE_WIDTH / (1 + len(CONTROLS)) * min(height / width, TALLEST) + HEADER
     below = PANEL_HEIGHT * len(PANELS) + LEGEND
     figure = Figure(figsize=(PAGE_WIDTH, strip + below), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=[strip, below])

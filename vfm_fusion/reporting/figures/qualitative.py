@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import cv2
@@ -22,7 +23,7 @@ from vfm_fusion.evaluation.rle import decode_mask
 from vfm_fusion.reporting.boundary_ratio import segment_borders
 from vfm_fusion.reporting.labels import pretrainings, run_models
 from vfm_fusion.reporting.records import read_evaluation
-from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, image_axes, styled
+from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, TALLEST, image_axes, styled
 
 OPACITY = 0.7
 """Weight of the class colour over the grey image."""
@@ -78,15 +79,15 @@ def qualitative_figure(
     """Draws a row per scene with the data set's palette and a legend of the classes that occur.
 
     Args:
-        scenes: images of one size with ground truth and the prediction of every run.
+        scenes: images, of any sizes, with ground truth and the prediction of every run.
         categories: the data set's classes.
         runs: run label to its encoders (see :func:`vfm_fusion.reporting.labels.run_models`), in the order of
             the columns.
         notes: what stands below the legend, such as how the encoders were pretrained.
 
     Raises:
-        ReportingError: no scene, a run without a prediction, images or maps of different sizes, or a train id
-            that is no class.
+        ReportingError: no scene, a run without a prediction, a map of another size than its image, or a train
+            id that is no class.
     """
     _check(scenes, categories, runs)
     columns = ["image", "ground truth", *runs]
@@ -97,8 +98,8 @@ def qualitative_figure(
     small_print = textwrap.wrap(". ".join(notes), round(TITLE_WIDTH * PAGE_WIDTH))
     margin = LINE * len(small_print)
     footer = margin + 1.25 * LINE * -(-len(present) // LEGEND_COLUMNS) + 0.08
-    aspect = scenes[0].image.shape[0] / scenes[0].image.shape[1]
-    height = header + footer + len(scenes) * picture * aspect * (1 + SPACE)
+    places = [min(scene.image.shape[0] / scene.image.shape[1], TALLEST) for scene in scenes]
+    height = header + footer + picture * sum(places) * (1 + SPACE)
     figure = Figure(figsize=(PAGE_WIDTH, height))
     grid = figure.subplots(
         len(scenes),
@@ -106,7 +107,7 @@ def qualitative_figure(
         squeeze=False,
         gridspec_kw={
             **{"left": 0, "right": 1, "top": 1 - header / height, "bottom": footer / height},
-            **{"wspace": SPACE, "hspace": SPACE / aspect / 2},
+            **{"wspace": SPACE, "hspace": SPACE / fmean(places) / 2, "height_ratios": places},
         },
     )
     for row, scene in zip(grid, scenes, strict=True):
@@ -195,10 +196,6 @@ def _check(scenes: Sequence[Scene], categories: Sequence[Category], runs: Mappin
         missing = [run for run in runs if run not in scene.predictions]
         if missing:
             raise ReportingError(f"scene {index}: runs {missing} have no prediction; evaluate them first")
-        if scene.image.shape != scenes[0].image.shape:
-            raise ReportingError(
-                f"scene {index}: image is {scene.image.shape}, others are {scenes[0].image.shape}"
-            )
         for name, segmentation in {"ground truth": scene.truth, **scene.predictions}.items():
             if segmentation.semantic.shape != scene.image.shape[:2]:
                 raise ReportingError(

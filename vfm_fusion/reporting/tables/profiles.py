@@ -11,7 +11,7 @@ import pandas as pd
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.profiles.null_excess import EXCESS
 from vfm_fusion.reporting.cells import MISSING, Value, number
-from vfm_fusion.reporting.labels import EncoderLabels, label, pretraining
+from vfm_fusion.reporting.labels import EncoderLabels, label, leading, pretraining
 from vfm_fusion.reporting.published import published_note, published_section, shown_table
 from vfm_fusion.reporting.result_files import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
@@ -176,9 +176,8 @@ def _images_note(profiles: pd.DataFrame) -> str:
 def _marks_note(selection: Mapping[str, Any]) -> str:
     by = selection["stride_by"].upper()
     return (
-        f"Chosen for task '{selection['task']}' by the definition '{selection['definition']}': master and "
-        f"auxiliary as marked; underlined: the auxiliary's peak {by}, hence injection at "
-        f"OS {selection['stride']}."
+        f"Chosen by the definition '{selection['definition']}', {leading(selection)}: as marked; underlined: "
+        f"the auxiliary's peak {by}, hence injection at OS {selection['stride']}."
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.reporting.cells import Value
-from vfm_fusion.reporting.labels import CHOICE_PARTS, EncoderLabels, full_label, label, pretraining
+from vfm_fusion.reporting.labels import CHOICE_PARTS, EncoderLabels, full_label, label, leading, pretraining
 from vfm_fusion.reporting.result_files import read_stability
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 from vfm_fusion.selection.stability import PARTS, shares
@@ -40,9 +40,9 @@ def stability_table(stability: Mapping[str, Any], labels: EncoderLabels) -> Tabl
     return Table(
         name="stability",
         caption=(
-            f"Stability of the choice for task '{stability['task']}' on {stability['images']} images of "
-            f"{stability['dataset']}, by the definition '{stability['definition']}': how often a repetition "
-            "on other images agrees with the choice on all of them."
+            f"Stability of the choice on {stability['images']} images of {stability['dataset']} by the "
+            f"definition '{stability['definition']}', {leading(stability)}: how often a repetition on other "
+            "images agrees with the choice on all of them."
         ),
         data=_tidy(stability),
         columns=(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
+from snakemake.settings.types import Quietness
 
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
@@ -19,6 +20,7 @@ from vfm_fusion.study.resolve import canonical, from_command_line, resolve
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import SCENES, Study
 from vfm_fusion.workflow import fingerprint as fingerprints
+from vfm_fusion.workflow.console import JobsOnce, OutcomeToo
 from vfm_fusion.workflow.environment import prepare_environment
 
 prepare_environment(ROOT)

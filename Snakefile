@@ -45,13 +45,22 @@ rule all:
         "Everything is up to date: tables, figures and the report's parts"
 
 
+if PLANNING:
+    if Quietness.RULES in (workflow.output_settings.quiet or ()):
+        logger.addFilter(JobsOnce())
+elif workflow.is_main_process:
+    logger.addFilter(OutcomeToo(outcome_again))
+
+
 onstart:
     refuse_absent()
     refuse_unfit()
 
 
 onsuccess:
-    write_report()
+    said = outcome(write_report())
+    if said:
+        logger.info(said)
     refuse_undrawn()
 
 

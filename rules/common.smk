@@ -20,6 +20,7 @@ from vfm_fusion.study.resolve import canonical, from_command_line, resolve
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import SCENES, Study
 from vfm_fusion.workflow import fingerprint as fingerprints
+from vfm_fusion.workflow.console import JobsOnce, OutcomeToo
 from vfm_fusion.workflow.environment import check_place, prepare_environment
 from vfm_fusion.workflow.rule_log import QUIET
 

@@ -6,6 +6,7 @@ from vfm_fusion.reporting.entry import KINDS, report_rules
 from vfm_fusion.reporting.registry import REPORTS
 from vfm_fusion.reporting.render.undrawn import undrawn
 
+REPORT = Path(RESULTS, "report.html")
 REPORT_RULES = report_rules(REPORTS, STUDY)
 
 
@@ -52,10 +53,9 @@ def made(*kinds):
 
 
 def write_report():
-    """Turns a finished run into one HTML page that a browser opens offline."""
+    """Turns a finished run into one HTML page that a browser opens offline, and returns its path."""
     if not all(Path(path).exists() for path in rules.all.input):
-        return
-    target = Path(RESULTS, "report.html")
+        return None
     command = [
         sys.executable,
         "-m",
@@ -64,12 +64,42 @@ def write_report():
         workflow.main_snakefile,
     ]
     command += ["--configfile", *rules.resolved_config.output]
-    command += ["--report", str(target), "--nolock"]
+    command += ["--report", str(REPORT), "--nolock"]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        logger.error(f"{target} could not be written:\n{done.stderr}")
-    else:
-        logger.info(f"Report: {target}")
+        logger.error(f"{REPORT} could not be written:\n{done.stderr}")
+        return None
+    return REPORT
+
+
+def outcome(page):
+    """What this call was for: the choice after `select`, the answers too after `all`, and the page if there is one."""
+    from vfm_fusion.reporting import outcome as told
+
+    parts, targets = {}, workflow.dag_settings.targets or {"all"}
+    if STUDY.has_pair and {"select", "all"} & set(targets):
+        parts["the selection"] = partial(
+            told.selection_lines,
+            Path(FILES.pattern("selection", dataset=DATASET)),
+            {
+                encoder: FILES.pattern(
+                    "profile_summary", encoder=encoder, dataset=DATASET
+                )
+                for encoder in CONFIG.encoders
+            },
+            Path(FILES.pattern("table", name="selection", format="md")),
+        )
+    answers = FILES.pattern("table", name="questions", format="md")
+    if "all" in targets and answers in rules.all.input:
+        parts["the answers"] = partial(told.answer_lines, Path(answers))
+    if page:
+        parts["the report"] = lambda: [f"Report: {page}"]
+    return told.outcome(parts)
+
+
+def outcome_again():
+    """The same where there was nothing to do, with the page that is there."""
+    return outcome(REPORT if REPORT.exists() else None)
 
 
 def refuse_undrawn():

@@ -57,7 +57,7 @@ class MetricConfig(Section):
         "paper",
         description="Named definition that fills every setting not given: `paper` (Sec. 3.2 as written), "
         "`reference_table5` and `reference_training` (the released profiling and training code), "
-        "`calibrated` (ours: ranks the controls right).",
+        "`calibrated` (ours: ranks no control wrong).",
     )
     sfc_cells: Literal["grid", "pixels"] = Field(
         "grid", description="SFC (Eq. 1): cells from a grid x grid division, or of a fixed size in pixels."

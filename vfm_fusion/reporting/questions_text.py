@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
+from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.questions import classes, finetuning, profiles, strides, validity
 from vfm_fusion.reporting.questions.answer import Answer
 from vfm_fusion.reporting.questions.evidence import FINETUNED, PER_CLASS, SUPERVISED, Evidence, read_tidy
@@ -17,6 +19,7 @@ from vfm_fusion.reporting.render.text_files import Text
 from vfm_fusion.reporting.stride_sweep import read_sweep
 from vfm_fusion.reporting.verdicts import MIN_IMAGES, MIN_SEEDS
 
+_HEADLINE = re.compile(r"^### (RQ\d+): .*\n\n\*\*(.*)\*\*$", re.MULTILINE)
 TITLE = "What this run answers to the paper's five questions"
 
 
@@ -36,6 +39,18 @@ def questions_markdown(found: Sequence[Answer], notes: Sequence[str]) -> str:
         ]
         lines += ["", *(f"- {escape_markdown(finding.text)}" for finding in one.findings), ""]
     return "\n".join([*lines, "  \n".join(escape_markdown(note) for note in notes)]) + "\n"
+
+
+def read_headlines(path: Path) -> list[tuple[str, str]]:
+    """Reads the key and the headline of every answer from the Markdown file.
+
+    Raises:
+        ReportingError: it holds none.
+    """
+    found = _HEADLINE.findall(path.read_text(encoding="utf-8"))
+    if not found:
+        raise ReportingError(f"{path}: holds no answer; make it again")
+    return found
 
 
 def questions_html(found: Sequence[Answer], notes: Sequence[str]) -> str:

@@ -101,7 +101,7 @@ REPORTS = (
         "Why this pair",
         "Text: why this pair and stride",
         inputs=lambda study, _: {
-            "selection": reported.of_dataset(study, "selection"),
+            **reported.profiled(study),
             "stability": reported.of_dataset(study, "stability"),
         },
         settings=lambda study, _: reported.encoder_names(study),

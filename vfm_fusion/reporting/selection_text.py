@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from vfm_fusion.reporting.labels import EncoderLabels, full_label, leading
 from vfm_fusion.reporting.render.html import page
 from vfm_fusion.reporting.render.markdown import escape as escape_markdown
 from vfm_fusion.reporting.render.text_files import Text
 from vfm_fusion.reporting.result_files import read_selection, read_stability
+from vfm_fusion.selection.other_definitions import other_choices
 
 TITLE = "Why this pair"
 
 
+ELSEWHERE = "Since that peak does not clear its null, what the other definitions would choose"
+
+
 def selection_markdown(
-    selection: Mapping[str, Any], stability: Mapping[str, Any], labels: EncoderLabels
+    selection: Mapping[str, Any],
+    stability: Mapping[str, Any],
+    labels: EncoderLabels,
+    elsewhere: Sequence[str] = (),
 ) -> str:
     """Renders a parsed ``selection.json`` as Markdown, with a sentence from its ``stability.json``.
+
+    Args:
+        selection: the choice.
+        stability: how stable it is.
+        labels: names of the encoders in print.
+        elsewhere: see :func:`vfm_fusion.selection.other_definitions.other_choices`.
 
     Raises:
         ReportingError: a chosen encoder has no label.
@@ -30,10 +45,17 @@ def selection_markdown(
         for index, reason in enumerate(_reasons(selection, stability), start=1)
     ]
     warnings = [f"\n**Warning:** {escape_markdown(warning)}" for warning in selection["warnings"]]
-    return "\n".join([f"## {TITLE}", "", *roles, "", *reasons, *warnings]) + "\n"
+    others = [f"- {escape_markdown(sentence)}" for sentence in elsewhere]
+    others = [f"\n{ELSEWHERE}:", "", *others] if others else []
+    return "\n".join([f"## {TITLE}", "", *roles, "", *reasons, *warnings, *others]) + "\n"
 
 
-def selection_html(selection: Mapping[str, Any], stability: Mapping[str, Any], labels: EncoderLabels) -> str:
+def selection_html(
+    selection: Mapping[str, Any],
+    stability: Mapping[str, Any],
+    labels: EncoderLabels,
+    elsewhere: Sequence[str] = (),
+) -> str:
     """Renders the same as a standalone page.
 
     Raises:
@@ -43,6 +65,9 @@ def selection_html(selection: Mapping[str, Any], stability: Mapping[str, Any], l
     reasons = [f"<li>{escape(reason)}</li>" for reason in _reasons(selection, stability)]
     warnings = [f'<p class="problem">Warning: {escape(text)}</p>' for text in selection["warnings"]]
     lines = [f"<h2>{TITLE}</h2>", *roles, "<ol>", *reasons, "</ol>", *warnings]
+    if elsewhere:
+        others = [f"<li>{escape(sentence)}</li>" for sentence in elsewhere]
+        lines += [f"<p>{ELSEWHERE}:</p>", "<ul>", *others, "</ul>"]
     return page(TITLE, "\n".join(lines) + "\n")
 
 
@@ -99,6 +124,9 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Text
     labels = dict(settings["encoders"])
     selection = read_selection(inputs["selection"][0])
     stability = read_stability(inputs["stability"][0])
+    summaries = zip(labels, inputs["summaries"], strict=True)
+    elsewhere = other_choices(selection, {name: pd.read_parquet(path) for name, path in summaries})
     return Text(
-        selection_markdown(selection, stability, labels), selection_html(selection, stability, labels)
+        selection_markdown(selection, stability, labels, elsewhere),
+        selection_html(selection, stability, labels, elsewhere),
     )

@@ -128,6 +128,21 @@ def test_a_loaded_module_that_is_missing_is_named(tree: Path) -> None:
         fingerprint(tree / "script.py", tree, {"vfm_fusion.a": ["vfm_fusion.sub.bb:X"]})
 
 
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [("f", True), ("A", True), ("B", True), ("C", True), ("given", True), ("g", False), ("ff", False)],
+)
+def test_a_loaded_object_that_is_missing_is_named(tree: Path, name: str, there: bool) -> None:
+    text = "from x import y as given\nA: int = 1\nif A:\n    B, C = 1, 2\n\n\ndef f():\n    g = 1\n"
+    edit_new(tree, "vfm_fusion/sub/one.py", text)
+    loaded = {"vfm_fusion.a": [f"vfm_fusion.sub.one:{name}"]}
+    if there:
+        fingerprint(tree / "script.py", tree, loaded)
+        return
+    with pytest.raises(ConfigError, match=rf"one:{name}'.* no {name} in .*one\.py, which vfm_fusion\.a"):
+        fingerprint(tree / "script.py", tree, loaded)
+
+
 @pytest.mark.parametrize("line", ["from . import unrelated", "from .unrelated import X", "from ..a import f"])
 def test_a_relative_import_is_refused(tree: Path, line: str) -> None:
     edit(tree, "vfm_fusion/sub/b.py", f"def g():\n    {line}\n    return 1\n")

@@ -110,7 +110,7 @@ NO_EFFECT = {
     "a new evaluator of another protocol": (
         "vfm_fusion/evaluation/registry.py",
         '    "cityscapes_ap": ',
-        '    "coco_ar": Entry(f"{_HERE}.coco_ar:CocoAR", _OBJECTS, ("instances",), "coco"),\n    "cityscapes_ap": ',
+        '    "ar": Entry(f"{_HERE}.coco_ar:AR", _OBJECTS, ("instances",), "coco"),\n    "cityscapes_ap": ',
     ),
     "evaluator of another protocol": (
         "vfm_fusion/evaluation/coco_ap.py",

@@ -165,9 +165,8 @@ def check_architecture(key: str, architecture: str) -> None:
         ConfigError: it is unknown.
     """
     if architecture not in ARCHITECTURES:
-        raise ConfigError(
-            f"{key}.architecture: {architecture!r} is unknown; choose from: {', '.join(sorted(ARCHITECTURES))}"
-        )
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise ConfigError(f"{key}.architecture: {architecture!r} is unknown; choose from: {known}")
 
 
 def _check_official(key: str, architecture: str) -> None:

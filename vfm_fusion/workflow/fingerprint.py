@@ -180,8 +180,8 @@ def _modules(targets: Sequence[str], loader: str, root: Path, sources: Sources) 
         if path is None or name not in {"", *sources.of(path).objects}:
             missing = f"no module {module} below {root}" if path is None else f"no {name} in {path}"
             raise ConfigError(
-                f"{target!r}: there is {missing}, which {loader} would load; correct the line of the registry "
-                "that names it"
+                f"{target!r}: there is {missing}, which {loader} would load; correct the line of the "
+                "registry that names it"
             )
     return {_module(target) for target in targets}
 

@@ -109,7 +109,7 @@ def test_tables_of_names_alone_do_not_count(tree: Path, name: str, counts: bool)
 
 def test_a_line_of_a_registry_counts_where_its_module_is_used(tree: Path) -> None:
     for name in ("one", "two", "three"):
-        edit_new(tree, f"vfm_fusion/sub/{name}.py", f"X = {name!r}\n")
+        edit_new(tree, f"vfm_fusion/sub/{name}.py", f"X = Y = Z = {name!r}\n")
     one, two, three = (f"vfm_fusion.sub.{name}" for name in ("one", "two", "three"))
     registry = {"a": f"{one}:X", "b": f"{two}:X", "c": f"{one}:Y"}
 

@@ -27,7 +27,7 @@ include: "rules/pretraining.smk"
 
 for system in CONFIG.systems:  # each has a target rule of its own name
 
-    include: f"rules/{system}.smk"
+    include: rules_of(system)
 
 
 SOURCES.save()

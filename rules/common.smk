@@ -12,9 +12,8 @@ ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
 from vfm_fusion.config.merge import deep_merge
-from vfm_fusion.config.registries import OPERATORS, READERS
 from vfm_fusion.errors import VfmFusionError
-from vfm_fusion.evaluation.registry import EVALUATORS
+from vfm_fusion.study.loaded import loaded_by_name
 from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import canonical, from_command_line, resolve
 from vfm_fusion.study.settings import Settings
@@ -44,6 +43,7 @@ try:
     CONFIG = resolve(deep_merge(config, typed), ROOT / "experiments")
     STUDY = Study(CONFIG)
     OWNED = Owned(STUDY)
+    LOADED = loaded_by_name(STUDY)
     if workflow.is_main_process:  # the jobs check the weights that they use themselves
         OWNED.check_weights()
 except VfmFusionError as error:
@@ -60,17 +60,6 @@ RESULTS = FILES.results
 DATASET = STUDY.dataset
 SEEDS = STUDY.seeds
 SOURCES = fingerprints.Sources(Path(".snakemake", "fingerprints.json"))
-LOADED = {
-    "vfm_fusion.datasets.kinds": fingerprints.in_use(
-        READERS, [dataset.kind for dataset in CONFIG.datasets.values()]
-    ),
-    "vfm_fusion.fusion.operators": fingerprints.in_use(
-        OPERATORS, [run.fusion.operator for run in CONFIG.runs.values()]
-    ),
-    "vfm_fusion.evaluation.registry": [
-        evaluator.module for evaluator in EVALUATORS.values()
-    ],
-}
 
 
 def one_of(names):
@@ -108,6 +97,17 @@ def fingerprint(script, loaded=LOADED):
         return fingerprints.fingerprint(path, ROOT, loaded, SOURCES)
     except (VfmFusionError, SyntaxError) as error:
         raise WorkflowError(f"{type(error).__name__}: {error}") from None
+
+
+def rules_of(system):
+    """The file that has the rules of another system."""
+    path = ROOT / "rules" / f"{system}.smk"
+    if not path.is_file():
+        raise WorkflowError(
+            f"the experiment has a section {system!r}, whose rules would be in {path}, which is not there; "
+            f"write it, with a rule {system!r} that asks for the system's results, or leave out the section"
+        )
+    return str(path)
 
 
 def of(look_up, *names):

@@ -35,7 +35,9 @@ def called(label, wildcards, output):
 
 def report_fingerprint(modules):
     """Hash of what the script does with the modules that it loads for one report."""
-    return fingerprint("report.py", {**LOADED, "vfm_fusion.reporting.make": modules})
+    build, writer = modules
+    loaded = [f"{build}:build", f"{writer}:write"]
+    return fingerprint("report.py", {**LOADED, "vfm_fusion.reporting.make": loaded})
 
 
 def group_of(entry, wildcards):

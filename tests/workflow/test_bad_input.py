@@ -131,3 +131,30 @@ def test_a_missing_weight_file_stops_before_anything_starts(mine: Workflow) -> N
     assert done.returncode != 0
     assert "encoders.two.weights.path: no weight file at" in said
     assert [path.name for path in (mine.folder / "results").iterdir()] == ["README.md"]
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "named"),
+    [
+        (
+            "config/registries.py",
+            '"miniscapes": "vfm_fusion.datasets.cityscapes:READER"',
+            "REEDER",
+            "cityscapes",
+        ),
+        ("config/registries.py", '_OPERATORS}:Replace"', "Replase", "fusion/operators"),
+        ("evaluation/registry.py", 'mean_iou:MeanIoU"', "MeanIOU", "evaluation/mean_iou"),
+    ],
+)
+def test_a_misspelt_line_of_a_registry_ends_the_planning(
+    fresh: Workflow, file: str, right: str, wrong: str, named: str
+) -> None:
+    name = right.rpartition(":")[2].strip('"')
+    fresh.edit(f"vfm_fusion/{file}", right, right.replace(f":{name}", f":{wrong}"))
+    done = fresh.snakemake("-n", "all")
+    said = done.stdout + done.stderr
+    assert done.returncode == 1
+    assert "ConfigError" in said
+    assert f":{wrong}': " in said
+    assert named.replace("/", ".") in said
+    assert "Traceback" not in said

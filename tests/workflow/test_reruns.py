@@ -83,10 +83,45 @@ NO_EFFECT = {
         '    "gated": ',
         '    "sum": "vfm_fusion.fusion.injection:Injection",\n    "gated": ',
     ),
-    "declarations of encoders that stay the same": (
+    "a new matcher": (
+        "vfm_fusion/config/registries.py",
+        '    "identity": ',
+        '    "greedy": f"{_MATCHERS}_by_greed:Greedy",\n    "identity": ',
+    ),
+    "a new family of encoders": (
+        "vfm_fusion/config/registries.py",
+        '    "r2d2": ',
+        '    "conv": f"{_ENCODERS}.conv:Conv",\n    "r2d2": ',
+    ),
+    "family that is not used": (
+        "vfm_fusion/encoders/cnns.py",
+        "class SqueezeNet(",
+        "CHANGED = 1\n\n\nclass SqueezeNet(",
+    ),
+    "a new encoder": (
         "vfm_fusion/encoders/entries/small.py",
         "ENTRIES = (",
-        "CHANGED = 1\nENTRIES = (",
+        'ENTRIES = (\n    EncoderSpec("nano_vit", family="vit", channels={16: 8}, size_divisor=16),',
+    ),
+    "a new file of encoders": (
+        "vfm_fusion/encoders/registry.py",
+        "_SPECS = (",
+        "_SPECS = (*small.ENTRIES[:0], ",
+    ),
+    "a new evaluator of another protocol": (
+        "vfm_fusion/evaluation/registry.py",
+        '    "cityscapes_ap": ',
+        '    "ar": Entry(f"{_HERE}.coco_ar:AR", _OBJECTS, ("instances",), "coco"),\n    "cityscapes_ap": ',
+    ),
+    "evaluator of another protocol": (
+        "vfm_fusion/evaluation/coco_ap.py",
+        "class CocoAP(",
+        "CHANGED = 1\n\n\nclass CocoAP(",
+    ),
+    "a new system": (
+        "vfm_fusion/config/schema.py",
+        "    cost: CostConfig = Field(",
+        '    toy: SystemConfig | None = Field(None, description="A toy.")\n    cost: CostConfig = Field(',
     ),
     "description": (
         "vfm_fusion/config/training.py",
@@ -170,6 +205,13 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
                 ("cityscapes_ap", "def judge("),
                 ("panoptic_quality", "class PanopticQuality("),
             )
+        ),
+        pytest.param(
+            "vfm_fusion/evaluation/registry.py",
+            '    "mean_iou": ',
+            '    "again": Entry(f"{_HERE}.mean_iou:MeanIoU", _MAPS, ("semantic",)),\n    "mean_iou": ',
+            AFTER_EVALUATION,
+            id="a new measure that every run gets",
         ),
         pytest.param(
             "vfm_fusion/segmentation/inference.py",

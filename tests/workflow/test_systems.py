@@ -83,5 +83,14 @@ def test_a_section_of_another_system_is_planned_without_runs_and_without_a_pair(
     assert refused.returncode == 1
     assert "ConfigError: toy.encoder: 'mini-sam' is not defined" in refused.stdout + refused.stderr
 
+    fresh.config["toy"] = "{encoder: null}"
+    rules = fresh.folder / "rules/toy.smk"
+    rules.unlink()
+    refused = fresh.snakemake("-n", "all")
+    assert refused.returncode == 1
+    assert f"the experiment has a section 'toy', whose rules would be in {rules}" in (
+        refused.stdout + refused.stderr
+    )
+
     fresh.config = {"experiment": "quick"}
     assert not {"play", "toy"} & fresh.planned().keys()

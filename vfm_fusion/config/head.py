@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
+from vfm_fusion.config.registries import MATCHERS
 
 
 class HeadConfig(Section):
@@ -35,7 +36,7 @@ class HeadConfig(Section):
     )
     feedforward_dim: int = Field(2048, ge=16, description="Feed-forward width of the transformer decoder.")
     queries: int = Field(100, ge=1, description="Object queries.")
-    matcher: Literal["hungarian", "identity"] = Field(
+    matcher: Literal[*MATCHERS] = Field(
         "hungarian",
         description="Which query answers for which target: the `hungarian` assignment of least cost, or "
         "`identity`: query k is class k, as where queries are made of text (one query a class; task "

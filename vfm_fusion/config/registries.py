@@ -1,13 +1,15 @@
 """What a configuration can name, and the ``module:object`` behind each name.
 
 Declarations only. Code fingerprints leave this module out, so that a new line re-runs nothing: which name a
-rule uses is in its params, and the module behind it counts by way of ``LOADED`` in ``rules/common.smk``.
+rule uses is in its params, and the module behind it counts by way of ``study.loaded``.
 """
 
 from __future__ import annotations
 
 _READERS = "vfm_fusion.datasets.readers"
+_ENCODERS = "vfm_fusion.encoders"
 _OPERATORS = "vfm_fusion.fusion.operators"
+_MATCHERS = "vfm_fusion.segmentation.matching"
 
 READERS: dict[str, str] = {
     "acdc": f"{_READERS}.acdc:READER",
@@ -39,3 +41,22 @@ OPERATORS: dict[str, str] = {
     "gated": f"{_OPERATORS}:Gated",
 }
 """The one list of fusion operators: each with the ``module:name`` of its class, an ``Injection``."""
+
+FAMILIES: dict[str, str] = {
+    "vit": f"{_ENCODERS}.timm_models:TimmViT",
+    "sam": f"{_ENCODERS}.timm_models:TimmSam",
+    "hierarchical": f"{_ENCODERS}.timm_models:TimmHierarchical",
+    "cnn": f"{_ENCODERS}.timm_models:TimmCNN",
+    "squeezenet": f"{_ENCODERS}.cnns:SqueezeNet",
+    "r2d2": f"{_ENCODERS}.cnns:R2D2",
+}
+"""The one list of encoder families: each with the ``module:name`` of its class, an ``Encoder``."""
+
+TOKEN_FAMILIES = ("vit", "sam")
+"""Families of plain ViTs, whose class is a ``TokenEncoder``."""
+
+MATCHERS: dict[str, str] = {
+    "hungarian": f"{_MATCHERS}:HungarianMatcher",
+    "identity": f"{_MATCHERS}:IdentityMatcher",
+}
+"""The one list of matchers: each with the ``module:name`` of its class, a ``Matcher``."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.paths import expand
 from vfm_fusion.config.registries import READERS
 from vfm_fusion.errors import DatasetLayoutError
+from vfm_fusion.loading import load
 
 if TYPE_CHECKING:
     from vfm_fusion.datasets.index import Reader
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 
 def reader(kind: str) -> Reader:
     """Imports and returns the reader of a kind."""
-    module, _, name = READERS[kind].partition(":")
-    return getattr(import_module(module), name)
+    return load(READERS[kind])
 
 
 def data_root(config: DatasetConfig, generated: Path, name: str = "<name>") -> Path:

@@ -8,25 +8,16 @@ import torch
 from torch import Tensor
 
 from vfm_fusion.config.encoders import CheckpointWeights, EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.config.registries import FAMILIES
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.cnns import R2D2, SqueezeNet
 from vfm_fusion.encoders.registry import ARCHITECTURES
-from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT
 from vfm_fusion.encoders.tokens import TokenEncoder
 from vfm_fusion.encoders.weight_files import weight_file, weights_digest
 from vfm_fusion.encoders.weights import from_official, load_into, master_tensors, read_tensors
 from vfm_fusion.errors import ConfigError
+from vfm_fusion.loading import load
 
 __all__ = ["build_encoder", "build_token_encoder", "weights_digest"]
-
-_FAMILIES: dict[str, type[Encoder]] = {
-    "vit": TimmViT,
-    "sam": TimmSam,
-    "hierarchical": TimmHierarchical,
-    "cnn": TimmCNN,
-    "squeezenet": SqueezeNet,
-    "r2d2": R2D2,
-}
 
 
 def build_encoder(config: EncoderConfig) -> Encoder:
@@ -50,7 +41,7 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     seed = config.weights.seed if isinstance(config.weights, SeededWeights) else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        encoder = _FAMILIES[spec.family](spec)
+        encoder = load(FAMILIES[spec.family])(spec)
     encoder.resolution = config.resolution
     if tensors is not None:
         load_into(encoder, _in_own_names(config, encoder, tensors, path), source=path.name)

@@ -141,12 +141,7 @@ def check_encoder(name: str, encoder: EncoderConfig) -> None:
             none, a hub repository or revision that is not known, or a pre-training that nobody states.
     """
     key = f"encoders.{name}"
-    if encoder.architecture not in ARCHITECTURES:
-        raise ConfigError(
-            f"{key}.architecture: {encoder.architecture!r} is unknown; "
-            f"choose from: {', '.join(sorted(ARCHITECTURES))}"
-            f"{did_you_mean(encoder.architecture, ARCHITECTURES)}"
-        )
+    check_architecture(key, encoder.architecture)
     divisor = ARCHITECTURES[encoder.architecture].seen_divisor
     if encoder.resolution is not None and encoder.resolution % divisor:
         raise ConfigError(
@@ -158,6 +153,24 @@ def check_encoder(name: str, encoder: EncoderConfig) -> None:
     if isinstance(encoder.weights, HubWeights):
         hub_source(f"{key}.weights", encoder)
     training_of(encoder, f"{key}.weights")
+
+
+def check_architecture(key: str, architecture: str) -> None:
+    """Holds a name against the registry.
+
+    Args:
+        key: where it stands, for the message.
+        architecture: the name.
+
+    Raises:
+        ConfigError: it is unknown.
+    """
+    if architecture not in ARCHITECTURES:
+        known = ", ".join(sorted(ARCHITECTURES))
+        raise ConfigError(
+            f"{key}.architecture: {architecture!r} is unknown; choose from: {known}"
+            f"{did_you_mean(architecture, ARCHITECTURES)}"
+        )
 
 
 def _check_official(key: str, architecture: str) -> None:

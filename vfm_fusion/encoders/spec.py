@@ -7,16 +7,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from vfm_fusion.config.encoders import Supervision
+from vfm_fusion.config.registries import TOKEN_FAMILIES
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-
-
-TOKEN_FAMILIES = ("vit", "sam")
-"""Families of plain ViTs, which are built as a :class:`~vfm_fusion.encoders.tokens.TokenEncoder`."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +88,7 @@ class EncoderSpec:
 
     Attributes:
         architecture: key in the registry.
-        family: which class builds it (``vfm_fusion.encoders.build``).
+        family: which class builds it, a key of ``FAMILIES`` in ``config.registries``.
         channels: output stride -> channels, strides ascending. Strides count pixels of the image that the
             encoder is given. A plain ViT of 14-pixel patches has OS 16 here: it sees the image at 14/16 of
             its size, so that its tokens lie on the grid of OS 16.

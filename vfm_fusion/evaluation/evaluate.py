@@ -12,13 +12,17 @@ from vfm_fusion.atomic import write_json
 from vfm_fusion.config.datasets import Protocol
 from vfm_fusion.datasets.base import Category, Dataset
 from vfm_fusion.errors import LabelError
+from vfm_fusion.evaluation.declared import serving
 from vfm_fusion.evaluation.evaluator import Scores, Truth, read_truth
 from vfm_fusion.evaluation.predictions import StoredPrediction, reading_predictions
-from vfm_fusion.evaluation.registry import BOUNDARY_RATIO, EVALUATORS
+from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.segmentation.task_classes import check_classes
 from vfm_fusion.workflow.progress import progress
 
 EVALUATION_FILE = "evaluation.json"
+
+BOUNDARY_RATIO: dict[Protocol, float] = {"coco": 0.02, "cityscapes": 0.005}
+"""Width of boundary regions over the image's diagonal: what the authors' code takes for either benchmark."""
 
 
 class Evaluators:
@@ -38,9 +42,7 @@ class Evaluators:
 
     def __init__(self, categories: Sequence[Category], task: str, protocol: Protocol) -> None:
         self._task, self._classes = task, len(categories)
-        self._entries = {
-            name: entry for name, entry in EVALUATORS.items() if entry.protocol in (None, protocol)
-        }
+        self._entries = serving(EVALUATORS, protocol)
         self._evaluators = {
             name: entry.load().of(categories, BOUNDARY_RATIO[protocol])
             for name, entry in self._entries.items()

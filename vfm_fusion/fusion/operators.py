@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +11,7 @@ from vfm_fusion.config.registries import OPERATORS
 from vfm_fusion.config.runs import FusionConfig
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.fusion.injection import FusionOperator, Injection
+from vfm_fusion.loading import load
 
 
 class Replace(Injection):
@@ -93,5 +93,4 @@ def build_fusion(
     Raises:
         ShapeError: the operator cannot inject at these strides.
     """
-    module, _, name = OPERATORS[config.operator].partition(":")
-    return getattr(import_module(module), name)(master, auxiliary, strides, config.align)
+    return load(OPERATORS[config.operator])(master, auxiliary, strides, config.align)

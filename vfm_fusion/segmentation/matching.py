@@ -12,7 +12,9 @@ from torch import Generator, Tensor
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.head import HeadConfig
+from vfm_fusion.config.registries import MATCHERS
 from vfm_fusion.errors import TrainingError
+from vfm_fusion.loading import load
 
 ensure_torchvision()
 
@@ -24,7 +26,11 @@ from transformers.models.mask2former.modeling_mask2former import (  # noqa: E402
 
 
 class Matcher(ABC):
-    """Chooses a query for every target, in every layer that is supervised."""
+    """Chooses a query for every target, in every layer that is supervised.
+
+    It is made of the settings of the head and the number of classes. A new one is a class in a module of its
+    own, and a line of ``MATCHERS`` in ``config.registries``.
+    """
 
     @abstractmethod
     def match(
@@ -53,7 +59,7 @@ class HungarianMatcher(Matcher):
     An image with more targets than queries leaves the dearest without one.
     """
 
-    def __init__(self, config: HeadConfig) -> None:
+    def __init__(self, config: HeadConfig, categories: int) -> None:
         """Takes the number of points and the weights of the three costs."""
         self._config = config
 
@@ -95,6 +101,18 @@ class IdentityMatcher(Matcher):
     semantic segmentation.
     """
 
+    def __init__(self, config: HeadConfig, categories: int) -> None:
+        """See :class:`Matcher`.
+
+        Raises:
+            TrainingError: there are fewer queries than classes.
+        """
+        if config.queries < categories:
+            raise TrainingError(
+                f"training.head.matcher: identity needs a query for each of the {categories} classes; "
+                f"training.head.queries is {config.queries}"
+            )
+
     def match(
         self,
         layers: Sequence[tuple[Tensor, Tensor]],
@@ -128,16 +146,9 @@ def build_matcher(config: HeadConfig, categories: int) -> Matcher:
     """Builds the matcher that ``config.matcher`` names.
 
     Raises:
-        TrainingError: ``identity`` has fewer queries than there are classes.
+        TrainingError: it cannot match so many classes with so many queries.
     """
-    if config.matcher == "hungarian":
-        return HungarianMatcher(config)
-    if config.queries < categories:
-        raise TrainingError(
-            f"training.head.matcher: identity needs a query for each of the {categories} classes; "
-            f"training.head.queries is {config.queries}"
-        )
-    return IdentityMatcher()
+    return load(MATCHERS[config.matcher])(config, categories)
 
 
 @torch.no_grad()

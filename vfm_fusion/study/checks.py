@@ -12,7 +12,7 @@ from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.config.recipes import overlaid
 from vfm_fusion.config.runs import ROLES
 from vfm_fusion.config.schema import Config
-from vfm_fusion.encoders.describe import check_encoder
+from vfm_fusion.encoders.describe import check_architecture, check_encoder
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.comparisons import check_comparisons
 from vfm_fusion.study.messages import explain
@@ -41,6 +41,8 @@ def check(config: Config) -> None:
     check_metrics(config)
     for name, encoder in config.encoders.items():
         check_encoder(name, encoder)
+    for name, model in config.pretraining.models.items():
+        check_architecture(f"pretraining.models.{name}", model.architecture)
     check_recipes(config)
     check_windows(config)
     check_matchers(config)

@@ -5,12 +5,14 @@ A stage runs again when its string changes, so what only names or arranges thing
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.cost import FREE_OF_COST
 from vfm_fusion.config.runs import ARRANGEMENT
 from vfm_fusion.config.training import EXECUTION
+from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.study.resolve import canonical
 from vfm_fusion.study.study import SCENES, Study
 
@@ -187,15 +189,20 @@ class Settings:
                 "trained_on": self._config.dataset_of(run),
                 "dataset": self._study.dataset_section(target),
                 "protocol": self._config.evaluation_of(run).instance_protocol,
+                "evaluators": {
+                    name: asdict(entry) for name, entry in self._study.evaluators(run, target).items()
+                },
             }
         )
 
     def pretraining(self, model: str) -> str:
         """Training a mini encoder."""
+        recipe = self._config.pretraining.models[model]
         return canonical(
             {
                 "scenes": self._study.dataset_section(SCENES),
-                "recipe": self._config.pretraining.models[model].model_dump(mode="json"),
+                "recipe": recipe.model_dump(mode="json"),
+                "spec": ARCHITECTURES[recipe.architecture].facts(),
             }
         )
 

@@ -7,7 +7,10 @@ from typing import Any
 from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.schema import Config
+from vfm_fusion.datasets.kinds import reader
 from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.evaluation.declared import Entry, serving
+from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
 
@@ -108,6 +111,13 @@ class Study:
     def encoder_spec(self, name: str) -> dict[str, Any]:
         """What the registry says of an encoder that its features depend on."""
         return ARCHITECTURES[self.config.encoders[name].architecture].facts()
+
+    def evaluators(self, run: str, target: str) -> dict[str, Entry]:
+        """The evaluators that score a run on a data set: those of the protocol that it is evaluated by."""
+        protocol = self.config.evaluation_of(run).instance_protocol
+        if protocol == "auto":
+            protocol = reader(self.datasets[target].kind).dataset.protocol
+        return serving(EVALUATORS, protocol)
 
     def features_section(self, dataset: str) -> dict[str, Any]:
         """What stored features depend on: everything but how the work is done."""

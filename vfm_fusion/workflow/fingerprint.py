@@ -20,7 +20,12 @@ from vfm_fusion.errors import ConfigError
 
 PACKAGE = "vfm_fusion"
 
-DECLARATIONS = ("vfm_fusion.config.registries.", "vfm_fusion.encoders.entries.")
+DECLARATIONS = (
+    "vfm_fusion.config.registries.",
+    "vfm_fusion.encoders.entries.",
+    "vfm_fusion.encoders.registry.",
+    "vfm_fusion.evaluation.registry.",
+)
 """Modules and packages that hold declarations only, and compute nothing.
 
 They are left out: what rules use of them is in their params, or among the modules that they load by name.
@@ -34,10 +39,12 @@ class Source:
     Attributes:
         digest: SHA-256 of what the file does.
         imports: names of the project's own modules that it may import, packages on the way included.
+        objects: names that it defines, those inside functions and classes left out.
     """
 
     digest: str
     imports: frozenset[str]
+    objects: frozenset[str]
 
 
 class Sources:
@@ -85,7 +92,10 @@ class Sources:
         """Keeps what is new for the next process."""
         if self._file is None or not self._new:
             return
-        known = {key: [source.digest, sorted(source.imports)] for key, source in self._known.items()}
+        known = {
+            key: [source.digest, sorted(source.imports), sorted(source.objects)]
+            for key, source in self._known.items()
+        }
         write_text(self._file, json.dumps({"maker": self._maker, "known": known}))
         self._new = False
 
@@ -95,7 +105,10 @@ class Sources:
         try:
             kept = json.loads(self._file.read_text(encoding="utf-8"))
             if kept["maker"] == self._maker:
-                self._known = {key: Source(d, frozenset(i)) for key, (d, i) in kept["known"].items()}
+                self._known = {
+                    key: Source(digest, frozenset(imports), frozenset(objects))
+                    for key, (digest, imports, objects) in kept["known"].items()
+                }
         except (ValueError, KeyError, TypeError):  # it only saves time: made anew
             self._known = {}
 
@@ -120,7 +133,7 @@ def fingerprint(
         docstrings, layout or descriptions of settings.
 
     Raises:
-        ConfigError: there is no such module as one of ``loaded``.
+        ConfigError: there is no such module as one of ``loaded``, or it defines no such object.
         SyntaxError: a reached module does not parse, or has a relative import.
         FileNotFoundError: the script does not exist.
     """
@@ -134,7 +147,7 @@ def fingerprint(
         path = None if f"{name}.".startswith(DECLARATIONS) else _module_file(name, root)
         if path is not None:
             reached[name] = sources.of(path)
-            pending |= (reached[name].imports | _modules(loaded.get(name, ()), name, root)) - seen
+            pending |= (reached[name].imports | _modules(loaded.get(name, ()), name, root, sources)) - seen
     digest = hashlib.sha256(sources.of(script).digest.encode())
     for name in sorted(reached):
         digest.update(f"\n# {name} {list(loaded.get(name, ()))}\n{reached[name].digest}".encode())
@@ -160,12 +173,15 @@ def _module(target: str) -> str:
     return target.partition(":")[0]
 
 
-def _modules(targets: Sequence[str], loader: str, root: Path) -> set[str]:
+def _modules(targets: Sequence[str], loader: str, root: Path, sources: Sources) -> set[str]:
     for target in targets:
-        if _module_file(_module(target), root) is None:
+        module, _, name = target.partition(":")
+        path = _module_file(module, root)
+        if path is None or name not in {"", *sources.of(path).objects}:
+            missing = f"no module {module} below {root}" if path is None else f"no {name} in {path}"
             raise ConfigError(
-                f"{target!r}: there is no module {_module(target)} below {root}, which {loader} would load; "
-                "correct the line of the registry that names it"
+                f"{target!r}: there is {missing}, which {loader} would load; correct the line of the "
+                "registry that names it"
             )
     return {_module(target) for target in targets}
 
@@ -174,7 +190,23 @@ def _look_at(content: bytes, path: Path) -> Source:
     tree = ast.parse(content, filename=str(path))
     imports = _imports(tree, path)  # before the docstrings go
     text = ast.unparse(_Normaliser().visit(tree))
-    return Source(hashlib.sha256(text.encode()).hexdigest(), imports)
+    return Source(hashlib.sha256(text.encode()).hexdigest(), imports, _objects(tree))
+
+
+def _objects(tree: ast.Module) -> frozenset[str]:
+    names: set[str] = set()
+    pending: list[ast.AST] = list(tree.body)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            names.add(node.name)
+            continue
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+        elif isinstance(node, ast.alias):
+            names.add((node.asname or node.name).partition(".")[0])
+        pending += ast.iter_child_nodes(node)
+    return frozenset(names)
 
 
 def _imports(tree: ast.Module, path: Path) -> frozenset[str]:

@@ -10,12 +10,13 @@ import torch
 from encoder_zoo import HEAVY, TINY, seeded, tiny
 from torch import Tensor, nn
 
-from vfm_fusion.encoders.build import _FAMILIES, build_encoder, build_token_encoder
+from vfm_fusion.config.registries import FAMILIES, TOKEN_FAMILIES
+from vfm_fusion.encoders.build import build_encoder, build_token_encoder
 from vfm_fusion.encoders.registry import ARCHITECTURES
-from vfm_fusion.encoders.spec import TOKEN_FAMILIES
 from vfm_fusion.encoders.timm_models import TimmSam, timm
 from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
 from vfm_fusion.errors import ConfigError, ShapeError
+from vfm_fusion.loading import load
 
 VITS = [name for name, spec in ARCHITECTURES.items() if spec.shows_tokens]
 BIASED = replace(tiny("dinov3_vitb16", qkv_bias=True), architecture="tiny_dinov3_biased")
@@ -295,7 +296,7 @@ def test_encoders_without_tokens_are_refused_by_name(name: str) -> None:
 
 
 def test_families_that_show_tokens_are_those_of_token_encoders() -> None:
-    showing = {name for name, family in _FAMILIES.items() if issubclass(family, TokenEncoder)}
+    showing = {name for name, family in FAMILIES.items() if issubclass(load(family), TokenEncoder)}
     assert showing == set(TOKEN_FAMILIES)
 
 

@@ -11,10 +11,11 @@ import pytest
 from evaluation_scenes import CATEGORIES, Scenes
 
 from vfm_fusion.datasets.base import VOID, Instances
+from vfm_fusion.evaluation.declared import Entry
 from vfm_fusion.evaluation.evaluate import Evaluators
 from vfm_fusion.evaluation.evaluator import Truth
 from vfm_fusion.evaluation.predictions import StoredPrediction
-from vfm_fusion.evaluation.registry import EVALUATORS, Entry
+from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.evaluation.rle import EncodedInstances
 from vfm_fusion.workflow.fingerprint import Sources, fingerprint
 
@@ -116,7 +117,7 @@ def test_each_names_the_scores_that_it_gives() -> None:
 
 
 def test_its_code_counts_for_the_rule_that_evaluates_alone() -> None:
-    loaded = {"vfm_fusion.evaluation.registry": [entry.module for entry in EVALUATORS.values()]}
+    loaded = {"vfm_fusion.evaluation.declared": [entry.target for entry in EVALUATORS.values()]}
     sources = Sources()
     concerned = {
         path.name

@@ -203,8 +203,8 @@ def test_where_identity_cannot_apply_the_setting_is_refused(head_config: HeadCon
         MaskCriterion(7, config)
 
 
-def test_a_class_without_a_query_is_refused() -> None:
+def test_a_class_without_a_query_is_refused(identity: HeadConfig) -> None:
     logits = torch.zeros(2, 5, 7), torch.zeros(2, 5, 4, 4)
     labels = [torch.tensor([0, 6]), torch.tensor([1])]
     with pytest.raises(TrainingError, match="class 6 has no query: there are 5"):
-        IdentityMatcher().match([logits], torch.zeros(3, 4, 4), labels, [None, None])
+        IdentityMatcher(identity, 5).match([logits], torch.zeros(3, 4, 4), labels, [None, None])

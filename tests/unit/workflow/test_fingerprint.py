@@ -109,7 +109,7 @@ def test_tables_of_names_alone_do_not_count(tree: Path, name: str, counts: bool)
 
 def test_a_line_of_a_registry_counts_where_its_module_is_used(tree: Path) -> None:
     for name in ("one", "two", "three"):
-        edit_new(tree, f"vfm_fusion/sub/{name}.py", f"X = {name!r}\n")
+        edit_new(tree, f"vfm_fusion/sub/{name}.py", f"X = Y = Z = {name!r}\n")
     one, two, three = (f"vfm_fusion.sub.{name}" for name in ("one", "two", "three"))
     registry = {"a": f"{one}:X", "b": f"{two}:X", "c": f"{one}:Y"}
 
@@ -126,6 +126,21 @@ def test_a_line_of_a_registry_counts_where_its_module_is_used(tree: Path) -> Non
 def test_a_loaded_module_that_is_missing_is_named(tree: Path) -> None:
     with pytest.raises(ConfigError, match=r"vfm_fusion\.sub\.bb:X.*no module vfm_fusion\.sub\.bb .*registry"):
         fingerprint(tree / "script.py", tree, {"vfm_fusion.a": ["vfm_fusion.sub.bb:X"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "there"),
+    [("f", True), ("A", True), ("B", True), ("C", True), ("given", True), ("g", False), ("ff", False)],
+)
+def test_a_loaded_object_that_is_missing_is_named(tree: Path, name: str, there: bool) -> None:
+    text = "from x import y as given\nA: int = 1\nif A:\n    B, C = 1, 2\n\n\ndef f():\n    g = 1\n"
+    edit_new(tree, "vfm_fusion/sub/one.py", text)
+    loaded = {"vfm_fusion.a": [f"vfm_fusion.sub.one:{name}"]}
+    if there:
+        fingerprint(tree / "script.py", tree, loaded)
+        return
+    with pytest.raises(ConfigError, match=rf"one:{name}'.* no {name} in .*one\.py, which vfm_fusion\.a"):
+        fingerprint(tree / "script.py", tree, loaded)
 
 
 @pytest.mark.parametrize("line", ["from . import unrelated", "from .unrelated import X", "from ..a import f"])

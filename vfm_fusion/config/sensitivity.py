@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.config.names import did_you_mean
+from vfm_fusion.config.words import expected_of
 
 Factor = Literal["sfc", "scs", "concentration", "fc", "sp"]
 
@@ -182,4 +183,7 @@ def _changed(setting: str, names: Sequence[str], value: Any, baseline: MetricCon
     except ValidationError as error:
         problem = error.errors()[0]
         message = str(problem["ctx"]["error"]) if problem["type"] == "value_error" else problem["msg"]
+        if problem["type"].endswith(("_type", "literal_error")):
+            field = MetricConfig.model_fields[str(problem["loc"][0])]
+            message = f"expected {expected_of(field.annotation, field)}"
         raise ValueError(f"{where}: {message[0].lower()}{message[1:]}; found {value!r}") from None

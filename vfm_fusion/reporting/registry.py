@@ -69,8 +69,12 @@ REPORTS = (
         inputs=lambda study, dataset: {
             **reported.profiled(study, dataset),
             "published": reported.published(study, dataset),
+            "sizes": reported.profiled_sizes(study, dataset),
         },
-        settings=lambda study, _: reported.encoder_names(study),
+        settings=lambda study, dataset: {
+            **reported.encoder_names(study),
+            "remedies": reported.remedies(study, dataset),
+        },
         per="dataset",
         needs=("pair",),
     ),
@@ -80,8 +84,11 @@ REPORTS = (
         "1. Profiles",
         "Controls",
         "Table: what every metric definition makes of maps with a known answer",
-        inputs=lambda study, _: {"controls": reported.of_dataset(study, "controls")},
-        settings=lambda study, _: {"dataset": study.dataset},
+        inputs=lambda study, _: {
+            "controls": reported.of_dataset(study, "controls"),
+            "sizes": reported.profiled_sizes(study),
+        },
+        settings=lambda study, _: {"dataset": study.dataset, "remedies": reported.remedies(study)},
         needs=("profiles",),
     ),
     Report(
@@ -219,9 +226,11 @@ REPORTS = (
                 seed=study.seeds,
             ),
             "published": reported.published(study),
+            "sizes": reported.profiled_sizes(study),
         },
         settings=lambda study, _: {
             **reported.names(study, study.finetuned_runs),
+            "remedies": reported.remedies(study),
             **reported.interval(study),
             "dataset": study.dataset,
             "finetuned": [(run, seed) for run in study.finetuned_runs for seed in study.seeds],

@@ -45,6 +45,9 @@ def _explain(item: Mapping[str, Any], place: Place) -> str:
         return message if not item["loc"] else f"{path}: {message}"
     if kind in ("union_tag_invalid", "union_tag_not_found"):
         return _wrong_tag(path, said["discriminator"].strip("'"), item, place)
+    if kind == "too_short":
+        least = said["min_length"]
+        return _mismatch(path, f"{place.expected}, at least {least} item{'s' if least > 1 else ''}", found)
     if place.chosen or kind.endswith(_TYPES):
         return _mismatch(path, place.expected, found) + did_you_mean(found, literals(place.kind))
     message = item["msg"][0].lower() + item["msg"][1:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.encoders.describe import describe_pretraining, encoder_facts, provenance_sentences
 from vfm_fusion.study.study import Study
 
@@ -47,6 +48,24 @@ def chosen_strides(study: Study, comparison: str) -> dict[str, list[str]]:
 def profiled_index(study: Study) -> str:
     """The index of the images that the encoders are profiled on."""
     return study.files.pattern("index", dataset=study.dataset, split=study.config.features.split)
+
+
+def profiled_sizes(study: Study, dataset: str | None = None) -> str:
+    """The summary of the images that the encoders are profiled on, with their sizes."""
+    name = dataset or study.dataset
+    return study.files.pattern("index_summary", dataset=name, split=study.config.features_of(name).split)
+
+
+def remedies(study: Study, dataset: str | None = None) -> dict[str, Any]:
+    """What scores and controls are defined by, and the setting of the size of the images behind them."""
+    name = dataset or study.dataset
+    metrics = study.config.metrics
+    definitions = controlled_definitions(metrics.definitions, study.config.selection.definition)
+    return {
+        "definitions": [(key, definition.model_dump(mode="json")) for key, definition in definitions.items()],
+        "image_size": study.image_size(name),
+        "setting": "features.image_size" if name == study.dataset else f"also_profiled.{name}.image_size",
+    }
 
 
 def published(study: Study, item: str | None = None) -> list[str]:

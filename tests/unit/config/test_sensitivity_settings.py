@@ -76,7 +76,7 @@ def test_the_scores_behind_a_setting() -> None:
         ({"preset": ["calibrated"]}, ["sensitivity.sweeps", "'preset'", "sfc_cells"]),
         ({"r_in+rout": [[1, 2]]}, ["sensitivity.sweeps", "'rout'", "did you mean 'r_out'?"]),
         ({"grid": [4, 1]}, ["sensitivity.sweeps.grid", "greater than or equal to 2", "found 1"]),
-        ({"grid": ["4"]}, ["sensitivity.sweeps.grid", "valid integer", "found '4'"]),
+        ({"grid": ["4"]}, ["sensitivity.sweeps.grid", "expected a whole number", "found '4'"]),
         ({"nc_norm": ["totl"]}, ["sensitivity.sweeps.nc_norm", "'total'", "found 'totl'"]),
         ({"r_in+r_out": [3]}, ["sensitivity.sweeps.r_in+r_out", "a list of 2", "found 3"]),
         ({"r_in": [4]}, ["sensitivity.sweeps.r_in", "r_in 4 is not below r_out 4"]),

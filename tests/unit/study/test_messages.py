@@ -10,8 +10,9 @@ import pytest
 from pydantic import BaseModel
 
 from vfm_fusion.config.schema import Config
+from vfm_fusion.config.words import describe
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.study.places import Place, describe
+from vfm_fusion.study.places import Place
 from vfm_fusion.study.resolve import resolve
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
@@ -99,6 +100,10 @@ def said(raw: dict[str, Any]) -> str:
         ({"training": {"schedule": 5}}, "training.schedule: expected a section with keys of kind, power or"),
         ({"features": 5}, "features: expected a section with keys of split, max_images"),
         ({"datasets": [1]}, "datasets: expected names, each with what it stands for; found [1]"),
+        (
+            {"training": {"seeds": []}},
+            "training.seeds: expected a list of whole numbers such as [0], at least 1 item",
+        ),
         ({"compute": {"gpu": "yes"}}, "compute.gpu: expected true or false; found 'yes'"),
         (
             {"recipes": {"r": {"training": {"augmentation": {"crop": 3}}}}},

@@ -20,21 +20,25 @@ from vfm_fusion.reporting.control_results import (
     rule_sentence,
     verdict,
 )
+from vfm_fusion.reporting.remedies import Remedies, Words, plain_words
 from vfm_fusion.reporting.table import Column, Row, Section, Table
 
 BLOCKS = {"ef": "EF", "sc": "SC"}
 """Order of the scores."""
 
 
-def controls_table(controls: Controls, dataset: str) -> Table:
+def controls_table(controls: Controls, dataset: str, words: Words = plain_words) -> Table:
     """Builds the table: per score and definition, one row a stride with the mean of every control.
 
     Args:
         controls: see :func:`vfm_fusion.reporting.control_results.read_controls`.
         dataset: name of the data set.
+        words: says why a score is undefined.
     """
     sections = [
-        Section(f"{BLOCKS[score]} by the definition '{definition}'", _rows(controls, definition, score))
+        Section(
+            f"{BLOCKS[score]} by the definition '{definition}'", _rows(controls, definition, score, words)
+        )
         for score in SCORES
         for definition in controls.definitions
     ]
@@ -64,13 +68,15 @@ def controls_table(controls: Controls, dataset: str) -> Table:
     )
 
 
-def _rows(controls: Controls, definition: str, score: str) -> list[Row]:
+def _rows(controls: Controls, definition: str, score: str, words: Words) -> list[Row]:
     rows = []
     for stride in controls.strides:
         checks = controls.checks_of(definition, score, stride)
         of = {name: controls.mean(definition, score, stride, name) for name in CONTROLS}
         means = {
-            name: Value(row["mean"]).because(row["reason"].replace("_", " ") if row["undefined"] else "")
+            name: Value(row["mean"]).because(
+                words(row["reason"], definition, stride) if row["undefined"] else ""
+            )
             for name, row in of.items()
         }
         said = {"verdict": verdict(checks), "agreeing": _agreeing(checks, len(controls.images))}
@@ -100,4 +106,5 @@ def _tidy(controls: Controls) -> pd.DataFrame:
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
     """Builds the report ``table_controls``."""
-    return controls_table(read_controls(inputs["controls"][0]), settings["dataset"])
+    words = Remedies.of(inputs["sizes"][0], settings["remedies"]).words
+    return controls_table(read_controls(inputs["controls"][0]), settings["dataset"], words)

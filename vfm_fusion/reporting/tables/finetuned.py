@@ -14,6 +14,7 @@ from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.image_scores import Bootstrap, commonest_reason, estimate, read_image_scores
 from vfm_fusion.reporting.labels import EncoderLabels, full_label, label, pretraining
 from vfm_fusion.reporting.published import published_note, published_section, shown_table
+from vfm_fusion.reporting.remedies import Remedies, Words, plain_words
 from vfm_fusion.reporting.significance import difference
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
@@ -62,6 +63,7 @@ def finetuned_table(
     definition: str,
     bootstrap: Bootstrap,
     published: pd.DataFrame | None = None,
+    words: Words = plain_words,
 ) -> Table:
     """Builds the table of SC and EF per run and output stride, before -> after fine-tuning.
 
@@ -74,6 +76,7 @@ def finetuned_table(
         definition: the metric definition that is shown; the CSV file holds all of them.
         bootstrap: resampling of the images behind each interval.
         published: rows of the published Table 8, shown below.
+        words: says why a score is undefined.
 
     Raises:
         ReportingError: the two profiles of an encoder are of different images, strides or scores, the seeds
@@ -82,7 +85,7 @@ def finetuned_table(
     found = [_collect(run, before, after) for run in runs if any(run == key for key, _ in after)]
     sections, records = [], []
     for entry in found:
-        changes = _changes(entry, bootstrap)
+        changes = _changes(entry, bootstrap, words)
         sections.append(Section(_title(entry, labels, runs), _rows(changes, definition)))
         records += _records(entry, changes, labels, runs)
     notes = [_what_note(found, definition), *_images_note(records, definition)]
@@ -128,7 +131,7 @@ def _indexed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.set_index(keys)[["value", "reason"]].sort_index()
 
 
-def _changes(entry: Finetuned, bootstrap: Bootstrap) -> dict[tuple[str, int, str], Change]:
+def _changes(entry: Finetuned, bootstrap: Bootstrap, words: Words) -> dict[tuple[str, int, str], Change]:
     """``{(definition, stride, score): change}``."""
     later = np.mean([frame["value"].to_numpy() for frame in entry.after], axis=0)  # NaN where any seed's is
     seeds = {seed: frame["value"].to_numpy() for seed, frame in enumerate(entry.after)}
@@ -140,8 +143,9 @@ def _changes(entry: Finetuned, bootstrap: Bootstrap) -> dict[tuple[str, int, str
         paired_change = (paired["after"] - paired["value"]).to_numpy()[:, None]  # (images, 1)
         undefined = len(group) - len(paired)
         reason = commonest_reason(reasons.loc[key]) if undefined else ""
-        before, after = (Value(float(paired[when].mean())).because(reason) for when in ("value", "after"))
-        delta = estimate(paired_change, bootstrap).because(reason)
+        said = words(reason, *key[:2])
+        before, after = (Value(float(paired[when].mean())).because(said) for when in ("value", "after"))
+        delta = estimate(paired_change, bootstrap).because(said)
         by_seed = {s: float((paired[f"seed {s}"] - paired["value"]).mean()) for s in seeds}
         changes[key] = Change(before, after, delta, difference(by_seed), len(paired), undefined, reason)
     return changes
@@ -262,4 +266,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
         settings["definition"],
         Bootstrap(*settings["bootstrap"]),
         shown_table(inputs["published"], "8"),
+        Remedies.of(inputs["sizes"][0], settings["remedies"]).words,
     )

@@ -13,6 +13,7 @@ from vfm_fusion.profiles.null_excess import EXCESS
 from vfm_fusion.reporting.cells import MISSING, Value, number
 from vfm_fusion.reporting.labels import EncoderLabels, label, leading, pretraining
 from vfm_fusion.reporting.published import published_note, published_section, shown_table
+from vfm_fusion.reporting.remedies import Remedies, Words, plain_words
 from vfm_fusion.reporting.result_files import definitions_in_order, read_profiles, read_selection
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
@@ -30,6 +31,7 @@ def profiles_table(
     labels: EncoderLabels,
     selection: Mapping[str, Any],
     published: pd.DataFrame | None = None,
+    words: Words = plain_words,
 ) -> Table:
     """Builds the table of profiles: SC and EF, mean over images with 95 % intervals and null floors.
 
@@ -40,6 +42,7 @@ def profiles_table(
         labels: names in print; their order is the order of the rows.
         selection: parsed ``selection.json``; the chosen roles and injection stride are marked.
         published: rows of a published profile table, shown below as a section of its own.
+        words: says why a score is undefined.
 
     Raises:
         ReportingError: an encoder lacks a label or a profile of SC or EF at one of the strides, or there is
@@ -54,7 +57,7 @@ def profiles_table(
         (row.definition, row.encoder, int(row.stride), row.score): row for row in profiles.itertuples()
     }
     rows = {
-        name: [_row(name, encoder, strides, by_key, labels, selection) for encoder in encoders]
+        name: [_row(name, encoder, strides, by_key, labels, selection, words) for encoder in encoders]
         for name in definitions
     }
     sections = [Section(_title(name, selection), rows[name]) for name in definitions]
@@ -103,6 +106,7 @@ def _row(
     by_key: Rows,
     labels: EncoderLabels,
     selection: Mapping[str, Any],
+    words: Words,
 ) -> Row:
     deciding = definition == selection["definition"]
     roles = [role for role in ("master", "auxiliary") if deciding and selection[role] == encoder]
@@ -120,7 +124,7 @@ def _row(
                     "profile it again"
                 )
             chosen = deciding and (encoder, stride, score) == peak
-            reason = cell.reason.replace("_", " ") if isinstance(cell.reason, str) else ""
+            reason = words(cell.reason, definition, stride) if isinstance(cell.reason, str) else ""
             null = _null_text(definition, encoder, stride, score, by_key)
             value = Value(cell.mean, low=cell.ci_low, high=cell.ci_high).because(reason)
             row[f"{score}_{stride}"] = Entry(value, null, chosen)
@@ -207,4 +211,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
         encoders,
         read_selection(inputs["selection"][0]),
         shown_table(inputs["published"], "5"),
+        Remedies.of(inputs["sizes"][0], settings["remedies"]).words,
     )

@@ -31,7 +31,6 @@ from vfm_fusion.features.extract import extraction
 from vfm_fusion.metrics.map_scores import SWEPT_SCORES
 from vfm_fusion.profiles.control_scores import score_controls
 from vfm_fusion.profiles.encoder_profile import summarise_profile
-from vfm_fusion.profiles.null_excess import with_excess
 from vfm_fusion.profiles.settings_sweep import tables_of_seeds
 from vfm_fusion.reporting.entry import Benchmarks
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
@@ -176,7 +175,7 @@ class PaperResults:
                     reason = "grid_too_fine" if np.isnan(value) else None
                     rows.append((f"image {image}", definition, stride, score, value, reason))
         columns = ["image_id", "definition", "stride", "score", "value", "reason"]
-        return with_excess(pd.DataFrame(rows, columns=columns).astype({"reason": "str"}))
+        return pd.DataFrame(rows, columns=columns).astype({"reason": "str"})
 
     def _supervised(self, encoder: str) -> pd.DataFrame:
         rng = _random(encoder, "supervised")

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.datasets.base import Category
+from vfm_fusion.datasets.readers.coco_labels import PANOPTIC
 from vfm_fusion.reporting.figures.energy_maps import energy_maps_figure
 from vfm_fusion.reporting.figures.feature_grid import ProfiledImage
 from vfm_fusion.reporting.figures.pca_maps import pca_maps_figure
@@ -85,3 +86,23 @@ def test_scenes_have_rows_of_their_own_height() -> None:
     )
     check(boxes(figure, pictures(figure)), [size for size in SIZES for _ in range(4)], figure)
     assert figure.get_figheight() < 12
+
+
+def test_a_legend_of_many_long_names_is_as_wide_as_the_page_and_below_the_scenes() -> None:
+    """The 133 classes of COCO's panoptic task, all in one image."""
+    categories = [
+        Category(index, name, isthing, color) for index, (_, name, isthing, color) in enumerate(PANOPTIC)
+    ]
+    classes = np.resize(np.arange(len(categories), dtype=np.uint8), (40, 64))
+    truth = Segmentation(classes, None)
+    figure = qualitative_figure(
+        [Scene(photo((40, 64)), truth, {"Swin": truth})], categories, {"Swin": ""}, ["A: B"]
+    )
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert len(legend.get_texts()) == 133
+    left, bottom, right, top = legend.get_window_extent().extents
+    assert left >= 0
+    assert right <= figure.bbox.width
+    assert top <= min(axes.get_window_extent().y0 for axes in pictures(figure))
+    assert bottom >= max(text.get_window_extent().y0 for text in figure.texts)

@@ -32,6 +32,9 @@ SPACE = 0.04
 LINE = 0.112
 """Height of a line of small print, in inches."""
 LEGEND_COLUMNS = 8
+"""Classes side by side, where their names are short."""
+LEGEND_HANDLE = 6
+"""Width of a legend's colour and gaps, in characters of small print."""
 SHOWN_SCORE = 0.5
 """Objects of an instance run are shown from this confidence on."""
 TITLE_WIDTH = 22.0
@@ -96,8 +99,8 @@ def qualitative_figure(
     present = _present(scenes, categories)
     header = LINE * (1 + max(title.count("\n") for title in titles)) + 0.06
     small_print = textwrap.wrap(". ".join(notes), round(TITLE_WIDTH * PAGE_WIDTH))
-    margin = LINE * len(small_print)
-    footer = margin + 1.25 * LINE * -(-len(present) // LEGEND_COLUMNS) + 0.08
+    margin, columns_below = LINE * len(small_print), _legend_columns(present)
+    footer = margin + 1.25 * LINE * -(-len(present) // columns_below) + 0.08
     places = [min(scene.image.shape[0] / scene.image.shape[1], TALLEST) for scene in scenes]
     height = header + footer + picture * sum(places) * (1 + SPACE)
     figure = Figure(figsize=(PAGE_WIDTH, height))
@@ -118,7 +121,7 @@ def qualitative_figure(
             image_axes(axes)
     for axes, title in zip(grid[0], titles, strict=True):
         axes.set_title(title, fontsize=7, pad=3, linespacing=LINE_SPACING)
-    _legend(figure, present, margin / height)
+    _legend(figure, present, columns_below, margin / height)
     figure.text(
         0.5, 0, "\n".join(small_print), fontsize=7, ha="center", va="bottom", linespacing=LINE_SPACING
     )
@@ -168,7 +171,13 @@ def _present(scenes: Sequence[Scene], categories: Sequence[Category]) -> list[Ca
     return [category for category in categories if category.id in ids]
 
 
-def _legend(figure: Figure, present: Sequence[Category], bottom: float) -> None:
+def _legend_columns(present: Sequence[Category]) -> int:
+    longest = max((len(category.name) for category in present), default=0)
+    fitting = round(TITLE_WIDTH * PAGE_WIDTH) // (longest + LEGEND_HANDLE)
+    return max(1, min(LEGEND_COLUMNS, len(present), fitting))
+
+
+def _legend(figure: Figure, present: Sequence[Category], columns: int, bottom: float) -> None:
     handles = [
         Patch(facecolor=[value / 255 for value in category.color], label=category.name)
         for category in present
@@ -177,7 +186,7 @@ def _legend(figure: Figure, present: Sequence[Category], bottom: float) -> None:
         handles=handles,
         loc="lower center",
         bbox_to_anchor=(0.5, bottom),
-        ncols=min(LEGEND_COLUMNS, max(1, len(handles))),
+        ncols=columns,
         fontsize=7,
         borderaxespad=0.2,
         labelspacing=0.25,

@@ -39,12 +39,13 @@ def _rate(evidence: Evidence) -> Finding:
         return unknown("No setting could be judged.")
     chance = chance_of_hits(settings, metric)
     sign = int(chance.p <= SIGNIFICANT) - int(chance.p_fewer <= SIGNIFICANT)
-    if any(setting.untrained for setting in settings):  # the best stride may be among them
-        sign = 0
-    outcome = part(sign, seeds=evidence.seeds, images=evidence.images)
+    unsure = any(setting.untrained for setting in settings)  # the best stride may be among them
+    outcome = part(0 if unsure else sign, seeds=evidence.seeds, images=evidence.images)
     how = {1: "is more than chance", -1: "is less than chance"}.get(sign, "cannot be told from chance")
     p = p_in_words(chance.p_fewer if sign < 0 else chance.p)
-    caveat = ENDINGS[outcome] if outcome in ("one seed", "few images") else ""
+    caveat = ", but not every stride was trained" if sign and unsure else ""
+    if outcome in ("one seed", "few images"):
+        caveat = ENDINGS[outcome]
     return Finding(f"{said[0]} With one stride drawn per auxiliary that {how} ({p}){caveat}.", (outcome,))
 
 

@@ -5,6 +5,7 @@ SHELL := bash
 
 PYTHON ?= python3
 CORES ?= 2
+GPU_PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,$(PYTHON))
 EXPERIMENT ?=
 VENV := .venv
 BIN := $(VENV)/bin
@@ -22,7 +23,7 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help setup run quick study pretrain report test test-all lint config clean
+.PHONY: help setup run quick study pretrain report test test-all lint config gpu-check clean
 
 help:  ## Show this help
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -62,6 +63,9 @@ lint: $(READY)  ## Run ruff, snakefmt and snakemake --lint; refuse imports in a 
 config: $(READY)  ## Regenerate docs/config.schema.json, docs/config.default.yaml and docs/imports.svg
 	@$(BIN)/python -m vfm_fusion.config.document
 	@$(BIN)/python -m vfm_fusion.workflow.import_graph
+
+gpu-check:  ## Measure what needs a GPU, in ten minutes, to docs/benchmarks-gpu.md (GPU_PYTHON=python3: not with .venv)
+	@$(GPU_PYTHON) benchmarks/gpu_check.py
 
 clean:  ## Remove the default experiment's results (keeps .venv and results/quick, results/realdata)
 	@rm -rf results/{data,datasets,features,metrics,selection,runs,tables,figures,benchmarks,logs,state} results/report.html results/config.resolved.yaml

@@ -29,6 +29,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import closing, redirect_stderr
+from dataclasses import dataclass
 from io import StringIO
 from multiprocessing import get_context
 from pathlib import Path
@@ -108,14 +109,9 @@ def seeded(architecture: str) -> Encoder:
     )
 
 
-def settings_of(options: argparse.Namespace) -> FeaturesConfig:
-    gpu = torch.cuda.is_available()
-    return FeaturesConfig(
-        batch_size=options.batch,
-        precision="bfloat16" if gpu else "float32",
-        shard_images=8,
-        threads=options.threads,
-    )
+def settings_of(batch: int, threads: int) -> FeaturesConfig:
+    precision = "bfloat16" if torch.cuda.is_available() else "float32"
+    return FeaturesConfig(batch_size=batch, precision=precision, shard_images=8, threads=threads)
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -136,19 +132,38 @@ def quietly(job: Extraction) -> None:
         job.run()
 
 
-def compare_times(options: argparse.Namespace, architecture: str, folder: Path) -> tuple[float, Path]:
-    """Median ratio of an extraction to the bare loop, and the manifest of the last store."""
-    torch.set_num_threads(options.threads)
-    encoder, settings = seeded(architecture), settings_of(options)
+@dataclass(frozen=True)
+class Extracted:
+    """An extraction beside the bare loop: seconds an image of the last turn, medians of all; its store."""
+
+    architecture: str
+    ours: float
+    peer: float
+    ratio: float
+    main_thread: float
+    manifest: Path
+
+    def __str__(self) -> str:
+        return (
+            f"  extraction, {self.architecture:18} {self.ours:8.3f} s/image  bare loop {self.peer:8.3f}  "
+            f"ratio {self.ratio:5.2f} (limit {TIME_LIMIT}); CPU of the main thread {self.main_thread:.2f}"
+        )
+
+
+def compare_times(
+    architecture: str, folder: Path, settings: FeaturesConfig, images: int, size: tuple[int, int], turns: int
+) -> Extracted:
+    """Times extractions of images of a size (H, W) in turns with the bare loop."""
+    torch.set_num_threads(settings.threads)
+    encoder = seeded(architecture)
     encoder.to("cuda" if torch.cuda.is_available() else "cpu")
-    photos = Photos(folder, options.images, SIZE)
-    size = options.batch
+    photos, batch = Photos(folder, images, size), settings.batch_size
     loaded = [image_tensor(photos.image(index)) for index in range(len(photos))]
-    batches = [torch.cat(loaded[start : start + size]) for start in range(0, len(loaded), size)]
+    batches = [torch.cat(loaded[start : start + batch]) for start in range(0, len(loaded), batch)]
     layout = extraction(folder, photos, encoder, settings)[0].layout
     bare_loop(encoder, batches[:1], settings, layout)
     ratios, busy, ours, peer = [], [], 0.0, 0.0
-    for turn in range(options.repeats):
+    for turn in range(turns):
         job, manifest = extraction(folder / f"{architecture}-{turn}", photos, encoder, settings)
         start = time.thread_time()
         peer = seconds(lambda: bare_loop(encoder, batches, settings, layout))
@@ -156,14 +171,9 @@ def compare_times(options: argparse.Namespace, architecture: str, folder: Path) 
         ours = seconds(lambda job=job: quietly(job))
         ratios.append(ours / peer)
         busy.append((time.thread_time() - middle) / (middle - start))
-    ratio = statistics.median(ratios)
-    print(
-        f"  extraction, {architecture:18} {ours / len(photos):8.3f} s/image  "
-        f"bare loop {peer / len(photos):8.3f}  ratio {ratio:5.2f} (limit {TIME_LIMIT}); "
-        f"CPU of the main thread {statistics.median(busy):.2f}",
-        flush=True,
-    )
-    return ratio, manifest
+    seconds_an_image = ours / len(photos), peer / len(photos)
+    medians = statistics.median(ratios), statistics.median(busy)
+    return Extracted(architecture, *seconds_an_image, *medians, manifest)
 
 
 def filled_store(folder: Path, shapes: dict[int, tuple[int, int, int]], images: int) -> Path:
@@ -322,9 +332,11 @@ def main() -> int:
         for architecture in options.encoders:
             folder = Path(folder_name) / architecture
             folder.mkdir()
-            ratio, manifest = compare_times(options, architecture, folder)
-            missed += [f"extraction, {architecture}"] if ratio > TIME_LIMIT else []
-            compare_disk(manifest, architecture)
+            settings = settings_of(options.batch, options.threads)
+            done = compare_times(architecture, folder, settings, options.images, SIZE, options.repeats)
+            print(done, flush=True)
+            missed += [f"extraction, {architecture}"] if done.ratio > TIME_LIMIT else []
+            compare_disk(done.manifest, architecture)
         for name in READ:
             rate = compare_reading(Path(folder_name) / name, name, options.read, options.repeats)
             missed += [f"reading, {name}"] if rate < READ_LIMIT else []

@@ -21,61 +21,23 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from multiprocessing import get_context
 
 import torch
 from torch import nn
-from training_models import (
-    FUSED,
-    FUSED_RUNS,
-    MASTER,
-    MODELS,
-    SIZES,
-    Task,
-    precision_of,
-    prepared,
-    step_of,
-)
+from training_models import SIZES, precision_of, prepared, step_of
+from training_results import FUSED, MASTER, MODELS, Measured, Task, model_lines, ratio_lines
 
 from vfm_fusion.segmentation.cost import peak_bytes, seconds_of
 from vfm_fusion.segmentation.flops import count_step_flops
 
-RATIO_TARGETS = {"training": 0.75, "inference": 0.64}
-"""Rate of the fused model over its master's, at full size."""
-SHARE_TARGET = 0.85
-"""Share of the compute bound."""
 WARM_UP = 3
-
-
-@dataclass
-class Measured:
-    """What was found of a model; times of all its steps and passes in seconds."""
-
-    parameters: int = 0
-    trainable: int = 0
-    seconds: dict[str, list[float]] = field(default_factory=lambda: {"training": [], "inference": []})
-    peak: dict[str, int] = field(default_factory=dict)
-    flops: dict[str, int] = field(default_factory=dict)
-
-    def add(self, other: Measured) -> None:
-        """Takes in a further round."""
-        self.parameters, self.trainable = other.parameters, other.trainable
-        for phase, seconds in other.seconds.items():
-            self.seconds[phase] += seconds
-            self.peak[phase] = max(self.peak.get(phase, 0), other.peak[phase])
-        self.flops |= other.flops
-
-    def rate(self, phase: str, task: Task) -> float:
-        """Returns images per second."""
-        seconds = self.seconds[phase]
-        return task.batch / (statistics.median(seconds) if task.device == "cuda" else min(seconds))
 
 
 def phases(task: Task) -> Iterator[tuple[str, Callable[[], object], nn.Module]]:
@@ -119,7 +81,7 @@ def measure(task: Task, count: bool) -> Measured:
 
 def operations(task: Task) -> dict[str, int]:
     """Counts the operations of one image: of an inference, and of a training step."""
-    return {phase: count_step_flops(run) for phase, run, _ in phases(replace(task, batch=1, compiled=False))}
+    return {phase: count_step_flops(run) for phase, run, _ in phases(replace(task, batch=1, compiled=""))}
 
 
 def profiled(task: Task) -> str:
@@ -158,42 +120,6 @@ def measured(tasks: list[Task], rounds: int) -> dict[str, Measured]:
     return found
 
 
-def print_models(tasks: list[Task], found: dict[str, Measured]) -> None:
-    columns = f"  {'GFLOPs':>8}{'images/s':>10}{'GB':>9}"
-    print(f"{'':26}{'parameters':>11}{'trained':>8}  {'training':>27}  {'inference':>27}")
-    print(f"{'':26}{'M':>11}{'M':>8}{columns}{columns}")
-    for task in tasks:
-        one = found[task.model]
-        cells = "".join(
-            f"  {one.flops[phase] / 1e9:8.2f}{one.rate(phase, task):10.3f}{one.peak[phase] / 1e9:9.2f}"
-            for phase in ("training", "inference")
-        )
-        print(f"{task.model:26}{one.parameters / 1e6:11.2f}{one.trainable / 1e6:8.2f}{cells}")
-
-
-def print_ratios(tasks: list[Task], found: dict[str, Measured]) -> list[str]:
-    """Prints rates over the master's beside their bounds; returns the targets that were missed."""
-    master = found[MASTER]
-    print(f"\n{'over the master alone':26}{'phase':12}{'ratio':>7}{'bound':>7}{'share':>7}   targets")
-    missed = []
-    for task in tasks:
-        if task.model not in FUSED_RUNS:
-            continue
-        for phase, target in RATIO_TARGETS.items():
-            one = found[task.model]
-            ratio = one.rate(phase, task) / master.rate(phase, task)
-            bound = master.flops[phase] / one.flops[phase]
-            said = ""
-            if task.model == FUSED:
-                checks = [(f"share {SHARE_TARGET}", ratio / bound >= SHARE_TARGET)]
-                if task.size == "full":
-                    checks.insert(0, (f"ratio {target}", ratio >= target))
-                missed += [f"{phase}, {name}" for name, met in checks if not met]
-                said = ", ".join(f"{name}: {'met' if met else 'MISSED'}" for name, met in checks)
-            print(f"{task.model:26}{phase:12}{ratio:7.2f}{bound:7.2f}{ratio / bound:7.2f}   {said}".rstrip())
-    return missed
-
-
 def tasks_of(options: argparse.Namespace) -> list[Task]:
     size = SIZES[options.size]
     return [
@@ -224,7 +150,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--batch", type=int, help="images of a step; default: 3 at full size, else 2")
     parser.add_argument("--precision", choices=("32-true", "bf16-mixed"), help="default: bf16-mixed on a GPU")
-    parser.add_argument("--compile", action="store_true", help="compile the encoders")
+    parser.add_argument(
+        "--compile", action="store_const", const="inductor", default="", help="compile the encoders"
+    )
     parser.add_argument("--channels-last", action="store_true")
     parser.add_argument("--auxiliary-bfloat16", action="store_true")
     parser.add_argument("--steps", type=int, default=5, help="timed steps of each process")
@@ -259,10 +187,11 @@ def main() -> int:
     settings = ", ".join([f"crops of {crop}", f"batch {first.batch}", first.precision, *switches])
     print(f"{first.size}: {size.master} + {size.auxiliary}, {settings}; {device}; GFLOPs of one image\n")
     found = measured(tasks, options.rounds)
-    print_models(tasks, found)
+    print(*model_lines(tasks, found), sep="\n")
     if not {MASTER, FUSED} <= found.keys():
         return 0
-    missed = print_ratios(tasks, found)
+    lines, missed = ratio_lines(tasks, found)
+    print("", *lines, sep="\n")
     print(f"missed: {'; '.join(missed)}" if missed else "all targets met")
     return 1 if missed else 0
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
+from training_results import FUSED_RUNS, MASTER, PLAIN, Task
 
 from vfm_fusion.compat import ensure_torchvision
 from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
@@ -67,35 +68,6 @@ SIZES = {
     ),
 }
 
-FUSED = "fused"
-MASTER = "master alone"
-PLAIN = "transformers Mask2Former"
-FUSED_RUNS: dict[str, tuple[str, tuple[int, ...]]] = {
-    FUSED: ("replace", (16,)),
-    "fused, gated": ("gated", (16,)),
-    "fused, concat": ("concat", (16,)),
-    "fused, OS 4 and 16": ("replace", (4, 16)),
-}
-MODELS = (MASTER, "auxiliary alone, frozen", *FUSED_RUNS, PLAIN)
-
-
-@dataclass(frozen=True)
-class Task:
-    """One model to measure, in plain data that goes to another process."""
-
-    model: str
-    size: str
-    batch: int
-    crop: tuple[int, int]
-    device: str
-    precision: str
-    steps: int
-    seed: int
-    compiled: bool
-    channels_last: bool
-    auxiliary_bfloat16: bool
-    threads: int
-
 
 def our_model(task: Task) -> nn.Module:
     size = SIZES[task.size]
@@ -120,7 +92,7 @@ def our_model(task: Task) -> nn.Module:
     model = build_segmenter(run, encoders, strides, size.head, CATEGORIES, task.seed)
     if task.compiled:
         for encoder in filter(None, (model.master, model.auxiliary)):
-            encoder.compile()
+            encoder.compile(backend=task.compiled)
     return model
 
 
@@ -132,7 +104,7 @@ def plain_model(task: Task) -> nn.Module:
     torch.manual_seed(task.seed)
     model = Mask2FormerForUniversalSegmentation(config)
     if task.compiled:
-        model.model.pixel_level_module.encoder.compile()
+        model.model.pixel_level_module.encoder.compile(backend=task.compiled)
     return model
 
 

@@ -112,3 +112,28 @@ def test_the_loader_is_measured_against_its_peer_and_bare_decoding(repository: P
     assert [title for title, *_ in rows] == 3 * ["0 workers", "  CPU, ms an image", "1 workers"]
     assert all(float(value) > 0 for _, *values in rows for value in values)
     assert len(re.findall(r"a GPU that trains 100 images/s needs [1-9]\d* worker", done.stdout)) == 3
+
+
+def test_what_needs_a_gpu_runs_on_a_cpu_in_its_tiny_form(repository: Path, tmp_path: Path) -> None:
+    options = ["--device", "cpu", "--tiny", "--records", str(tmp_path)]
+    done = run("gpu_check.py", options, repository)
+    assert done.returncode == 0, done.stdout + done.stderr
+    page = (tmp_path / "cpu-tiny" / "page.md").read_text(encoding="utf-8")
+    assert page.count("| done |") == 18
+    assert page.startswith("# Benchmarks on CPU\n")
+    assert "says nothing about the speed of a GPU" in page
+    assert "ends with an undisturbed run's weights to the same bits" in page
+    assert len(re.findall(r"^fused +(?:training|inference) +[\d.]+ +[\d.]+", page, re.MULTILINE)) == 8
+    again = run("gpu_check.py", options, repository)
+    assert again.returncode == 0
+    assert again.stderr.count("kept from before") == 17
+    assert (tmp_path / "cpu-tiny" / "page.md").read_text(encoding="utf-8") == page
+
+
+def test_without_a_gpu_it_says_so_and_leaves_the_page_alone(repository: Path, tmp_path: Path) -> None:
+    page = repository / "docs" / "benchmarks-gpu.md"
+    before = page.read_bytes() if page.exists() else None
+    done = run("gpu_check.py", ["--records", str(tmp_path)], repository)
+    assert done.returncode == 1
+    assert re.search(r"gpu-check needs a GPU: torch \S+ sees no CUDA device here", done.stderr)
+    assert (page.read_bytes() if page.exists() else None) == before

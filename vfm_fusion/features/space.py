@@ -36,7 +36,8 @@ def require_space(store: Path, layout: StoreLayout) -> None:
         raise FeatureStoreError(
             f"{store}: {describe_size(layout)}; {needed:,} bytes are still needed, {free:,} are free on this "
             "disk. Free some (snakemake prune_features lists stores that nothing uses), set paths.results to "
-            "another disk, or lower features.max_images or features.image_size"
+            "another disk, lower features.max_images, or have images scaled down (features.image_size: "
+            "{long_side: 1024}); where they differ in size, each takes the room of the largest"
         )
 
 

@@ -63,7 +63,7 @@ class Remedies:
         said = plain_words(reason, definition, stride)
         key = said.replace(" ", "_")
         height, width = (side // stride for side in self.size)
-        if key == reasons.TOO_FEW_PIXELS:
+        if key in (reasons.TOO_FEW_PIXELS, reasons.EDGES_EVERYWHERE):
             return (
                 f"{said} in a map of {height} x {width}: profile larger images ({self.setting}), or leave "
                 f"{stride} out of metrics.strides"

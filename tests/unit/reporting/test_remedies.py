@@ -74,6 +74,7 @@ def test_other_reasons_of_a_small_map_name_a_setting_too() -> None:
         "features.image_size: {short_side: 512}"
     )
     assert small.words("too few pixels", "paper", 32).startswith("too few pixels in a map of 8 x 8: profile")
+    assert small.words("edges_everywhere", "paper", 32).endswith("or leave 32 out of metrics.strides")
     assert small.words("no_edges", "paper", 32) == plain_words("no_edges", "paper", 32) == "no edges"
 
 

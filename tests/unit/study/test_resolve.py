@@ -39,6 +39,17 @@ def test_null_removes_an_entry_of_the_overlay() -> None:
     assert "fused-reverse" not in config.runs
 
 
+def test_another_form_of_a_size_replaces_the_one_of_the_overlay() -> None:
+    sizes = {"short_side": 512, "max_side": 1024}, {"pad": [64, 96]}, {"long_side": 640}, [64, 64], None
+    for below in sizes:
+        for above in sizes:
+            merged = deep_merge({"features": {"image_size": below}}, {"features": {"image_size": above}})
+            assert merged["features"].get("image_size") == above
+    assert deep_merge({"resize": {"short_side": 64, "max_side": 96}}, {"resize": {"short_side": 32}}) == {
+        "resize": {"short_side": 32, "max_side": 96}
+    }
+
+
 def test_a_resolved_configuration_does_not_get_removed_entries_back() -> None:
     config = resolve({"experiment": "quick", "runs": {"fused-reverse": None}}, OVERLAYS)
     assert resolve(config.model_dump(mode="json"), OVERLAYS) == config

@@ -257,8 +257,8 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
         ),
         pytest.param(
             "workflow_scripts/report.py",
-            "    make(\n",
-            "    changed = 1\n    make(\n",
+            "    make_or_state(\n",
+            "    changed = 1\n    make_or_state(\n",
             EVERY_REPORT,
             id="script of all reports",
         ),

@@ -123,6 +123,13 @@ def test_a_signal_stops_all_processes_and_one_resumes_to_the_same_bits(
     assert results(resumed) == results(job("whole", accumulate=2, recipe=recipe))
 
 
+def test_ctrl_c_before_processes_train_is_told_in_one_line(job) -> None:
+    with pytest.raises(
+        TrainingError, match="stopped by SIGINT before the first step; the same command starts"
+    ):
+        run_job(job("early", interrupted=True), 2, threads=2)
+
+
 def test_a_signal_before_the_first_step_takes_none(tmp_path: Path) -> None:
     def make() -> ToyTask:
         os.kill(os.getpid(), signal.SIGTERM)

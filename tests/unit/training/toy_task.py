@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,6 +90,7 @@ class ToyJob(Job):
         broken: a step, and the signal that is sent while it is computed.
         kills_parent: whether the signal goes to the process that started this one.
         fails: whether there is no toy to train.
+        interrupted: whether Ctrl-C comes before signals are listened to.
     """
 
     recipe: ToyRecipe = ToyRecipe()
@@ -96,8 +98,12 @@ class ToyJob(Job):
     broken: tuple[int, int] | None = None
     kills_parent: bool = False
     fails: bool = False
+    interrupted: bool = False
 
     def train(self, processes: Processes) -> None:
+        if self.interrupted:
+            os.kill(os.getpid(), signal.SIGINT)
+
         def make() -> ToyTask:
             if self.fails:
                 raise ShapeError("a toy has no shape")

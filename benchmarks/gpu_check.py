@@ -193,7 +193,7 @@ def main() -> int:
     finally:
         worker.end()
     if records["machine"]["state"] != "done":
-        print(f"gpu-check needs a GPU: {records['machine']['reason']}", file=sys.stderr)
+        print(f"gpu-check cannot run: {records['machine']['reason']}", file=sys.stderr)
         return 1
     absent = [name for name in options.parts if records[name]["state"] != "done"]
     missed = [] if options.tiny else missed_targets(records)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gc
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -75,7 +74,10 @@ def machine(setting: Setting) -> dict[str, Any]:
     found["compiler"] = next((name for name in ("cc", "gcc", "clang") if shutil.which(name)), None)
     if setting.device == "cuda":
         if not torch.cuda.is_available():
-            raise UnableError(f"torch {torch.__version__} sees no CUDA device here")
+            raise UnableError(
+                f"torch {torch.__version__} sees no CUDA device here; take another Python with "
+                "GPU_PYTHON=..., or see with --device cpu --tiny whether the parts run"
+            )
         card = torch.cuda.get_device_properties(0)
         found |= {"device": card.name, "memory": card.total_memory, "cuda": torch.version.cuda}
         torch.ones(1, device="cuda").sum().item()  # a card that torch sees but cannot use ends here
@@ -83,11 +85,11 @@ def machine(setting: Setting) -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    return {name: importlib.metadata.version(name) for name in PACKAGES if installed(name)}
+    return {name: found.version for name in PACKAGES if (found := installed(name))}
 
 
-def installed(name: str) -> bool:
-    return bool(importlib.util.find_spec(name))
+def installed(name: str) -> importlib.metadata.Distribution | None:
+    return next(iter(importlib.metadata.distributions(name=name)), None)
 
 
 def gpu_tests(setting: Setting) -> dict[str, Any]:
@@ -147,7 +149,7 @@ def metrics(setting: Setting, workload: str) -> dict[str, Any]:
 def extraction(setting: Setting, architecture: str, miniature: str) -> dict[str, Any]:
     from features import compare_times, settings_of
 
-    name, images, size = (miniature, 4, (64, 128)) if setting.tiny else (architecture, 24, (1024, 2048))
+    name, images, size = (miniature, 4, (64, 128)) if setting.tiny else (architecture, 16, (1024, 2048))
     settings = settings_of(batch=2, threads=min(8, os.cpu_count() or 1))
     with tempfile.TemporaryDirectory() as folder:
         done = compare_times(name, Path(folder), settings, images, size, turns=1 if setting.tiny else 3)

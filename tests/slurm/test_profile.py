@@ -176,6 +176,35 @@ def test_a_training_on_several_gpus_is_one_task_on_one_node(stubbed: Stubbed) ->
     assert "QOSMaxSubmitJobPerUserLimit" in done.stdout + done.stderr
 
 
+def measure_cost(stubbed: Stubbed) -> subprocess.CompletedProcess:
+    """Has the costs measured, by a script that notes its threads in the place of each."""
+    pretend(stubbed, ["datasets/miniscapes/categories.json", "selection/miniscapes/selection.json"])
+    script = stubbed.workflow.folder / "workflow_scripts" / "measure_cost.py"
+    note = "for path in snakemake.output:\n    open(path, 'w').write(str(snakemake.threads))\n"
+    script.write_text(note)
+    options = ["--retries", "0", "--rerun-triggers", "mtime", "--allowed-rules", "measure_cost"]
+    return stubbed.workflow.snakemake(*options, "results/quick/runs/fused/cost.json")
+
+
+def test_costs_are_measured_in_one_job_on_a_gpu_of_its_own(stubbed: Stubbed) -> None:
+    stubbed.workflow.config |= {"compute": "{gpu: true}", "training": "{workers: 3}"}
+    stubbed.offer(WITH_GPUS)
+    measure_cost(stubbed)
+    (call,) = stubbed.submitted()
+    options = options_of(call)
+    assert (options["--gpus"], options["--cpus-per-task"], options["-p"]) == ("1", "4", "a100")
+    assert not any("exclusive" in word for word in call)
+
+
+def test_on_this_machine_nothing_runs_beside_the_measurement_of_costs(stubbed: Stubbed) -> None:
+    """It takes every core; all runs are measured by the one job."""
+    stubbed.workflow.profile = ("--cores", "3")
+    done = measure_cost(stubbed)
+    assert done.returncode == 0, done.stderr
+    found = {path.parent.name: path.read_text() for path in stubbed.workflow.results.glob("runs/*/cost.json")}
+    assert found == dict.fromkeys(("master", "auxiliary-frozen", "fused", "fused-reverse"), "3")
+
+
 def test_attempts_grow_as_far_as_the_partition_allows(stubbed: Stubbed) -> None:
     stubbed.offer("main*|up|2-00:00:00|(null)\n")
     train(stubbed, retries=2)

@@ -135,5 +135,5 @@ def test_without_a_gpu_it_says_so_and_leaves_the_page_alone(repository: Path, tm
     before = page.read_bytes() if page.exists() else None
     done = run("gpu_check.py", ["--records", str(tmp_path)], repository)
     assert done.returncode == 1
-    assert re.search(r"gpu-check needs a GPU: torch \S+ sees no CUDA device here", done.stderr)
+    assert re.search(r"gpu-check cannot run: torch \S+ sees no CUDA device here", done.stderr)
     assert (page.read_bytes() if page.exists() else None) == before

@@ -22,9 +22,9 @@ Cost = Mapping[str, Any]
 _UNRECORDED = "no record of its training"
 _NOTES = (
     "Speed: the median of all repetitions, with their spread below it: the middle half of the times "
-    "(interquartile range) over the median. No other job of the workflow ran meanwhile, models took turns, "
-    "and identical models were measured once. Of alone: images per second over those of the master alone, "
-    "trained and measured alike.",
+    "(interquartile range) over the median. On one machine nothing else of the workflow ran meanwhile; "
+    "models took turns, and identical models were measured once. Of alone: images per second over "
+    "those of the master alone, trained and measured alike.",
     "Memory: the most allocated on the GPU; on a CPU the most resident in the process, Python and its "
     "libraries included.",
     "A FLOP is a multiplication or an addition of a matrix product, a convolution, attention or bilinear "

@@ -221,6 +221,9 @@ class Photos:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def size_of(self, index: int) -> tuple[int, int]:
+        return self._images[index].shape[:2]
+
     def image(self, index: int) -> np.ndarray:
         return self._images[index]
 

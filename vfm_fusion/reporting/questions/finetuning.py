@@ -91,7 +91,7 @@ def _best_setting(evidence: Evidence) -> Finding:
     text = f"At its best stride (OS {at}), {own} has {metric} {with_spread(a.level(at, metric))}; "
     text += "; ".join(others)
     text += f". Not swept: {in_a_row(absent)}." if absent else "."
-    return Finding(text, (*outcomes, *unknown("", len(absent)).outcomes))
+    return Finding(text, (*outcomes, *(part(None) for _ in absent)))
 
 
 def _minus(first: tuple[Setting, int], second: tuple[Setting, int], metric: str) -> Value:

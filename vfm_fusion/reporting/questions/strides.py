@@ -56,7 +56,7 @@ def _margins(evidence: Evidence) -> Finding:
     absent = [name for name in "ABCD" if name not in {setting.name for setting in settings}]
     text = "; ".join(said for said, _ in found)
     text += f". Not swept: {in_a_row(absent)}." if absent else "."
-    return Finding(text, (*(outcome for _, outcome in found), *unknown("", len(absent)).outcomes))
+    return Finding(text, (*(outcome for _, outcome in found), *(part(None) for _ in absent)))
 
 
 def _margin(evidence: Evidence, setting: Setting) -> tuple[str, Outcome]:

@@ -119,7 +119,10 @@ WeightsConfig = Annotated[
 class EncoderConfig(Section):
     """One encoder of the study."""
 
-    architecture: str = Field(description="Name in the encoder registry (docs/encoders.md lists them).")
+    architecture: str = Field(
+        description="Name in the encoder registry (docs/encoders.md lists them), or `timm:NAME` for any other "
+        "model of timm, with or without the tag of its weights (docs/your_encoder.md)."
+    )
     weights: WeightsConfig = Field(description="Where the weights come from.")
     resolution: int | None = Field(
         None,

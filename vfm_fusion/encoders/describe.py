@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, HubWeights, SeededWeights, Supervision
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import ARCHITECTURES, spec_of
+from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.encoders.weight_files import hub_source
 from vfm_fusion.errors import ConfigError
 
@@ -51,7 +52,7 @@ def training_of(config: EncoderConfig, key: str = "weights") -> Training | None:
     weights = config.weights
     if isinstance(weights, SeededWeights):
         return None
-    published = ARCHITECTURES[config.architecture].published
+    published = spec_of(config.architecture).published
     silent = weights.pretraining is None
     if silent and published is None:
         raise ConfigError(
@@ -81,7 +82,7 @@ def encoder_facts(name: str, config: EncoderConfig) -> dict[str, str | None]:
     Returns:
         ``label``, ``pretraining``, ``supervision``, ``lineage`` and ``licence``; None where there is none.
     """
-    training, published = training_of(config), ARCHITECTURES[config.architecture].published
+    training, published = training_of(config), spec_of(config.architecture).published
     return {
         "label": config.label or name,
         "pretraining": describe_pretraining(config),
@@ -140,18 +141,12 @@ def check_encoder(name: str, encoder: EncoderConfig) -> None:
             none, a hub repository or revision that is not known, or a pre-training that nobody states.
     """
     key = f"encoders.{name}"
-    if encoder.architecture not in ARCHITECTURES:
-        raise ConfigError(
-            f"{key}.architecture: {encoder.architecture!r} is unknown; "
-            f"choose from: {', '.join(sorted(ARCHITECTURES))}"
-        )
-    divisor = ARCHITECTURES[encoder.architecture].seen_divisor
-    if encoder.resolution is not None and encoder.resolution % divisor:
-        raise ConfigError(
-            f"{key}.resolution: {encoder.resolution} is no multiple of {divisor}, which "
-            f"{encoder.architecture} needs; choose {encoder.resolution // divisor * divisor + divisor}"
-        )
-    if encoder.positions is not None and ARCHITECTURES[encoder.architecture].positions is None:
+    try:
+        spec = spec_of(encoder.architecture)
+    except ConfigError as error:
+        raise ConfigError(f"{key}.architecture: {error}") from error
+    _check_resolution(key, spec, encoder.resolution)
+    if encoder.positions is not None and spec.positions is None:
         raise ConfigError(
             f"{key}.positions: {encoder.architecture} has no position embedding that could be resized in "
             "another way; leave it out"
@@ -161,6 +156,22 @@ def check_encoder(name: str, encoder: EncoderConfig) -> None:
     if isinstance(encoder.weights, HubWeights):
         hub_source(f"{key}.weights", encoder)
     training_of(encoder, f"{key}.weights")
+
+
+def _check_resolution(key: str, spec: EncoderSpec, resolution: int | None) -> None:
+    if resolution is None:
+        return
+    if spec.input_side not in (None, resolution):
+        raise ConfigError(
+            f"{key}.resolution: {spec.architecture} only takes squares of {spec.input_side} pixels; leave "
+            "resolution out"
+        )
+    divisor = spec.seen_divisor
+    if resolution % divisor:
+        raise ConfigError(
+            f"{key}.resolution: {resolution} is no multiple of {divisor}, which "
+            f"{spec.architecture} needs; choose {resolution // divisor * divisor + divisor}"
+        )
 
 
 def _check_official(key: str, architecture: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.schema import Config
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
 
@@ -107,7 +107,7 @@ class Study:
 
     def encoder_spec(self, name: str) -> dict[str, Any]:
         """What the registry says of an encoder that its features depend on."""
-        return ARCHITECTURES[self.config.encoders[name].architecture].facts()
+        return spec_of(self.config.encoders[name].architecture).facts()
 
     def features_section(self, dataset: str) -> dict[str, Any]:
         """What stored features depend on: everything but how the work is done."""

@@ -120,8 +120,8 @@ class EncoderConfig(Section):
     """One encoder of the study."""
 
     architecture: str = Field(
-        description="Name in the encoder registry (docs/encoders.md lists them), or `timm:NAME` for any other "
-        "model of timm, with or without the tag of its weights (docs/your_encoder.md)."
+        description="Name in the encoder registry (docs/encoders.md lists them), or `timm:NAME` for any "
+        "other model of timm, with or without the tag of its weights (docs/your_encoder.md)."
     )
     weights: WeightsConfig = Field(description="Where the weights come from.")
     resolution: int | None = Field(

@@ -8,8 +8,11 @@ from pydantic import Field
 
 from vfm_fusion.config.base import Section
 
-Supervision = Literal["self-supervised", "supervised", "language-supervised", "promptable masks"]
-"""What a pre-training learned from: images alone, class labels, captions, masks that prompts ask for."""
+Supervision = Literal[
+    "self-supervised", "supervised", "language-supervised", "edge-supervised", "promptable masks"
+]
+"""What a pre-training learned from: images alone, class labels, captions, drawn contours, masks that prompts
+ask for."""
 
 Positions = Literal["antialiased", "offset"]
 """How a position embedding is resized, bicubically: to the very grid with antialiasing, as timm does; or

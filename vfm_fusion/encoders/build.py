@@ -9,7 +9,7 @@ from torch import Tensor
 
 from vfm_fusion.config.encoders import CheckpointWeights, EncoderConfig, FileWeights, SeededWeights
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.cnns import R2D2, SqueezeNet
+from vfm_fusion.encoders.cnns import R2D2, PiDiNet, SqueezeNet
 from vfm_fusion.encoders.registry import ARCHITECTURES, spec_of
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT
 from vfm_fusion.encoders.tokens import TokenEncoder
@@ -26,6 +26,7 @@ _FAMILIES: dict[str, type[Encoder]] = {
     "cnn": TimmCNN,
     "squeezenet": SqueezeNet,
     "r2d2": R2D2,
+    "pidinet": PiDiNet,
 }
 
 

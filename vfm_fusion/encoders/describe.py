@@ -16,6 +16,7 @@ _KINDS: dict[Supervision | None, str] = {
     "self-supervised": "Self-supervised",
     "supervised": "Supervised",
     "language-supervised": "Language-supervised",
+    "edge-supervised": "Edge-supervised",
     "promptable masks": "Trained with promptable masks",
     None: "Trained, with a supervision that is not stated",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from vfm_fusion.encoders.tokens import TokenEncoder
 from vfm_fusion.encoders.weight_files import weight_file
 from vfm_fusion.encoders.weights import load_into
 from vfm_fusion.errors import ConfigError, WeightsError
+from vfm_fusion.study.resolve import canonical
 
 QUICK = {
     "byobnet": "test_byobnet",
@@ -332,6 +334,15 @@ def test_what_was_found_out_is_kept_and_needs_neither_torch_nor_timm_again(cache
     derived_spec.cache_clear()
     assert spec_of("timm:test_resnet") == first
     assert len(kept.read_text(encoding="utf-8")) > 100
+
+
+def test_features_depend_on_what_was_found_out() -> None:
+    """The settings of a stage are one JSON string; another divisor or another map is another string."""
+    spec = spec_of("timm:test_convnext")
+    again = canonical(replace(spec, published=None).facts())
+    assert canonical(spec.facts()) == again
+    for other in ({"size_divisor": 64}, {"levels": {4: 0, 8: 1, 16: 2, 32: 2}}, {"input_side": 160}):
+        assert canonical(replace(spec, **other).facts()) != again
 
 
 def test_a_home_that_cannot_be_written_to_costs_time_only(

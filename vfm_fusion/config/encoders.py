@@ -8,8 +8,15 @@ from pydantic import Field
 
 from vfm_fusion.config.base import Section
 
-Supervision = Literal["self-supervised", "supervised", "language-supervised", "promptable masks"]
-"""What a pre-training learned from: images alone, class labels, captions, masks that prompts ask for."""
+Supervision = Literal[
+    "self-supervised", "supervised", "language-supervised", "edge-supervised", "promptable masks"
+]
+"""What a pre-training learned from: images alone, class labels, captions, drawn contours, masks that prompts
+ask for."""
+
+Positions = Literal["antialiased", "offset"]
+"""How a position embedding is resized, bicubically: to the very grid with antialiasing, as timm does; or
+without, by the factor (n + .1) / N, as the code of DINO and DINOv2 does."""
 
 _SHA256 = r"^[0-9a-f]{64}$"
 
@@ -115,12 +122,21 @@ WeightsConfig = Annotated[
 class EncoderConfig(Section):
     """One encoder of the study."""
 
-    architecture: str = Field(description="Name in the encoder registry (docs/encoders.md lists them).")
+    architecture: str = Field(
+        description="Name in the encoder registry (docs/encoders.md lists them), or `timm:NAME` for any "
+        "other model of timm, with or without the tag of its weights (docs/your_encoder.md)."
+    )
     weights: WeightsConfig = Field(description="Where the weights come from.")
     resolution: int | None = Field(
         None,
         ge=32,
         description="Side in pixels of the square that the encoder always sees, such as SAM's 1024; the maps "
         "are resampled to the strides of the image itself. Left out: the image at its own size.",
+    )
+    positions: Positions | None = Field(
+        None,
+        description="How a plain ViT's position embedding is resized to the image's grid: `antialiased` "
+        "(timm), or `offset`, without antialiasing and by the factor (n + .1) / N (DINO, DINOv2). Left out: "
+        "as its authors' code does.",
     )
     label: str | None = Field(None, description="Name in tables and figures; the key itself when left out.")

@@ -88,6 +88,12 @@ def test_a_folder_of_photos_ends_in_a_plan_of_the_pair_and_in_the_profile_of_one
     assert "train" not in re.findall(r"^(\w+) +\d+$", said, re.MULTILINE)
 
     settings = yaml.safe_load(example)
+    labelled = yaml.safe_load(examples(page)[PEDESTRIANS])
+    overlay.write_text(yaml.safe_dump({"base": "quick", "dataset": "pedestrians", **labelled}))
+    done = fresh.snakemake("-n", "all")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"score_supervised +3\n", done.stdout + done.stderr)
+
     overlay.write_text(yaml.safe_dump({**settings, "encoders": {"mini": MINI}}))
     done = fresh.snakemake("profiles")
     assert done.returncode == 0, done.stdout + done.stderr

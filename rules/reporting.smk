@@ -15,7 +15,7 @@ rule resolved_config:
         mem_mb=growing(500),
         runtime=lasting(5),
     params:
-        config=CONFIG.model_dump_json(),
+        config=of(CONFIG.model_dump_json),
         code=fingerprint("resolved_config.py"),
     message:
         "Write the resolved configuration beside the results"
@@ -54,6 +54,14 @@ for entry in REPORT_RULES:
             entry.message
         script:
             "../workflow_scripts/report.py"
+
+
+rule profiles:
+    input:
+        FILES.every("profile_summary", dataset=STUDY.profiled, encoder=CONFIG.encoders),
+        made_of("table_profiles", "figure_profiles", "figure_sc_ef_plane"),
+    message:
+        "The encoders are profiled"
 
 
 rule tables:

@@ -11,6 +11,10 @@ from vfm_fusion.config.base import Section
 Supervision = Literal["self-supervised", "supervised", "language-supervised", "promptable masks"]
 """What a pre-training learned from: images alone, class labels, captions, masks that prompts ask for."""
 
+Positions = Literal["antialiased", "offset"]
+"""How a position embedding is resized, bicubically: to the very grid with antialiasing, as timm does; or
+without, by the factor (n + .1) / N, as the code of DINO and DINOv2 does."""
+
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -122,5 +126,11 @@ class EncoderConfig(Section):
         ge=32,
         description="Side in pixels of the square that the encoder always sees, such as SAM's 1024; the maps "
         "are resampled to the strides of the image itself. Left out: the image at its own size.",
+    )
+    positions: Positions | None = Field(
+        None,
+        description="How a plain ViT's position embedding is resized to the image's grid: `antialiased` "
+        "(timm), or `offset`, without antialiasing and by the factor (n + .1) / N (DINO, DINOv2). Left out: "
+        "as its authors' code does.",
     )
     label: str | None = Field(None, description="Name in tables and figures; the key itself when left out.")

@@ -43,6 +43,8 @@ def build_encoder(config: EncoderConfig) -> Encoder:
         torch.manual_seed(seed)
         encoder = load(FAMILIES[spec.family])(spec)
     encoder.resolution = config.resolution
+    if config.positions is not None:
+        encoder.positions = config.positions
     if tensors is not None:
         load_into(encoder, _in_own_names(config, encoder, tensors, path), source=path.name)
     return encoder.eval()

@@ -17,7 +17,7 @@ _KINDS: dict[Supervision | None, str] = {
     "supervised": "Supervised",
     "language-supervised": "Language-supervised",
     "promptable masks": "Trained with promptable masks",
-    None: "Trained, with a supervision that the configuration does not state",
+    None: "Trained, with a supervision that is not stated",
 }
 
 
@@ -147,6 +147,11 @@ def check_encoder(name: str, encoder: EncoderConfig) -> None:
         raise ConfigError(
             f"{key}.resolution: {encoder.resolution} is no multiple of {divisor}, which "
             f"{encoder.architecture} needs; choose {encoder.resolution // divisor * divisor + divisor}"
+        )
+    if encoder.positions is not None and ARCHITECTURES[encoder.architecture].positions is None:
+        raise ConfigError(
+            f"{key}.positions: {encoder.architecture} has no position embedding that could be resized in "
+            "another way; leave it out"
         )
     if isinstance(encoder.weights, FileWeights) and encoder.weights.format == "official":
         _check_official(key, encoder.architecture)

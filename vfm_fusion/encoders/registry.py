@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from vfm_fusion.encoders.entries import dino, language, sam, small
+from vfm_fusion.encoders.entries import dino, distilled, language, sam, small
 from vfm_fusion.encoders.entries import swin as supervised
 from vfm_fusion.encoders.spec import EncoderSpec
 
-_SPECS = (*small.ENTRIES, *dino.ENTRIES, *sam.ENTRIES, *supervised.ENTRIES, *language.ENTRIES)
+_FILES = (small, dino, sam, supervised, language, distilled)
 
-ARCHITECTURES: dict[str, EncoderSpec] = {spec.architecture: spec for spec in _SPECS}
+ARCHITECTURES: dict[str, EncoderSpec] = {spec.architecture: spec for file in _FILES for spec in file.ENTRIES}
 """Every known architecture by name."""

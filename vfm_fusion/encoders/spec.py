@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-from vfm_fusion.config.encoders import Supervision
+from vfm_fusion.config.encoders import Positions, Supervision
 from vfm_fusion.config.registries import TOKEN_FAMILIES
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -46,6 +46,8 @@ class OfficialWeights:
         zero_biases: patterns of attention biases ``(3 C,)`` that the encoder lacks because they are zero for
             query and value; the key's part cancels in the softmax. They must be zero.
         prefix: what every other key starts with.
+        positions_with_class: whether the position embedding has a place for the class token, which the
+            encoder's own class token already contains (DINOv2 with registers).
         options: keyword arguments of timm's converter.
         gated: whether its terms must be accepted before it can be downloaded.
     """
@@ -55,6 +57,7 @@ class OfficialWeights:
     unused: tuple[str, ...] = ()
     zero_biases: tuple[str, ...] = ()
     prefix: str = ""
+    positions_with_class: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
     gated: bool = False
 
@@ -65,8 +68,8 @@ class Published:
 
     Attributes:
         pretraining: what they were trained on, as tables print it.
-        supervision: what the training learned from.
-        lineage: family of the weights: DINO, SAM, Swin, CLIP, ...
+        supervision: what the training learned from; None where it was several things, or is not known.
+        lineage: family of the weights: DINO, SAM, Swin, CLIP, ...; None where it is not known.
         licence: licence of the weights.
         hub: file on the hub, None where there is none.
         official: the authors' own checkpoint, None where only the hub's form is read.
@@ -74,8 +77,8 @@ class Published:
     """
 
     pretraining: str
-    supervision: Supervision
-    lineage: str
+    supervision: Supervision | None
+    lineage: str | None
     licence: str
     hub: HubWeights | None = None
     official: OfficialWeights | None = None
@@ -98,6 +101,8 @@ class EncoderSpec:
         std: standard deviation of RGB in [0, 1] that it divides by.
         fixed_fit: how an image becomes the square of a configured ``resolution``: ``resize`` squashes it;
             ``pad`` scales its longer side and fills up with zeros (the mean colour) below and on the right.
+        positions: how the position embedding of a plain ViT is brought to the grid of an image, as its
+            authors' code does it; None where there is none to bring there (rotary positions, windows).
         timm_name: timm model to create, where the family is timm's.
         options: keyword arguments of the model's constructor.
         unused: patterns of checkpoint keys that the encoder does not use (classification heads).
@@ -112,6 +117,7 @@ class EncoderSpec:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     std: tuple[float, float, float] = IMAGENET_STD
     fixed_fit: Literal["resize", "pad"] = "resize"
+    positions: Positions | None = None
     timm_name: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()

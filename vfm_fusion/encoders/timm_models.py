@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from vfm_fusion.compat import ensure_torchvision
@@ -65,6 +66,7 @@ class TimmViT(_TimmTokens):
 
     def __init__(self, spec: EncoderSpec) -> None:
         super().__init__(spec, final_norm=True)
+        self.positions = spec.positions
 
     @property
     def prefix(self) -> int:
@@ -73,6 +75,9 @@ class TimmViT(_TimmTokens):
 
     def position(self, patches: TokenState) -> TokenState:
         """See :meth:`TokenEncoder.position`."""
+        if self.positions == "offset":
+            tokens = self.model.norm_pre(self._with_offset_positions(patches))
+            return TokenState(tokens, patches.grid, self.prefix)
         embedded = self.model._pos_embed(patches.tokens.unflatten(1, patches.grid))
         tokens, rotary = embedded if isinstance(embedded, tuple) else (embedded, None)  # Eva gives both
         return TokenState(self.model.norm_pre(tokens), patches.grid, self.prefix, rotary)
@@ -85,6 +90,18 @@ class TimmViT(_TimmTokens):
     def finish(self, state: TokenState) -> TokenState:
         """See :meth:`TokenEncoder.finish`."""
         return state.with_tokens(self.model.norm(state.tokens))
+
+    def _with_offset_positions(self, patches: TokenState) -> Tensor:
+        """What ``VisionTransformer._pos_embed`` does, with the positions of the authors of DINOv2."""
+        model, positions = self.model, self.model.pos_embed  # (1, P + N N, C)
+        count = 0 if model.no_embed_class else model.num_prefix_tokens
+        resized = offset_positions(positions[:, count:], model.patch_embed.grid_size, patches.grid)
+        extra = [token for token in (model.cls_token, model.reg_token) if token is not None]
+        prefix = [token.expand(len(patches.tokens), -1, -1) for token in extra]
+        if not model.no_embed_class:
+            positions, prefix = torch.cat((positions[:, :count], resized), dim=1), [*prefix, patches.tokens]
+            return model.pos_drop(torch.cat(prefix, dim=1) + positions)
+        return model.pos_drop(torch.cat((*prefix, patches.tokens + resized), dim=1))
 
 
 class TimmSam(_TimmTokens):
@@ -146,6 +163,26 @@ class TimmCNN(Encoder):
     def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
         return dict(zip(self.spec.strides, self.model(normalised), strict=True))
+
+
+def offset_positions(positions: Tensor, trained: tuple[int, int], grid: tuple[int, int]) -> Tensor:
+    """Resizes positions as the code of DINO and DINOv2 does (``interpolate_pos_encoding``, offset .1).
+
+    Args:
+        positions: ``(1, N N', C)`` of the grid that was trained, row by row.
+        trained: that grid, (N, N').
+        grid: (h, w) wanted.
+
+    Returns:
+        ``(1, h w, C)``, bicubic without antialiasing. Sampling points are those of the factors (h + .1) / N
+        and (w + .1) / N', so they lie slightly closer together than the grid's.
+    """
+    if grid == tuple(trained):
+        return positions
+    factors = tuple((wanted + 0.1) / side for wanted, side in zip(grid, trained, strict=True))
+    maps = positions.float().unflatten(1, trained).permute(0, 3, 1, 2)
+    resized = F.interpolate(maps, scale_factor=factors, mode="bicubic")
+    return resized.flatten(2).transpose(1, 2).to(positions.dtype)
 
 
 def _projected(attention: nn.Module, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:

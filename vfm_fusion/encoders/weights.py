@@ -145,11 +145,13 @@ def from_official(encoder: Encoder, tensors: dict[str, Tensor], source: str) -> 
     _check_zero(tensors, official, source)
     skipped = (*official.unused, *official.zero_biases)
     used = {key: value for key, value in tensors.items() if not _matches(key, skipped)}
+    if official.positions_with_class:
+        used = _without_class_position(used, source)
     foreign = [key for key in used if not key.startswith(official.prefix)]
     convert = sys.modules[type(encoder.model).__module__].checkpoint_filter_fn
     converted = {} if foreign else convert(dict(used), encoder.model, **official.options)
-    taken = {id(value) for value in converted.values()}
-    lost = foreign or [key for key, value in used.items() if id(value) not in taken]
+    taken = {_place(value) for value in converted.values()}
+    lost = foreign or [key for key, value in used.items() if _place(value) not in taken]
     if lost:
         raise WeightsError(
             f"{source}: not the official checkpoint {official.filename} of {encoder.spec.architecture}: "
@@ -157,6 +159,27 @@ def from_official(encoder: Encoder, tensors: dict[str, Tensor], source: str) -> 
             f"get it from {official.source}"
         )
     return converted
+
+
+def _place(tensor: Tensor) -> tuple[int, int]:
+    """Where a tensor's values lie: the same for one that is only shaped anew."""
+    return tensor.data_ptr(), tensor.numel()
+
+
+def _without_class_position(tensors: dict[str, Tensor], source: str) -> dict[str, Tensor]:
+    """Adds the class token's place of a position embedding to the token, as timm's models expect it."""
+    found = dict(tensors)
+    positions, token = found.get("pos_embed"), found.get("cls_token")
+    if positions is None or token is None or positions[:, :1].shape != token.shape:
+        shapes = [None if tensor is None else tuple(tensor.shape) for tensor in (positions, token)]
+        raise WeightsError(
+            f"{source}: expected pos_embed (1, 1 + N, C) and cls_token (1, 1, C), "
+            f"found {shapes[0] or 'none'} and {shapes[1] or 'none'}"
+        )
+    found["cls_token"], found["pos_embed"] = token + positions[:, :1], positions[:, 1:]
+    if "register_tokens" in found:
+        found["reg_token"] = found.pop("register_tokens")
+    return found
 
 
 def _check_zero(tensors: dict[str, Tensor], official: OfficialWeights, source: str) -> None:

@@ -20,20 +20,31 @@ HIERA = {
     "global_pos_size": (7, 7),
 }
 SWIN = {"embed_dim": 16, "depths": (1, 1, 2, 1), "num_heads": (1, 2, 4, 8), "window_size": 4}
-HEAVY = dict.fromkeys(
-    ("dinov3_vitl16", "sam2_hiera_l", "eva02_clip_l14"), pytest.mark.slow("a model of more than 1.5 GB")
-)
-"""Entries that are too big for every run of the tests, and their mark."""
+CONVNEXT = {"dims": (16, 32, 64, 128), "depths": (1, 1, 2, 1)}
+STAGED = {"swin": SWIN, "hiera": HIERA, "convnext": CONVNEXT}
+HEAVY = {
+    name: pytest.mark.slow(reason)
+    for reason, names in {
+        "a model of more than 1 GB": (
+            ("dinov2_vitl14", "dinov2_vitl14_reg", "dinov3_vitl16", "dinov3_convnext_large", "c_radio_v3_l"),
+            ("sam_vitl16", "sam_vith16", "sam2_hiera_l", "eva02_clip_l14"),
+        ),
+        "a size of a family whose other sizes and tiny variant are tested every time": (
+            ("dinov2_vitb14_reg", "dinov3_vits16plus", "dinov3_convnext_small", "dinov3_convnext_base"),
+            ("c_radio_v3_b", "sam2_hiera_s", "dinov2_vits14_reg", "dinov3_vits16"),
+        ),
+    }.items()
+    for name in (name for group in names for name in group)
+}
+"""Entries that are too much for every run of the tests, and their mark."""
 
 
 def tiny(name: str, **more: Any) -> EncoderSpec:
     """Returns the registered spec of ``name`` with a model of some ten thousand parameters."""
     spec = ARCHITECTURES[name]
     if spec.family == "hierarchical":
-        options, widths = (
-            (SWIN, (16, 32, 64, 128)) if "swin" in spec.timm_name else (HIERA, (16, 32, 64, 128))
-        )
-        channels = dict(zip((4, 8, 16, 32), widths, strict=True))
+        options = next(o for make, o in STAGED.items() if make in spec.timm_name)
+        channels = dict(zip((4, 8, 16, 32), (16, 32, 64, 128), strict=True))
     else:
         options, channels = {**VIT, **more}, {16: VIT["embed_dim"]}
     return replace(spec, architecture=f"tiny_{name}", channels=channels, options={**spec.options, **options})
@@ -41,7 +52,10 @@ def tiny(name: str, **more: Any) -> EncoderSpec:
 
 TINY = (
     tiny("dinov2_vitb14"),
+    tiny("dinov2_vits14_reg"),
     tiny("dinov3_vitb16"),
+    tiny("dinov3_vits16plus"),
+    tiny("dinov3_convnext_tiny"),
     tiny("sam_vitb16", global_attn_indexes=(1,)),
     tiny("sam2_hiera_bplus"),
     tiny("swin_b"),
@@ -49,10 +63,17 @@ TINY = (
     tiny("siglip2_vitb16"),
     tiny("eva02_clip_b16"),
     tiny("eva02_clip_l14"),
+    tiny("c_radio_v3_b"),
 )
 
 
-def seeded(name: str, seed: int = 0, resolution: int | None = None) -> EncoderConfig:
+def seeded(name: str, seed: int = 0, **settings: Any) -> EncoderConfig:
     """Returns the configuration of an encoder with initial weights."""
     weights = SeededWeights(source="seeded", seed=seed)
-    return EncoderConfig(architecture=name, weights=weights, resolution=resolution)
+    return EncoderConfig(architecture=name, weights=weights, **settings)
+
+
+def as_timm(name: str, **settings: Any) -> EncoderConfig:
+    """Returns that configuration with positions resized as timm's own code does it."""
+    positions = ARCHITECTURES[name].positions and "antialiased"
+    return seeded(name, positions=positions, **settings)

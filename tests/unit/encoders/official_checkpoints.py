@@ -6,6 +6,7 @@ Read off the model definitions in the authors' public repositories (dinov2, dino
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 import torch
 from torch import Tensor
@@ -66,8 +67,42 @@ def dinov2() -> dict[str, Tensor]:
     return filled(shapes())
 
 
-def dinov3() -> dict[str, Tensor]:
-    """``dinov3_vitb16_pretrain_lvd1689m-*.pth``: masked key biases, four storage tokens, bfloat16 periods."""
+def dinov2_registers() -> dict[str, Tensor]:
+    """``dinov2_vits14_reg4_pretrain.pth``: four register tokens, which have no place in the positions."""
+    return dinov2() | filled(iter([("register_tokens", (1, 4, WIDTH))]))
+
+
+def dinov3_convnext() -> dict[str, Tensor]:
+    """``dinov3_convnext_tiny_pretrain_lvd1689m-*.pth``: the last norm stands there twice."""
+    widths, depths = (16, 32, 64, 128), (1, 1, 2, 1)
+
+    def shapes() -> Shapes:
+        yield from _patches("downsample_layers.0.0", widths[0], 4)
+        yield from _norm("downsample_layers.0.1", widths[0])
+        for i in range(1, 4):
+            yield from _norm(f"downsample_layers.{i}.0", widths[i - 1])
+            yield f"downsample_layers.{i}.1.weight", (widths[i], widths[i - 1], 2, 2)
+            yield f"downsample_layers.{i}.1.bias", (widths[i],)
+        for i, (width, depth) in enumerate(zip(widths, depths, strict=True)):
+            for name in (f"stages.{i}.{j}" for j in range(depth)):
+                yield f"{name}.gamma", (width,)
+                yield f"{name}.dwconv.weight", (width, 1, 7, 7)
+                yield f"{name}.dwconv.bias", (width,)
+                yield from _norm(f"{name}.norm", width)
+                yield from _linear(f"{name}.pwconv1", width, 4 * width)
+                yield from _linear(f"{name}.pwconv2", 4 * width, width)
+        yield from _norm("norm", widths[-1])
+        yield from _norm("norms.3", widths[-1])
+
+    return filled(shapes())
+
+
+def dinov3(swiglu: int | None = None) -> dict[str, Tensor]:
+    """``dinov3_vitb16_pretrain_lvd1689m-*.pth``: masked key biases, four storage tokens, bfloat16 periods.
+
+    Args:
+        swiglu: width of the gated MLP of the `plus` models.
+    """
 
     def shapes() -> Shapes:
         yield "cls_token", (1, 1, WIDTH)
@@ -79,6 +114,11 @@ def dinov3() -> dict[str, Tensor]:
         yield from _norm("norm", WIDTH)
 
     tensors = filled(shapes())
+    if swiglu:
+        tensors = {key: value for key, value in tensors.items() if ".mlp." not in key}
+        gated = [_linear(f"blocks.{i}.mlp.{w}", WIDTH, swiglu) for i in range(DEPTH) for w in ("w1", "w2")]
+        back = [_linear(f"blocks.{i}.mlp.w3", swiglu, WIDTH) for i in range(DEPTH)]
+        tensors |= filled(chain(*gated, *back))
     tensors["rope_embed.periods"] = tensors["rope_embed.periods"].bfloat16()
     for i in range(DEPTH):
         tensors[f"blocks.{i}.attn.qkv.bias"] = torch.zeros(3 * WIDTH)

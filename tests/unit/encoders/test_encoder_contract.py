@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from encoder_zoo import HEAVY, TINY, seeded
-from torch import Tensor
+from encoder_zoo import HEAVY, TINY, as_timm, seeded
+from torch import Tensor, nn
 
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.build import build_encoder
+from vfm_fusion.encoders.build import _FAMILIES, build_encoder
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.sizes import fit_size, resize_to
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT, timm
@@ -45,7 +45,7 @@ def zoo() -> Iterator[None]:
 
 @pytest.fixture(scope="module", params=NAMES)
 def built(request: pytest.FixtureRequest, zoo: None) -> Built:
-    encoder = build_encoder(seeded(request.param))
+    encoder = build_encoder(as_timm(request.param))
     images = torch.rand(2, 3, *SIZE, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         return Built(encoder, images, encoder(images))
@@ -135,8 +135,7 @@ def own_maps(encoder: Encoder, seen: Tensor) -> dict[int, Tensor]:
     if isinstance(encoder, TimmSam):
         return {16: encoder.model.forward_features(seen)}
     if isinstance(encoder, TimmHierarchical):
-        swin = hasattr(encoder.model, "layers")
-        stages = encoder.model.layers if swin else [encoder.model.blocks[i] for i in encoder.model.stage_ends]
+        stages, channels_last = stages_of(encoder.model)
         seen_by_hooks: list[Tensor] = []
         hooks = [
             stage.register_forward_hook(lambda _, __, output: seen_by_hooks.append(output))
@@ -146,13 +145,34 @@ def own_maps(encoder: Encoder, seen: Tensor) -> dict[int, Tensor]:
         for hook in hooks:
             hook.remove()
         assert torch.equal(last, seen_by_hooks[-1])
-        return {s: m.permute(0, 3, 1, 2) for s, m in zip(spec.strides, seen_by_hooks, strict=True)}
+        maps = [m.permute(0, 3, 1, 2) if channels_last else m for m in seen_by_hooks]
+        return dict(zip(spec.strides, maps, strict=True))
     if isinstance(encoder, TimmCNN):
         plain = timm.create_model(spec.timm_name, **spec.options).eval()
         plain.load_state_dict(encoder.model.state_dict(), strict=False)
         maps = plain.forward_intermediates(seen, indices=[1, 2, 3, 4], intermediates_only=True)
         return dict(zip(spec.strides, maps, strict=True))
     return {}
+
+
+def stages_of(model: nn.Module) -> tuple[list[nn.Module], bool]:
+    """The stages of a hierarchical model, and whether their maps have the channels last."""
+    if hasattr(model, "stages"):  # ConvNeXt
+        return list(model.stages), False
+    if hasattr(model, "layers"):  # Swin
+        return list(model.layers), True
+    return [model.blocks[i] for i in model.stage_ends], True  # Hiera
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_entry_declares_what_its_model_gives_at_full_size(name: str) -> None:
+    """Shapes alone, without the memory and the time of the numbers."""
+    spec = ARCHITECTURES[name]
+    with torch.device("meta"):
+        encoder = _FAMILIES[spec.family](spec).eval()
+        maps = encoder(torch.empty(1, 3, *SIZE))
+    shapes = {stride: tuple(feature.shape[1:]) for stride, feature in maps.items()}
+    assert shapes == {s: (c, SIZE[0] // s, SIZE[1] // s) for s, c in spec.channels.items()}
 
 
 @pytest.mark.parametrize("name", ON_THE_HUB)

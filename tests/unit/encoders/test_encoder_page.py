@@ -51,7 +51,7 @@ def test_a_page_without_its_marks_is_refused() -> None:
 
 def test_the_examples_are_valid_settings(page: str) -> None:
     found = [yaml.safe_load(text)["encoders"] for text in examples(page, "yaml")]
-    assert len(found) == 3
+    assert len(found) == 4
     for encoders in found:
         for name, settings in encoders.items():
             check_encoder(name, TypeAdapter(EncoderConfig).validate_python(settings))

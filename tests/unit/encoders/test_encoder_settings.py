@@ -44,6 +44,10 @@ def file(**more: str) -> dict[str, Any]:
             encoder("swin_b", file(format="official")),
             r"encoders\.a\.weights\.format: official checkpoints of swin_b are not read, only those of",
         ),
+        (
+            encoder("dinov3_vitb16", {"source": "seeded"}, positions="offset"),
+            r"encoders\.a\.positions: dinov3_vitb16 has no position embedding that could be resized",
+        ),
         (encoder("mini_vit", file()), r"encoders\.a\.weights\.pretraining: required"),
         (
             encoder("sam2_hiera_l", {"source": "hub"}),
@@ -120,7 +124,7 @@ def test_provenance_names_every_kind_of_training_and_the_two_families() -> None:
         "Supervised: swin, tuned.",
         "Language-supervised: clip.",
         "Trained with promptable masks: sam.",
-        "Trained, with a supervision that the configuration does not state: odd.",
+        "Trained, with a supervision that is not stated: odd.",
         "Untrained, with initial weights drawn from a seed: raw.",
         "Weights of the DINO family (DINOv2-B, d3, odd) and of the SAM family (sam) were used.",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,17 @@ CHECKPOINTS: dict[str, tuple[Callable[[], dict[str, Any]], dict[str, str]]] = {
     "dinov3_vitb16": (
         official.dinov3,
         {"ls1.gamma": "gamma_1", "ls2.gamma": "gamma_2", "storage_tokens": "reg_token"},
+    ),
+    "dinov3_vits16plus": (
+        lambda: official.dinov3(swiglu=192),
+        {
+            "ls1.gamma": "gamma_1",
+            "ls2.gamma": "gamma_2",
+            "storage_tokens": "reg_token",
+            "mlp.w1": "mlp.fc1_g",
+            "mlp.w2": "mlp.fc1_x",
+            "mlp.w3": "mlp.fc2",
+        },
     ),
     "sam_vitb16": (official.sam, {"image_encoder.": "", "mlp.lin": "mlp.fc"}),
     "sam2_hiera_bplus": (
@@ -89,6 +101,44 @@ def test_what_does_not_fit_is_refused_by_key(
     torch.save(checkpoint, tmp_path / "official.pth")
     with pytest.raises(WeightsError, match=message):
         build_encoder(config(name, tmp_path / "official.pth"))
+
+
+def test_registers_leave_no_place_for_the_class_token_in_the_positions(tmp_path: Path) -> None:
+    """What DINOv2 adds to its class token in every pass, the model has in its class token."""
+    checkpoint = official.dinov2_registers()
+    torch.save(checkpoint, tmp_path / "official.pth")
+    own = build_encoder(config("dinov2_vits14_reg", tmp_path / "official.pth")).model.state_dict()
+    assert torch.equal(own["pos_embed"], checkpoint["pos_embed"][:, 1:])
+    assert torch.equal(own["cls_token"], checkpoint["cls_token"] + checkpoint["pos_embed"][:, :1])
+    assert torch.equal(own["reg_token"], checkpoint["register_tokens"])
+    assert torch.equal(own["blocks.1.mlp.fc2.weight"], checkpoint["blocks.1.mlp.fc2.weight"])
+    for harm, message in (
+        ({"pos_embed": torch.zeros(1, 1 + 16 * 16, 48)}, "of another size: pos_embed"),
+        ({"cls_token": torch.zeros(1, 1, 32)}, r"found \(1, 1370, 48\) and \(1, 1, 32\)"),
+    ):
+        torch.save(checkpoint | harm, tmp_path / "official.pth")
+        with pytest.raises(WeightsError, match=message):
+            build_encoder(config("dinov2_vits14_reg", tmp_path / "official.pth"))
+
+
+def test_a_convnext_of_dinov3_lands_where_its_names_say(tmp_path: Path) -> None:
+    checkpoint = official.dinov3_convnext()
+    torch.save(checkpoint, tmp_path / "official.pth")
+    own = build_encoder(config("dinov3_convnext_tiny", tmp_path / "official.pth")).model.state_dict()
+    named = {
+        re.sub(r"^stages\.(\d)\.(\d)", r"stages.\1.blocks.\2", key)
+        .replace("downsample_layers.0", "stem")
+        .replace("dwconv", "conv_dw")
+        .replace("pwconv", "mlp.fc"): value
+        for key, value in checkpoint.items()
+        if not key.startswith("norm")
+    }
+    named = {re.sub(r"downsample_layers\.(\d)", r"stages.\1.downsample", k): v for k, v in named.items()}
+    assert named.keys() == own.keys()
+    assert all(torch.equal(own[key], value) for key, value in named.items())
+    torch.save(checkpoint | {"extra.weight": torch.zeros(3)}, tmp_path / "official.pth")
+    with pytest.raises(WeightsError, match=r"unknown.*extra\.weight"):
+        build_encoder(config("dinov3_convnext_tiny", tmp_path / "official.pth"))
 
 
 def test_positions_of_another_training_size_are_not_resampled_in_silence(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from encoder_zoo import HEAVY, TINY, seeded, tiny
+from encoder_zoo import HEAVY, TINY, as_timm, seeded, tiny
 from torch import Tensor, nn
 
 from vfm_fusion.config.registries import FAMILIES, TOKEN_FAMILIES
@@ -42,7 +42,7 @@ def zoo() -> Iterator[None]:
 
 def build(name: str, resolution: int | None = None) -> TokenEncoder:
     """A frozen encoder in which no bias, scale or relative position is at its initial zero or one."""
-    encoder = build_token_encoder(seeded(name, resolution=resolution)).requires_grad_(False)
+    encoder = build_token_encoder(as_timm(name, resolution=resolution)).requires_grad_(False)
     generator = torch.Generator().manual_seed(1)
     for parameter in encoder.parameters():
         if parameter.numel() < 1e5:  # large matrices are random as they are
@@ -122,12 +122,15 @@ def test_depth_prefix_and_rotary_positions_of_the_families(light: dict[str, Toke
     assert facts == {
         "mini_vit": (6, 1, False),
         "tiny_dinov2_vitb14": (2, 1, False),
+        "tiny_dinov2_vits14_reg": (2, 5, False),
         "tiny_dinov3_vitb16": (2, 5, True),
+        "tiny_dinov3_vits16plus": (2, 5, True),
         "tiny_sam_vitb16": (2, 0, False),
         "tiny_clip_vitb16": (2, 1, False),
         "tiny_siglip2_vitb16": (2, 0, False),
         "tiny_eva02_clip_b16": (2, 1, True),
         "tiny_eva02_clip_l14": (2, 1, True),
+        "tiny_c_radio_v3_b": (2, 8, False),
         "tiny_dinov3_biased": (2, 5, True),
     }
 

@@ -11,6 +11,7 @@ ENTRIES = (
         channels={16: 128},
         size_divisor=16,
         patch_size=16,
+        positions="antialiased",
         timm_name="vit_tiny_patch16_224",
         options={"embed_dim": 128, "depth": 6, "num_heads": 4, "dynamic_img_size": True},
     ),

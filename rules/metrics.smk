@@ -99,10 +99,3 @@ rule score_controls:
         "Score maps with a known answer on {wildcards.dataset} by every metric definition"
     script:
         "../workflow_scripts/score_controls.py"
-
-
-rule profiles:
-    input:
-        FILES.every("profile_summary", dataset=STUDY.profiled, encoder=CONFIG.encoders),
-    message:
-        "The encoders are profiled"

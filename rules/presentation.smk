@@ -47,10 +47,15 @@ def group_of(entry, wildcards):
 
 def made(*kinds):
     """Files of all reports of these kinds."""
+    return made_of(*(e.report.name for e in REPORT_RULES if e.report.kind in kinds))
+
+
+def made_of(*names):
+    """Files of the reports of these names, as far as the experiment has them."""
     return [
         collect(getattr(rules, entry.name).output, **entry.items(STUDY))
         for entry in REPORT_RULES
-        if entry.report.kind in kinds
+        if entry.report.name in names
     ]
 
 
@@ -78,8 +83,13 @@ def outcome(page):
     """What this call was for: the choice after `select`, the answers too after `all`, and the page if there is one."""
     from vfm_fusion.reporting import outcome as told
 
-    parts, targets = {}, workflow.dag_settings.targets or {"all"}
-    if STUDY.has_pair and {"select", "all"} & set(targets):
+    parts, targets = {}, set(workflow.dag_settings.targets or {"all"})
+    if "profiles" in targets and STUDY.has_profiles:
+        parts["the profiles"] = lambda: [
+            f"Profiles: {FILES.pattern('table', name='profiles', format='md')}",
+            f"  Figure: {FILES.pattern('figure', name='profiles', format='png')}",
+        ]
+    if STUDY.has_pair and {"select", "all"} & targets:
         parts["the selection"] = partial(
             told.selection_lines,
             Path(FILES.pattern("selection", dataset=DATASET)),

@@ -56,6 +56,14 @@ for entry in REPORT_RULES:
             "../workflow_scripts/report.py"
 
 
+rule profiles:
+    input:
+        FILES.every("profile_summary", dataset=STUDY.profiled, encoder=CONFIG.encoders),
+        made_of("table_profiles", "figure_profiles", "figure_sc_ef_plane"),
+    message:
+        "The encoders are profiled"
+
+
 rule tables:
     input:
         made("table", "text"),

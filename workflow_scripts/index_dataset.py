@@ -15,6 +15,8 @@ with rule_log(snakemake.log[0], snakemake.threads) as log:
     index = index_split(config, root, snakemake.wildcards.split, workers=snakemake.threads)
     for entry in index.skipped:
         log.warning("skipped %s: %s", entry.image_id, entry.reason)
+    for what, count in sorted(index.left_out.items()):
+        log.info("not read: %d %s", count, what)
     log.info("%d images", len(index.frame))
     write_index(index.frame, Path(snakemake.output.index))
     write_json(Path(snakemake.output.summary), {"kind": config.kind, **index.summary()})

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from vfm_fusion.config.base import Section
+from vfm_fusion.config.own_data import OwnCocoConfig, OwnFolderConfig
 from vfm_fusion.config.registries import READERS
 
 Style = Literal["synthetic", "real"]
@@ -14,8 +15,8 @@ Style = Literal["synthetic", "real"]
 Protocol = Literal["coco", "cityscapes"]
 """Whose rules the objects of a data set are evaluated by."""
 
-FOLDERS = tuple(kind for kind in READERS if kind != "miniscapes")
-"""The kinds that are read from a folder of the user's."""
+FOLDERS = tuple(kind for kind in READERS if kind not in ("miniscapes", "folder", "coco"))
+"""The kinds that are read from a folder of the user's in an official layout."""
 
 Kind = Literal[*FOLDERS]
 
@@ -24,6 +25,8 @@ class MiniscapesConfig(Section):
     """Generated street scenes, written in the official Cityscapes layout."""
 
     generated: ClassVar[bool] = True
+    labelled: ClassVar[bool] = True
+    has_training_split: ClassVar[bool] = True
 
     kind: Literal["miniscapes"] = Field(description="Generated scenes; nothing has to be downloaded.")
     train: int = Field(240, ge=1, description="Number of training images.")
@@ -40,6 +43,8 @@ class FolderConfig(Section):
     """A data set that you have, in its official layout (`docs/datasets.md` shows each)."""
 
     generated: ClassVar[bool] = False
+    labelled: ClassVar[bool] = True
+    has_training_split: ClassVar[bool] = True
 
     kind: Kind = Field(description=f"Which layout: {', '.join(FOLDERS[:-1])} or {FOLDERS[-1]}.")
     root: str = Field(
@@ -53,4 +58,6 @@ class FolderConfig(Section):
     )
 
 
-DatasetConfig = Annotated[MiniscapesConfig | FolderConfig, Field(discriminator="kind")]
+DatasetConfig = Annotated[
+    MiniscapesConfig | FolderConfig | OwnFolderConfig | OwnCocoConfig, Field(discriminator="kind")
+]

@@ -26,6 +26,7 @@ from vfm_fusion.config.encoders import (
 )
 from vfm_fusion.config.features import ProfiledConfig
 from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.config.own_data import OwnCocoConfig, OwnFolderConfig
 from vfm_fusion.config.pretraining import (
     MultilabelConfig,
     PretrainedConfig,
@@ -44,7 +45,7 @@ _HEAD = """\
 # Write the keys you want to change into config.yaml, or pass them with --config.
 """
 _ENTRIES: dict[str, tuple[type[BaseModel], ...]] = {
-    "datasets": (MiniscapesConfig, FolderConfig),
+    "datasets": (MiniscapesConfig, FolderConfig, OwnFolderConfig, OwnCocoConfig),
     "also_profiled": (ProfiledConfig,),
     "encoders": (EncoderConfig,),
     "definitions": (MetricConfig,),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
-from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.controls import ControlsConfig
@@ -67,8 +67,9 @@ class Config(Section):
     paths: PathsConfig = Field(default_factory=PathsConfig, description="Where results go.")
     datasets: dict[str, DatasetConfig] = Field(min_length=1, description="Data sets by name.")
     dataset: str = Field(
+        "",
         description="The data set that is profiled, and that runs are trained and evaluated on unless they "
-        "name another."
+        "name another. Left out: the first of `datasets`.",
     )
     also_profiled: dict[str, ProfiledConfig] = Field(
         default_factory=dict,
@@ -113,6 +114,13 @@ class Config(Section):
         default_factory=PretrainingConfig,
         description="Training of the mini encoders in resources/encoders/ (target pretrain_mini).",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _first_data_set(cls, data: Any) -> Any:
+        if isinstance(data, dict) and not data.get("dataset") and isinstance(data.get("datasets"), dict):
+            return {**data, "dataset": next(iter(data["datasets"]), "")}
+        return data
 
     def features_of(self, dataset: str) -> FeaturesConfig:
         """How features of a data set are extracted: ``features``, but for what ``also_profiled`` has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -135,6 +136,10 @@ class Dataset(ABC):
             ``(H, W)`` bool.
         """
         return semantic == VOID
+
+    def left_out(self, position: int) -> Mapping[str, int]:
+        """Counts what the settings leave out of the labels of an image, by what it is."""
+        return {}
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from vfm_fusion.atomic import atomic_path, file_sha256
+from vfm_fusion.config.datasets import DatasetConfig, Protocol
 from vfm_fusion.datasets.base import Category, Dataset
 from vfm_fusion.datasets.images import conversions
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
@@ -75,13 +77,20 @@ class Skipped:
 
 
 class SplitIndex(NamedTuple):
-    """The index of a split (columns :data:`COLUMNS`), and what it leaves out."""
+    """The index of a split (columns :data:`COLUMNS`), and what it leaves out: images, and other things.
+
+    Attributes:
+        frame: the index.
+        skipped: the damaged images.
+        left_out: what else is not read of the files and labels, with its number.
+    """
 
     frame: pd.DataFrame
     skipped: tuple[Skipped, ...]
+    left_out: Mapping[str, int]
 
     def summary(self) -> dict[str, Any]:
-        """Counts images, labels, sizes and conversions as plain data, and lists every skipped image."""
+        """Counts images, labels, sizes, conversions and what is left out, and lists every skipped image."""
         names = Counter(name for entry in self.frame["converted"] for name in entry.split(", ") if name)
         sides = self.frame[["height", "width"]]
         return {
@@ -92,6 +101,7 @@ class SplitIndex(NamedTuple):
             "largest_sides": sides.max().tolist(),
             "converted": dict(sorted(names.items())),
             "skipped": [vars(entry) for entry in self.skipped],
+            "left_out": dict(sorted(self.left_out.items())),
         }
 
 
@@ -100,6 +110,7 @@ class _Facts(NamedTuple):
     width: int
     sha256: str
     converted: str
+    left_out: Mapping[str, int]
 
 
 def complete(
@@ -139,8 +150,11 @@ def complete(
         raise CorruptImageError(f"every image is damaged; the first: {skipped[0].reason}")
     kept = [position for position, entry in enumerate(found) if isinstance(entry, _Facts)]
     facts = pd.DataFrame([found[position] for position in kept])
+    left_out: Counter[str] = Counter()
+    for counted in facts.pop("left_out"):
+        left_out.update(counted)
     frame = frame.iloc[kept].reset_index(drop=True).assign(**{name: facts[name] for name in facts})
-    return SplitIndex(frame.astype(COLUMNS), skipped)
+    return SplitIndex(frame.astype(COLUMNS), skipped, left_out)
 
 
 def _facts(dataset: Dataset, position: int) -> _Facts:
@@ -148,7 +162,7 @@ def _facts(dataset: Dataset, position: int) -> _Facts:
     height, width = sample.image.shape[:2]
     is_labelled = sample.semantic is not None or sample.instances is not None
     converted = conversions(path, (height, width) if is_labelled else None)
-    return _Facts(height, width, file_sha256(path), ", ".join(converted))
+    return _Facts(height, width, file_sha256(path), ", ".join(converted), dataset.left_out(position))
 
 
 def write_index(frame: pd.DataFrame, path: Path) -> None:
@@ -190,7 +204,44 @@ def _check_relative(index: Path, relative: str) -> None:
 
 
 @dataclass(frozen=True)
-class Reader:
+class Listing:
+    """The files of a split.
+
+    Attributes:
+        files: of every image.
+        left_out: what lies beside them and is not read, with its number.
+    """
+
+    files: list[Files]
+    left_out: Mapping[str, int] = field(default_factory=dict)
+
+
+class AnyReader(ABC):
+    """How the data sets of a kind are read.
+
+    ``config`` is always the settings of the data set, and ``root`` its folder.
+    """
+
+    @property
+    @abstractmethod
+    def protocol(self) -> Protocol:
+        """See :attr:`vfm_fusion.datasets.base.Dataset.protocol`."""
+
+    @abstractmethod
+    def classes(self, config: DatasetConfig, root: Path) -> tuple[Category, ...]:
+        """The evaluated classes."""
+
+    @abstractmethod
+    def listing(self, config: DatasetConfig, root: Path, split: str) -> Listing:
+        """The files of a split, after checking the layout."""
+
+    @abstractmethod
+    def open(self, config: DatasetConfig, root: Path, index: pd.DataFrame) -> Dataset:
+        """A split by its index."""
+
+
+@dataclass(frozen=True)
+class Reader(AnyReader):
     """How one official layout is read.
 
     Attributes:
@@ -202,3 +253,20 @@ class Reader:
     categories: tuple[Category, ...]
     list_files: Callable[[Path, str], list[Files]]
     dataset: type[Dataset]
+
+    @property
+    def protocol(self) -> Protocol:
+        """That of the data set class."""
+        return self.dataset.protocol
+
+    def classes(self, config: DatasetConfig, root: Path) -> tuple[Category, ...]:
+        """See :class:`AnyReader`."""
+        return self.categories
+
+    def listing(self, config: DatasetConfig, root: Path, split: str) -> Listing:
+        """See :class:`AnyReader`."""
+        return Listing(self.list_files(root, split))
+
+    def open(self, config: DatasetConfig, root: Path, index: pd.DataFrame) -> Dataset:
+        """See :class:`AnyReader`."""
+        return self.dataset(root, index)

@@ -12,10 +12,10 @@ from vfm_fusion.errors import DatasetLayoutError
 from vfm_fusion.loading import load
 
 if TYPE_CHECKING:
-    from vfm_fusion.datasets.index import Reader
+    from vfm_fusion.datasets.index import AnyReader
 
 
-def reader(kind: str) -> Reader:
+def reader(kind: str) -> AnyReader:
     """Imports and returns the reader of a kind."""
     return load(READERS[kind])
 

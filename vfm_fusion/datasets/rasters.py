@@ -42,6 +42,7 @@ INDEXED_8 = LabelFormat((8,), ("palette", "grey"), "one channel of ids")
 COLOR_8 = LabelFormat((8,), ("colour", "colour with alpha"), "8-bit red, green and blue")
 """Ids in several channels."""
 
+_COLORS = LabelFormat((8,), ("palette", "colour", "colour with alpha"), "colours of 8 bits")
 _MASK = LabelFormat(
     (1, 2, 4, 8), ("grey", "grey with alpha", "palette", "colour", "colour with alpha"), "grey or colours"
 )
@@ -112,6 +113,20 @@ def read_packed_ids(path: Path) -> np.ndarray:
         DatasetLayoutError: the file does not exist.
     """
     return read_channels(path, COLOR_8).astype(np.int32) @ np.array([1, 256, 65_536], np.int32)
+
+
+def read_colors(path: Path) -> np.ndarray:
+    """Decodes a raster of labels in colours, palettes looked up; alpha as in :func:`read_channels`.
+
+    Returns:
+        ``(H, W, 3)`` uint8: red, green, blue.
+
+    Raises:
+        CorruptImageError: see :func:`read_channels`.
+        DatasetLayoutError: the file does not exist.
+    """
+    with _opened(path, _COLORS) as file:
+        return _without_alpha(np.array(file.convert("RGB") if file.mode == "P" else file), path)
 
 
 def read_mask(path: Path) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,15 +11,25 @@ from typing import Any
 import pandas as pd
 from pydantic import TypeAdapter
 
-from vfm_fusion.config.datasets import DatasetConfig, FolderConfig
+from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.datasets.base import Category, Dataset
 from vfm_fusion.datasets.index import SplitIndex, complete, files_frame, read_index
 from vfm_fusion.datasets.kinds import data_root, reader
 
 
-def categories(config: DatasetConfig) -> tuple[Category, ...]:
-    """The evaluated classes of a data set."""
-    return reader(config.kind).categories
+def categories(config: DatasetConfig, root: Path = Path()) -> tuple[Category, ...]:
+    """The evaluated classes of a data set.
+
+    Args:
+        config: the data set's settings.
+        root: see :func:`vfm_fusion.datasets.kinds.data_root`; only kind ``coco`` has its classes there.
+
+    Raises:
+        DatasetLayoutError: a file that says which classes there are is missing.
+        CorruptImageError: it is damaged.
+        LabelError: it contradicts itself or the settings.
+    """
+    return reader(config.kind).classes(config, root)
 
 
 def open_dataset(config: DatasetConfig, root: Path, index: pd.DataFrame) -> Dataset:
@@ -29,7 +40,7 @@ def open_dataset(config: DatasetConfig, root: Path, index: pd.DataFrame) -> Data
         root: see :func:`vfm_fusion.datasets.kinds.data_root`.
         index: see :func:`vfm_fusion.datasets.index.read_index`.
     """
-    return reader(config.kind).dataset(root, index)
+    return reader(config.kind).open(config, root, index)
 
 
 def index_split(config: DatasetConfig, root: Path, split: str, *, workers: int = 1) -> SplitIndex:
@@ -42,7 +53,7 @@ def index_split(config: DatasetConfig, root: Path, split: str, *, workers: int =
         workers: threads that decode.
 
     Returns:
-        The index, and the damaged images that it leaves out (``damaged: skip``).
+        The index, and what it leaves out: damaged images (``damaged: skip``), and what is not read.
 
     Raises:
         DatasetLayoutError: a folder or file of the official layout is missing, or an id occurs twice.
@@ -50,10 +61,12 @@ def index_split(config: DatasetConfig, root: Path, split: str, *, workers: int =
         LabelError: a label file holds an id that the data set does not define.
     """
     found = reader(config.kind)
-    frame = files_frame(found.list_files(root, split), split)
-    skip_damaged = isinstance(config, FolderConfig) and config.damaged == "skip"
-    dataset = found.dataset(root, frame)
-    return complete(frame, dataset, root, skip_damaged=skip_damaged, workers=workers)
+    listing = found.listing(config, root, split)
+    frame = files_frame(listing.files, split)
+    skip_damaged = not config.generated and config.damaged == "skip"
+    dataset = found.open(config, root, frame)
+    index = complete(frame, dataset, root, skip_damaged=skip_damaged, workers=workers)
+    return index._replace(left_out=Counter(listing.left_out) + Counter(index.left_out))
 
 
 def dataset_config(settings: Mapping[str, Any]) -> DatasetConfig:

@@ -24,7 +24,7 @@ CATEGORIES = {
 ITEMS = ("comparison", "dataset")
 """What a report may be made for each of."""
 
-NEEDS = ("data", "profiles", "pair", "runs")
+NEEDS = ("data", "labels", "profiles", "pair", "runs")
 """What a report may need of an experiment."""
 
 
@@ -99,7 +99,8 @@ class Report:
         settings: what else it depends on, from the same; a figure's resolution is added.
         per: what it is made for each of, the item; the files of the main one carry no name.
         elsewhere: which items besides the main one it is made for, all if left out.
-        needs: what the experiment must have: ``data``, encoders to profile, a ``pair`` of them, ``runs``.
+        needs: what the experiment must have: ``data``, ``labels`` of its own data set, encoders to profile
+            (``profiles``), a ``pair`` of them, ``runs``.
         environment: file in envs/.
         memory: MB of its job.
         minutes: time of its job.
@@ -117,7 +118,7 @@ class Report:
     settings: Callable[[Study, Any], dict[str, Any]] = nothing
     per: Literal["comparison", "dataset"] | None = None
     elsewhere: Callable[[Study], list[str]] | None = None
-    needs: tuple[Literal["data", "profiles", "pair", "runs"], ...] = ()
+    needs: tuple[Literal["data", "labels", "profiles", "pair", "runs"], ...] = ()
     environment: str = "workflow.yaml"
     memory: int = 1000
     minutes: int = 10
@@ -149,6 +150,7 @@ class Report:
         """Whether the experiment has what it needs."""
         has = {
             "data": bool(study.splits),
+            "labels": study.has_labels,
             "profiles": study.has_profiles,
             "pair": study.has_pair,
             "runs": study.has_runs,

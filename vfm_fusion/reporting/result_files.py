@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,25 @@ def read_selection(path: Path) -> dict[str, Any]:
         ReportingError: the file is not a JSON object with the keys of a selection.
     """
     return read_keys(path, SELECTION_KEYS)
+
+
+def read_choice(paths: Sequence[Path], dataset: str, definition: str) -> dict[str, Any]:
+    """Reads ``selection.json`` where a pair was chosen, and says otherwise that nothing was.
+
+    Args:
+        paths: the file, or none where there is one encoder alone.
+        dataset: name of the data set.
+        definition: the metric definition that would pair encoders.
+
+    Returns:
+        The selection; without a file all that was chosen is None.
+
+    Raises:
+        ReportingError: see :func:`read_selection`.
+    """
+    if paths:
+        return read_selection(paths[0])
+    return {**dict.fromkeys(SELECTION_KEYS), "dataset": dataset, "definition": definition}
 
 
 def chosen_among(selection: Mapping[str, Any]) -> list[str]:

@@ -14,9 +14,9 @@ from vfm_fusion.config.runs import ROLES
 from vfm_fusion.config.schema import Config
 from vfm_fusion.encoders.describe import check_architecture, check_encoder
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.study.comparisons import check_comparisons
+from vfm_fusion.study.comparisons import check_comparisons, stated_classes
 from vfm_fusion.study.messages import explain
-from vfm_fusion.study.study import SCENES
+from vfm_fusion.study.study import SCENES, Study
 
 _TAKEN = {
     **dict.fromkeys(ROLES, "the name of a role"),
@@ -45,6 +45,7 @@ def check(config: Config) -> None:
         check_architecture(f"pretraining.models.{name}", model.architecture)
     check_recipes(config)
     check_windows(config)
+    check_own_data(config)
     check_matchers(config)
     if config.runs:
         check_comparisons(config)
@@ -193,15 +194,36 @@ def check_windows(config: Config) -> None:
             )
 
 
+def check_own_data(config: Config) -> None:
+    """What is read of data in a layout of the user's own is there: a training split, labels, objects."""
+    for name, split in Study(config).splits:
+        if split == "train" and not config.datasets[name].has_training_split:
+            raise ConfigError(
+                f"datasets.{name}.split: without it every image is for validation, but the training split is "
+                "asked for; set it, as in {kind: fraction, val: 0.2}"
+            )
+    for run in config.runs:
+        for name in dict.fromkeys([config.dataset_of(run), *config.targets_of(run)]):
+            data, task = config.datasets[name], config.training_of(run).task
+            if not data.labelled:
+                raise ConfigError(
+                    f"datasets.{name}.masks: without them there are no labels for runs.{run}; say where the "
+                    "masks are, or leave out the runs: profiles need no labels"
+                )
+            if data.kind == "folder" and task != "semantic":
+                raise ConfigError(
+                    f"runs.{run}: is trained for task {task}, but the masks of datasets.{name} tell no "
+                    "objects apart; train it for task semantic"
+                )
+
+
 def check_matchers(config: Config) -> None:
     """Runs whose queries stand for a class each have one for every class."""
     for run in config.runs:
         head, dataset = config.training_of(run).head, config.dataset_of(run)
         if head.matcher != "identity":
             continue
-        from vfm_fusion.datasets.registry import categories  # only here: it takes pandas along
-
-        classes = len(categories(config.datasets[dataset]))
+        classes = len(stated_classes(config, dataset))
         if head.queries < classes:
             raise ConfigError(
                 f"training.head.queries: {head.queries} are too few for runs.{run}: matcher identity gives "

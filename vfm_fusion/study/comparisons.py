@@ -8,6 +8,25 @@ from vfm_fusion.config.schema import Config
 from vfm_fusion.errors import ConfigError
 
 
+def stated_classes(config: Config, dataset: str) -> dict[str, bool | None]:
+    """Name of every class of a data set to whether it is a thing; None where only its files say so.
+
+    Raises:
+        ConfigError: only its files say which there are.
+    """
+    from vfm_fusion.datasets.registry import categories  # only here: it takes pandas along
+
+    data = config.datasets[dataset]
+    if data.kind != "coco":
+        return {category.name: category.isthing for category in categories(data)}
+    if data.classes is None:
+        raise ConfigError(
+            f"datasets.{dataset}.classes: name those of its JSON; they have to be known beforehand where "
+            "runs are evaluated on another data set than they are trained on, or each class has a query"
+        )
+    return dict.fromkeys(data.classes)
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What the runs of one table have in common.
@@ -89,14 +108,13 @@ def check_comparisons(config: Config) -> None:
 
 
 def _check_same_classes(config: Config, dataset: str, target: str, run: str) -> None:
-    from vfm_fusion.datasets.registry import categories
-
-    trained, evaluated = (
-        [(category.name, category.isthing) for category in categories(config.datasets[name])]
-        for name in (dataset, target)
+    trained, evaluated = (stated_classes(config, name) for name in (dataset, target))
+    differing = sorted(
+        name
+        for name in {**trained, **evaluated}
+        if name not in trained or name not in evaluated or {trained[name], evaluated[name]} == {True, False}
     )
-    if trained != evaluated:
-        differing = sorted(name for name, _ in set(trained) ^ set(evaluated))
+    if differing or list(trained) != list(evaluated):
         raise ConfigError(
             f"runs.{run}.evaluated_on: {target!r} has other classes than {dataset!r}, on "
             f"which it is trained ({', '.join(differing[:5]) or 'another order'}); evaluate it on a data "

@@ -23,10 +23,10 @@ def of_dataset(study: Study, kind: str, dataset: str | None = None) -> list[str]
 
 
 def profiled(study: Study, dataset: str | None = None) -> dict[str, list[str]]:
-    """The encoders' profiles on a data set, and the choice that is made of them."""
+    """The encoders' profiles on a data set, and the choice that is made of them where there are several."""
     return {
         "summaries": of_encoders(study, "profile_summary", dataset),
-        "selection": of_dataset(study, "selection", dataset),
+        "selection": of_dataset(study, "selection", dataset) if study.has_pair else [],
     }
 
 
@@ -169,6 +169,15 @@ def encoder_names(study: Study) -> dict[str, Any]:
             (name, {"label": encoder.label or name, "pretraining": describe_pretraining(encoder)})
             for name, encoder in study.config.encoders.items()
         ]
+    }
+
+
+def profiles_named(study: Study, dataset: str) -> dict[str, Any]:
+    """How encoders are called, what they are profiled on, and the definition that comes first."""
+    return {
+        **encoder_names(study),
+        "dataset": dataset,
+        "definition": study.config.selection.definition,
     }
 
 

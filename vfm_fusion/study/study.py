@@ -60,6 +60,11 @@ class Study:
         return len(self.config.encoders) > 1
 
     @property
+    def has_labels(self) -> bool:
+        """Whether the experiment's own data set has labels to hold profiles against."""
+        return self.datasets[self.dataset].labelled
+
+    @property
     def has_runs(self) -> bool:
         """Whether something is trained."""
         return bool(self.config.runs)
@@ -116,7 +121,7 @@ class Study:
         """The evaluators that score a run on a data set: those of the protocol that it is evaluated by."""
         protocol = self.config.evaluation_of(run).instance_protocol
         if protocol == "auto":
-            protocol = reader(self.datasets[target].kind).dataset.protocol
+            protocol = reader(self.datasets[target].kind).protocol
         return serving(EVALUATORS, protocol)
 
     def features_section(self, dataset: str) -> dict[str, Any]:

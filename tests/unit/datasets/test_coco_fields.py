@@ -97,7 +97,7 @@ def test_what_concerns_one_image_is_named_or_left_out(
     with pytest.raises(LabelError) as error:
         index(tmp_path, kind)
     assert message in str(error.value)
-    frame, (skipped,) = index(tmp_path, kind, "skip")
+    frame, (skipped,), _ = index(tmp_path, kind, "skip")
     assert frame["image_id"].tolist() == ["000000000009"]
     assert message in skipped.reason
 

@@ -139,7 +139,7 @@ def test_an_image_without_its_one_annotation_can_be_left_out(tmp_path: Path) -> 
     del content["annotations"][1]
     write_json(write_panoptic(tmp_path, "val"), content)
     config = FolderConfig(kind="coco_panoptic", root=str(tmp_path), damaged="skip")
-    frame, (skipped,) = index_split(config, tmp_path, "val")
+    frame, (skipped,), _ = index_split(config, tmp_path, "val")
     assert frame["image_id"].tolist() == ["000000000009"]
     assert "panoptic_val2017.json has 0 annotations of it" in skipped.reason
 

@@ -195,7 +195,7 @@ def test_a_shape_that_is_no_mask_is_named(tmp_path: Path, shape: Any) -> None:
     with pytest.raises(LabelError, match=message):
         sample(tmp_path)
     settings = config(tmp_path).model_copy(update={"damaged": "skip"})
-    frame, (skipped,) = index_split(settings, tmp_path, "val")
+    frame, (skipped,), _ = index_split(settings, tmp_path, "val")
     assert frame["image_id"].tolist() == ["000000000009"]
     assert skipped.reason.startswith(message)
 

@@ -80,7 +80,7 @@ def test_the_first_damaged_image_is_named(root: Path, workers: int) -> None:
 
 @pytest.mark.parametrize("workers", [1, 3])
 def test_the_rest_is_kept(root: Path, workers: int) -> None:
-    frame, skipped = _index(root, "skip", workers)
+    frame, skipped, _ = _index(root, "skip", workers)
     assert frame["image_id"].tolist() == sorted(SIZES)
     found = zip(frame["height"], frame["width"], strict=True)
     assert dict(zip(frame["image_id"], found, strict=True)) == SIZES
@@ -146,7 +146,7 @@ def test_a_damaged_label_counts_as_damaged(
     root: Path, break_label: Callable[[Path], None], error: type[VfmFusionError], message: str
 ) -> None:
     break_label(root / "masks/grey.png")
-    frame, skipped = _index(root, "skip")
+    frame, skipped, _ = _index(root, "skip")
     assert "grey" not in frame["image_id"].tolist()
     assert next(entry.reason for entry in skipped if entry.image_id == "grey").startswith(message)
     for stem in DAMAGED:
@@ -160,7 +160,7 @@ def test_an_unknown_class_counts_as_damaged(camvid_root: Path) -> None:
     save(camvid_root / "trainannot/frame 1.png", np.full((6, 8), 31, np.uint8))
     with pytest.raises(LabelError, match=r"trainannot/frame 1\.png: id 31"):
         _index(camvid_root, "refuse", kind="camvid")
-    frame, skipped = _index(camvid_root, "skip", kind="camvid")
+    frame, skipped, _ = _index(camvid_root, "skip", kind="camvid")
     assert frame["image_id"].tolist() == ["frame 0", "frame 2"]
     assert skipped[0].reason.startswith("trainannot/frame 1.png: id 31")
 

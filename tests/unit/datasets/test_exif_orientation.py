@@ -131,7 +131,7 @@ def test_damaged_images_may_be_skipped(tmp_path: Path) -> None:
     save(tmp_path / "val/b.png", np.zeros((4, 6, 3), np.uint8))
     save(tmp_path / "valannot/b.png", np.ones((4, 6), np.uint8))
     config = FolderConfig(kind="camvid", root=str(tmp_path), damaged="skip")
-    frame, skipped = index_split(config, tmp_path, "val")
+    frame, skipped, _ = index_split(config, tmp_path, "val")
     assert frame["image_id"].tolist() == ["b"]
     assert skipped[0].reason.startswith("val/a.png: has EXIF orientation 3")
 

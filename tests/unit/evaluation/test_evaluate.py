@@ -176,7 +176,7 @@ def test_the_protocol_is_that_of_the_data_set_unless_one_is_asked_for(
 
 
 def test_the_data_sets_with_the_protocol_of_cityscapes() -> None:
-    found = {kind for kind in READERS if reader(kind).dataset.protocol == "cityscapes"}
+    found = {kind for kind in READERS if reader(kind).protocol == "cityscapes"}
     assert found == {
         *("acdc", "cityscapes", "gta5", "kitti360", "miniscapes"),
         *("synscapes", "synthia", "urbansyn"),

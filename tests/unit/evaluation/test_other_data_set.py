@@ -85,7 +85,7 @@ def test_a_run_of_one_style_is_scored_on_the_other(tmp_path: Path, encoders, tas
 
 @pytest.mark.parametrize("task", ["instance", "panoptic", "semantic"])
 def test_every_street_data_set_serves_a_run_of_another(task: str) -> None:
-    kinds = [kind for kind in READERS if reader(kind).dataset.protocol == "cityscapes"]
+    kinds = [kind for kind in READERS if reader(kind).protocol == "cityscapes"]
     for kind in (*kinds, "bdd100k", "mapillary"):
         check_classes(written(task, CITYSCAPES), SimpleNamespace(categories=reader(kind).categories))
 

@@ -16,6 +16,7 @@ CLEAN = {
     "largest_sides": [360, 480],
     "converted": {},
     "skipped": [],
+    "left_out": {},
 }
 MIXED = {
     **CLEAN,
@@ -45,3 +46,9 @@ def test_skipped_images_are_named_with_their_reason() -> None:
     assert notes[0] == "photos, train: skipped photo 0: val_img/photo 0.jpg: the file is empty."
     assert len(notes) == 6
     assert notes[-1] == "photos, train: and 2 more, see the log"
+
+
+def test_what_is_not_read_is_counted() -> None:
+    left_out = {"annotations of 'bus'": 3, "files that are read as no image (.heic)": 10}
+    (note,) = datasets_table({("own", "val"): {**CLEAN, "left_out": left_out}}).notes
+    assert note == "own, val: not read: 3 annotations of 'bus', 10 files that are read as no image (.heic)"

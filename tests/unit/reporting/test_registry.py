@@ -142,7 +142,7 @@ def test_settings_are_canonical_and_a_figure_has_its_resolution() -> None:
 
 
 def test_a_report_that_the_experiment_has_nothing_for_is_not_planned() -> None:
-    needed = ("data", "profiles", "pair", "runs")
+    needed = ("data", "labels", "profiles", "pair", "runs")
     reports = [example("table_any"), *(example(f"table_{need}", needs=(need,)) for need in needed)]
     reports.append(example("table_both", needs=("runs", "pair")))
 
@@ -158,14 +158,21 @@ def test_a_report_that_the_experiment_has_nothing_for_is_not_planned() -> None:
     assert report_rules(reports[-1:], study())
 
 
-def test_what_reads_runs_or_the_choice_says_that_it_needs_them() -> None:
-    """Files of runs and of the choice are inputs of no report that is planned without them."""
-    experiment = study()
-    for report in REPORTS:
-        inputs = report.rules()[0].inputs(experiment, lambda jobs: [], None)
-        paths = [path for given in inputs.values() for path in ([given] if isinstance(given, str) else given)]
-        assert ("runs" in report.needs) or not any("/runs/" in path for path in paths), report.name
-        assert ("pair" in report.needs) or not any("/selection/" in path for path in paths), report.name
+def test_what_reads_runs_the_choice_or_labels_says_that_it_needs_them(tmp_path: Path) -> None:
+    """Files of runs, of the choice and of labels are inputs of no report that is planned without them."""
+    fewer = {"mini-sam": None, "mini-swin": None}
+    runs = dict.fromkeys(study().config.runs)
+    photos = {"dataset": "photos", "datasets": {"photos": {"kind": "folder", "root": str(tmp_path)}}}
+    for absent, changes in (
+        (("/runs/",), {"runs": runs}),
+        (("/runs/", "/selection/", "score_supervised"), {"runs": runs, "encoders": fewer}),
+        (("/runs/", ".supervised."), {"runs": runs, **photos}),
+    ):
+        for report in report_rules(REPORTS, experiment := study(**changes)):
+            if not report.elsewhere:
+                inputs = report.inputs(experiment, lambda jobs: [jobs.rule], None).values()
+                paths = [path for given in inputs for path in ([given] if isinstance(given, str) else given)]
+                assert not [path for path in paths if any(part in path for part in absent)], report.name
 
 
 @pytest.fixture(scope="module")

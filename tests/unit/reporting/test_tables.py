@@ -14,7 +14,7 @@ from reporting_results import cells
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.published import published_table, read_published
 from vfm_fusion.reporting.records import read_evaluation
-from vfm_fusion.reporting.result_files import read_benchmarks
+from vfm_fusion.reporting.result_files import read_benchmarks, read_choice
 from vfm_fusion.reporting.table import Cell, lay_out
 from vfm_fusion.reporting.tables.profiles import profiles_table
 from vfm_fusion.reporting.tables.runtime import runtime_table
@@ -48,6 +48,22 @@ class TestProfiles:
             "SAM mini": "auxiliary",
             "Swin": "",
         }
+
+    def test_one_encoder_is_shown_without_a_choice(self, profiles: pd.DataFrame) -> None:
+        alone = profiles[profiles["encoder"] == "mini_sam"]
+        table = profiles_table(alone, results.LABELS, read_choice([], "photos", "calibrated"))
+        shown = lay_out(table)
+        assert [title for title, _ in shown.sections] == [
+            "By the definition 'calibrated'",
+            "By the definition 'paper'",
+        ]
+        assert [column.key for column in table.columns][:2] == ["encoder", "sc_4"]
+        assert "on photos, label-free" in table.caption
+        assert "Bold" not in table.notes[0]
+        assert table.notes[1] == "One encoder: there is no pair to choose."
+        assert not any(
+            cell.underline or cell.bold for _, rows in shown.sections for row in rows for cell in row
+        )
 
     def test_undefined_score_prints_its_reason(
         self, profiles: pd.DataFrame, selection: dict[str, Any]

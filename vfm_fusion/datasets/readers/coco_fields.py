@@ -66,12 +66,12 @@ def quantity(fields: Mapping[str, Any], name: str, where: str) -> float:
     return float(value)
 
 
-def flag(fields: Mapping[str, Any], name: str, where: str) -> bool:
-    """Returns a field that holds 0, 1, false or true, and False where it is missing.
+def flag(fields: Mapping[str, Any], name: str, where: str, absent: int = 0) -> bool:
+    """Returns a field that holds 0, 1, false or true, and ``absent`` where it is missing.
 
-    Arguments and errors: :func:`whole_number`.
+    Other arguments and errors: :func:`whole_number`.
     """
-    value = fields.get(name, 0)
+    value = fields.get(name, absent)
     if isinstance(value, bool):
         return value
     if as_whole(value) not in (0, 1):
@@ -85,6 +85,19 @@ def text(fields: Mapping[str, Any], name: str, where: str) -> str:
     if not isinstance(value, str) or not value:
         raise _refused(fields, name, where, "text")
     return value
+
+
+def color(fields: Mapping[str, Any], where: str) -> tuple[int, int, int] | None:
+    """Returns the field ``color``, three numbers of 0 to 255; None where it is missing or anything else.
+
+    Nothing is learnt from it, and tools write it in many ways.
+    """
+    value = fields.get("color")
+    channels = [as_whole(channel) for channel in value] if isinstance(value, list) else []
+    if len(channels) != 3 or not all(channel is not None and 0 <= channel <= 255 for channel in channels):
+        return None
+    red, green, blue = channels
+    return red, green, blue
 
 
 _REMEDY = " Correct the file, or take that of the release."

@@ -14,9 +14,6 @@ from vfm_fusion.errors import DatasetLayoutError
 def listed_images(annotations: AnnotationFile, folder: Path) -> list[str]:
     """Returns the file names that a JSON lists, sorted, after finding each in the folder.
 
-    A name is the path of an image below the folder, as COCO's own tools join the two: of any extension, and
-    perhaps in sub-folders.
-
     Args:
         annotations: the JSON.
         folder: the images of the split.
@@ -24,6 +21,31 @@ def listed_images(annotations: AnnotationFile, folder: Path) -> list[str]:
     Raises:
         DatasetLayoutError: a listed image is not in the folder, or the folder has an image (a file with the
             extension of listed ones) that is not listed.
+    """
+    listed, unlisted = match_images(annotations, folder)
+    if unlisted:
+        raise DatasetLayoutError(
+            f"{folder / min(unlisted)}: {annotations.path} does not list this image; one of {len(unlisted)} "
+            "such in the folder. Take both from the same release, or move images that do not belong to it."
+        )
+    return listed
+
+
+def match_images(annotations: AnnotationFile, folder: Path) -> tuple[list[str], set[str]]:
+    """Finds every image that a JSON lists, and those that it does not list.
+
+    A name is the path of an image below the folder, as COCO's own tools join the two: of any extension, and
+    perhaps in sub-folders.
+
+    Args:
+        annotations: the JSON.
+        folder: the images of the split.
+
+    Returns:
+        The file names that it lists, sorted; and those beside them with the extension of listed ones.
+
+    Raises:
+        DatasetLayoutError: a listed image is not in the folder.
     """
     listed = set(annotations.images)
     present = _below(folder, listed)
@@ -41,12 +63,7 @@ def listed_images(annotations: AnnotationFile, folder: Path) -> list[str]:
         for name in present - listed
         if Path(name).suffix.lower() in extensions and not Path(name).name.startswith(".")
     }
-    if unlisted:
-        raise DatasetLayoutError(
-            f"{folder / min(unlisted)}: {annotations.path} does not list this image; one of {len(unlisted)} "
-            "such in the folder. Take both from the same release, or move images that do not belong to it."
-        )
-    return sorted(listed)
+    return sorted(listed), unlisted
 
 
 def below_split(image: str) -> str:

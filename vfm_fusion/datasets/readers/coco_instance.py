@@ -12,9 +12,10 @@ from faster_coco_eval.core import mask as coco_mask
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
 from vfm_fusion.datasets.folders import require_folder
 from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.readers.coco_classes import CocoClasses
 from vfm_fusion.datasets.readers.coco_fields import as_whole, flag, quantity, whole_number
 from vfm_fusion.datasets.readers.coco_images import below_split, listed_images
-from vfm_fusion.datasets.readers.coco_json import annotation_file
+from vfm_fusion.datasets.readers.coco_json import AnnotationFile, annotation_file
 from vfm_fusion.datasets.readers.coco_labels import THINGS
 from vfm_fusion.errors import LabelError
 
@@ -54,7 +55,12 @@ CATEGORIES = tuple(
 """The 80 classes, numbered in the order of their official ids."""
 
 _NAMES = {official: name for official, name, _, _ in THINGS}
-_TRAIN_IDS = {official: train_id for train_id, official in enumerate(_NAMES)}
+CLASSES = CocoClasses(
+    CATEGORIES,
+    {official: train_id for train_id, official in enumerate(_NAMES)},
+    "COCO does not define. Take the file of the release.",
+)
+"""The same by their official ids."""
 
 
 class CocoInstance(Dataset):
@@ -66,25 +72,42 @@ class CocoInstance(Dataset):
         return CATEGORIES
 
     def labels(self, position: int) -> tuple[np.ndarray, Instances]:
-        """The class of the front-most object of each pixel, and the objects in the order of the file.
-
-        Raises:
-            LabelError: a field of an annotation or the image's size is of another type than COCO's, or an
-                annotation is of an unknown class, or its mask is not one of the image's size.
-            DatasetLayoutError: the annotation file is missing, or does not list the image.
-            CorruptImageError: the annotation file is damaged.
-        """
+        """The class of the front-most object of each pixel, and the objects; see :func:`read_objects`."""
         annotations = annotation_file(self.path("instance", position))
-        image = annotations.image(below_split(self._index["image"].iloc[position]))
-        size = (image.height, image.width)
-        objects = [_read(row, size, annotations.path) for row in annotations.annotations(image.id)]
-        categories = np.array([found.train_id for found in objects], np.int64)
-        crowd = np.array([found.crowd for found in objects], bool)
-        front_first = np.lexsort(([found.pixels for found in objects], crowd))
-        ids, covered = _by_columns(((k + 1, objects[k].mask) for k in front_first), size)
-        semantic = np.array([VOID, *categories], np.uint8).take(ids)
-        areas = np.array([found.area for found in objects], np.float64)
-        return semantic, Instances(ids, categories, crowd, covered, areas)
+        name = below_split(self._index["image"].iloc[position])
+        return read_objects(annotations, name, CLASSES)
+
+
+def read_objects(
+    annotations: AnnotationFile, name: str, classes: CocoClasses
+) -> tuple[np.ndarray, Instances]:
+    """Reads the objects of an image.
+
+    Args:
+        annotations: the JSON.
+        name: the image's ``file_name``.
+        classes: the evaluated classes; objects of others are passed over.
+
+    Returns:
+        The class of the front-most object of each pixel, ``(H, W)`` uint8 train ids; and the objects in the
+        order of the file.
+
+    Raises:
+        LabelError: a field of an annotation or the image's size is of another type than COCO's, or an
+            annotation is of an unknown class, or its mask is not one of the image's size.
+        DatasetLayoutError: the JSON does not list the image.
+    """
+    image = annotations.image(name)
+    size = (image.height, image.width)
+    rows = (_read(row, size, annotations.path, classes) for row in annotations.annotations(image.id))
+    objects = [found for found in rows if found.train_id != VOID]
+    categories = np.array([found.train_id for found in objects], np.int64)
+    crowd = np.array([found.crowd for found in objects], bool)
+    front_first = np.lexsort(([found.pixels for found in objects], crowd))
+    ids, covered = _by_columns(((k + 1, objects[k].mask) for k in front_first), size)
+    semantic = np.array([VOID, *categories], np.uint8).take(ids)
+    areas = np.array([found.area for found in objects], np.float64)
+    return semantic, Instances(ids, categories, crowd, covered, areas)
 
 
 def list_files(root: Path, split: str) -> list[Files]:
@@ -124,24 +147,15 @@ class _Object(NamedTuple):
     area: float
 
 
-def _read(row: dict[str, Any], size: tuple[int, int], path: Path) -> _Object:
+def _read(row: dict[str, Any], size: tuple[int, int], path: Path, classes: CocoClasses) -> _Object:
     where = f"{path}: annotation {row.get('id')} of image id {row['image_id']}"
     if "id" in row:
         whole_number(row, "id", where)
     mask = _mask(row.get("segmentation"), size, where)
     pixels = np.count_nonzero(mask)
     area = quantity(row, "area", where) if "area" in row else float(pixels)
-    return _Object(mask, pixels, _train_id(row, where), flag(row, "iscrowd", where), area)
-
-
-def _train_id(row: dict[str, Any], where: str) -> int:
-    official = as_whole(row.get("category_id"))
-    if official not in _TRAIN_IDS:
-        raise LabelError(
-            f"{where} has class id {row.get('category_id')}, which COCO does not define. Take the file of "
-            "the release."
-        )
-    return _TRAIN_IDS[official]
+    train_id = classes.train_id(row.get("category_id"), where)
+    return _Object(mask, pixels, train_id, flag(row, "iscrowd", where), area)
 
 
 def _mask(shape: Any, size: tuple[int, int], where: str) -> np.ndarray:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vfm_fusion.datasets.readers.coco_fields import as_whole, entry, text, whole_number
+from vfm_fusion.datasets.readers.coco_fields import as_whole, color, entry, flag, text, whole_number
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -98,6 +98,21 @@ _NO_ID = -1  # the annotations of the panoptic task have none
 
 
 @dataclass(frozen=True)
+class ListedCategory:
+    """A class that an annotation file lists.
+
+    Attributes:
+        name: its name.
+        isthing: whether it is countable; True where the file does not say.
+        color: (red, green, blue); None where the file does not say.
+    """
+
+    name: str
+    isthing: bool
+    color: tuple[int, int, int] | None
+
+
+@dataclass(frozen=True)
 class ListedImage:
     """An image that an annotation file lists."""
 
@@ -112,7 +127,8 @@ class AnnotationFile:
     Attributes:
         path: the file.
         images: file name to image id, in the order of the file.
-        categories: official id to name, of the classes that the file lists.
+        categories: id to the class, in the order of the file.
+        is_panoptic: whether its annotations are lists of segments, and not objects.
     """
 
     def __init__(self, path: Path) -> None:
@@ -122,12 +138,13 @@ class AnnotationFile:
             DatasetLayoutError: the file does not exist.
             CorruptImageError: the file is truncated or no annotation file.
             LabelError: an id or file name occurs twice or is of another type, or an annotation is of an image
-                that is not listed.
+                that is not listed, or the id of a class occurs with two names.
         """
         self.path = path
         self.images: dict[str, int] = {}
         self._sizes: dict[str, tuple[Any, Any]] = {}
-        self.categories: dict[int, str] = {}
+        self.categories: dict[int, ListedCategory] = {}
+        self.is_panoptic = False
         try:
             places = self._read()
         except FileNotFoundError as error:
@@ -172,11 +189,12 @@ class AnnotationFile:
         Raises:
             LabelError: the file lists a class that is not in ``known``, or under another name.
         """
-        for category_id, name in self.categories.items():
-            if known.get(category_id) != name:
+        for category_id, category in self.categories.items():
+            if known.get(category_id) != category.name:
                 raise LabelError(
-                    f"{self.path}: lists class {category_id} {name!r}, but COCO's table has "
-                    f"{known.get(category_id, 'no such id')!r}. Only COCO's own classes can be read."
+                    f"{self.path}: lists class {category_id} {category.name!r}, but COCO's table has "
+                    f"{known.get(category_id, 'no such id')!r}. Only COCO's own classes can be read as this "
+                    "kind of data set; kind coco reads any."
                 )
 
     def _read(self) -> np.ndarray:
@@ -190,6 +208,7 @@ class AnnotationFile:
                 self._list_categories(sections.value())
             elif key == "annotations":
                 for number, (element, start, end) in enumerate(sections.elements()):
+                    self.is_panoptic |= isinstance(element, dict) and "segments_info" in element
                     places.extend((*self._ids(element, number), start, end))
             else:
                 sections.value()
@@ -210,7 +229,14 @@ class AnnotationFile:
         for number, row in enumerate(rows):
             where = f"{self.path}: categories[{number}]"
             category_id = whole_number(entry(row, where), "id", where)
-            self.categories[category_id] = text(row, "name", where)
+            found = ListedCategory(
+                text(row, "name", where), flag(row, "isthing", where, absent=1), color(row, where)
+            )
+            if self.categories.setdefault(category_id, found).name != found.name:
+                raise LabelError(
+                    f"{where}: class id {category_id} is that of {self.categories[category_id].name!r} too. "
+                    "Give every class an id of its own."
+                )
 
     def _ids(self, element: Any, number: int) -> tuple[int, int]:
         """Image id and id of an annotation; an odd id of its own is left to whoever reads the image."""

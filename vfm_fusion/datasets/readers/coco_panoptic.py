@@ -16,9 +16,10 @@ from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
 from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.numbering import distinct
 from vfm_fusion.datasets.rasters import read_packed_ids
+from vfm_fusion.datasets.readers.coco_classes import CocoClasses
 from vfm_fusion.datasets.readers.coco_fields import entry, flag, text, whole_number
 from vfm_fusion.datasets.readers.coco_images import below_split, listed_images
-from vfm_fusion.datasets.readers.coco_json import annotation_file
+from vfm_fusion.datasets.readers.coco_json import AnnotationFile, annotation_file
 from vfm_fusion.datasets.readers.coco_labels import PANOPTIC
 from vfm_fusion.errors import LabelError
 
@@ -30,7 +31,13 @@ CATEGORIES = tuple(
 """The 133 classes, numbered in the order of their official ids: 80 things, 53 stuff."""
 
 _NAMES = {official: name for official, name, _, _ in PANOPTIC}
-_TRAIN_IDS = {official: train_id for train_id, official in enumerate(_NAMES)}
+
+CLASSES = CocoClasses(
+    CATEGORIES,
+    {official: train_id for train_id, official in enumerate(_NAMES)},
+    "COCO's panoptic task does not define. Take the files of the release.",
+)
+"""The same by their official ids."""
 
 
 class CocoPanoptic(Dataset):
@@ -42,20 +49,10 @@ class CocoPanoptic(Dataset):
         return CATEGORIES
 
     def labels(self, position: int) -> tuple[np.ndarray, Instances]:
-        """Classes and objects of one PNG, the objects in the order of the JSON.
-
-        Raises:
-            LabelError: the PNG and the JSON have other segments, the image has not one annotation or one of
-                another PNG, a segment is of an unknown class, or a field is of another type than COCO's.
-            CorruptImageError: the PNG or the JSON is damaged.
-            DatasetLayoutError: a file is missing, or the JSON does not list the image.
-        """
+        """Classes and objects of one PNG, the objects in the order of the JSON; see :func:`read_segments`."""
         path = self.path("semantic", position)
         annotations = annotation_file(path.parent.with_suffix(".json"))
-        image = annotations.image(below_split(self._index["image"].iloc[position]))
-        rows = annotations.annotations(image.id)
-        _check_annotation(rows, path, annotations.path)
-        return labels_from_segments(read_packed_ids(path), rows[0].get("segments_info"), path)
+        return read_segments(annotations, below_split(self._index["image"].iloc[position]), path, CLASSES)
 
 
 def list_files(root: Path, split: str) -> list[Files]:
@@ -83,8 +80,38 @@ def list_files(root: Path, split: str) -> list[Files]:
     ]
 
 
+def read_segments(
+    annotations: AnnotationFile, name: str, path: Path, classes: CocoClasses
+) -> tuple[np.ndarray, Instances]:
+    """Reads the segments of an image.
+
+    Args:
+        annotations: the JSON.
+        name: the image's ``file_name``.
+        path: its PNG.
+        classes: the evaluated classes.
+
+    Returns:
+        As :func:`labels_from_segments`.
+
+    Raises:
+        LabelError: the PNG and the JSON have other segments, the image has not one annotation or one of
+            another PNG, a segment is of an unknown class, or a field is of another type than COCO's.
+        CorruptImageError: the PNG is damaged.
+        DatasetLayoutError: the PNG is missing, or the JSON does not list the image.
+    """
+    rows = annotations.annotations(annotations.image(name).id)
+    _check_annotation(rows, path, annotations.path)
+    segments = rows[0].get("segments_info")
+    return labels_from_segments(read_packed_ids(path), segments, path, classes, annotations.path.name)
+
+
 def labels_from_segments(
-    segment_ids: np.ndarray, segments: list[dict[str, Any]], path: Path
+    segment_ids: np.ndarray,
+    segments: list[dict[str, Any]],
+    path: Path,
+    classes: CocoClasses = CLASSES,
+    source: str = "the JSON",
 ) -> tuple[np.ndarray, Instances]:
     """Turns segments into train ids and objects.
 
@@ -92,19 +119,22 @@ def labels_from_segments(
         segment_ids: ``(H, W)`` int32, 0 void.
         segments: the JSON's ``segments_info``.
         path: the PNG, for messages.
+        classes: the evaluated classes.
+        source: name of the JSON, for messages.
 
     Returns:
-        ``(H, W)`` uint8 train ids, void where there is no segment; and the segments of things, in the order
-        of ``segments``.
+        ``(H, W)`` uint8 train ids, void where there is no segment or one of a class that is not evaluated;
+        and the segments of things, in the order of ``segments``.
 
     Raises:
         LabelError: a segment of the PNG is not in the JSON or the other way round, an id occurs twice, a
             class is unknown, or a field is of another type than COCO's.
     """
     found, places = distinct(segment_ids)
-    listed = _parse(segments, path)
+    listed = _parse(segments, path, classes, source)
     _check_segments(set(found.tolist()) - {0}, [segment.id for segment in listed], path)
-    things = [segment for segment in listed if CATEGORIES[segment.train_id].isthing]
+    isthing = {category.id: category.isthing for category in classes.categories}
+    things = [segment for segment in listed if isthing.get(segment.train_id, False)]
     train_ids = {0: VOID} | {segment.id: segment.train_id for segment in listed}
     numbers = {segment.id: number for number, segment in enumerate(things, start=1)}
     semantic = np.array([train_ids[value] for value in found.tolist()], np.uint8)
@@ -122,22 +152,18 @@ class _Segment(NamedTuple):
     crowd: bool
 
 
-def _parse(segments: Any, path: Path) -> list[_Segment]:
+def _parse(segments: Any, path: Path, classes: CocoClasses, source: str) -> list[_Segment]:
     if not isinstance(segments, list):
         raise LabelError(f"{path}: its segments_info in the JSON is no list. Take the files of the release.")
-    where = f"{path}: in {path.parent.name}.json, segments_info"
-    return [_segment(row, f"{where}[{number}]") for number, row in enumerate(segments)]
+    where = f"{path}: in {source}, segments_info"
+    return [_segment(row, f"{where}[{number}]", classes) for number, row in enumerate(segments)]
 
 
-def _segment(row: Any, where: str) -> _Segment:
+def _segment(row: Any, where: str, classes: CocoClasses) -> _Segment:
     segment_id = whole_number(entry(row, where), "id", where, least=1)
     official = whole_number(row, "category_id", where)
-    if official not in _TRAIN_IDS:
-        raise LabelError(
-            f"{where}: segment {segment_id} has class id {official}, which COCO's panoptic task does not "
-            "define. Take the files of the release."
-        )
-    return _Segment(segment_id, _TRAIN_IDS[official], flag(row, "iscrowd", where))
+    train_id = classes.train_id(official, f"{where}: segment {segment_id}")
+    return _Segment(segment_id, train_id, flag(row, "iscrowd", where))
 
 
 def _check_annotation(rows: list[dict[str, Any]], png: Path, annotations: Path) -> None:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
-from vfm_fusion.reporting.result_files import definitions_in_order, read_profiles, read_selection
+from vfm_fusion.reporting.result_files import definitions_in_order, read_choice, read_profiles
 from vfm_fusion.reporting.style import (
     PAGE_WIDTH,
     RING,
@@ -42,8 +42,8 @@ def profiles_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection: Ma
     Args:
         profiles: see :func:`vfm_fusion.reporting.result_files.read_profiles`; undefined scores leave a gap.
         labels: names in print; their order is the order of colours.
-        selection: parsed ``selection.json``; its definition comes first, and a ring marks the chosen
-            auxiliary at its injection stride there.
+        selection: see :func:`vfm_fusion.reporting.result_files.read_choice`; its definition comes first, and
+            a ring marks the chosen auxiliary, if any, at its injection stride there.
 
     Raises:
         ReportingError: an encoder has no label, or there is no profile by the selection's definition.
@@ -65,8 +65,9 @@ def profiles_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection: Ma
     if profiles["score"].str.endswith("_null").any():
         handles.append(Line2D([], [], color="0.4", linestyle=NULL_DASHES, linewidth=0.8))
         names.append("null floor (pixels in random order)")
-    handles.append(Line2D([], [], markersize=7, **RING))
-    names.append(f"injected at OS {selection['stride']}")
+    if selection["stride"] is not None:
+        handles.append(Line2D([], [], markersize=7, **RING))
+        names.append(f"injected at OS {selection['stride']}")
     figure.legend(
         handles, names, loc="outside upper center", ncols=_columns(names), title=interval_note(profiles)
     )
@@ -133,4 +134,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figu
     """Builds the report ``figure_profiles``."""
     encoders = dict(settings["encoders"])
     profiles = read_profiles(dict(zip(encoders, inputs["summaries"], strict=True)))
-    return profiles_figure(profiles, encoders, read_selection(inputs["selection"][0]))
+    choice = read_choice(inputs["selection"], settings["dataset"], settings["definition"])
+    return profiles_figure(profiles, encoders, choice)

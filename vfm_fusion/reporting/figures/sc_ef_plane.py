@@ -1,4 +1,4 @@
-"""Encoders in the plane of SC and EF, with the chosen pair."""
+"""Encoders in the plane of SC and EF, with the chosen pair if there is one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.transforms import Affine2D
 
 from vfm_fusion.reporting.label_places import place_labels
 from vfm_fusion.reporting.labels import EncoderLabels, full_label
-from vfm_fusion.reporting.result_files import read_profiles, read_selection
+from vfm_fusion.reporting.result_files import read_choice, read_profiles
 from vfm_fusion.reporting.style import (
     COLUMN_WIDTH,
     LINE_SPACING,
@@ -50,8 +50,8 @@ def sc_ef_plane_figure(profiles: pd.DataFrame, labels: EncoderLabels, selection:
         profiles: see :func:`vfm_fusion.reporting.result_files.read_profiles`; only the selection's definition
             is drawn. A stride at which SC or EF is undefined has no point.
         labels: names in print; their order is the order of colours.
-        selection: parsed ``selection.json``; master and auxiliary are named in the legend, a ring marks the
-            auxiliary at its injection stride.
+        selection: see :func:`vfm_fusion.reporting.result_files.read_choice`; master and auxiliary, if any,
+            are named in the legend, and a ring marks the auxiliary at its injection stride.
 
     Raises:
         ReportingError: an encoder has no label.
@@ -153,4 +153,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figu
     """Builds the report ``figure_sc_ef_plane``."""
     encoders = dict(settings["encoders"])
     profiles = read_profiles(dict(zip(encoders, inputs["summaries"], strict=True)))
-    return sc_ef_plane_figure(profiles, encoders, read_selection(inputs["selection"][0]))
+    choice = read_choice(inputs["selection"], settings["dataset"], settings["definition"])
+    return sc_ef_plane_figure(profiles, encoders, choice)

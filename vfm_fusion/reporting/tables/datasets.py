@@ -13,7 +13,7 @@ from vfm_fusion.reporting.table import Column, Entry, Section, Table
 
 SUMMARY_KEYS = (
     *("kind", "images", "with_semantic_labels", "with_instance_labels"),
-    *("smallest_sides", "largest_sides", "converted", "skipped"),
+    *("smallest_sides", "largest_sides", "converted", "skipped", "left_out"),
 )
 _LISTED = 5
 
@@ -45,7 +45,10 @@ def datasets_table(summaries: Summaries) -> Table:
         notes=tuple(
             note
             for (dataset, split), summary in summaries.items()
-            for note in _skipped_notes(dataset, split, summary["skipped"])
+            for note in (
+                *_skipped_notes(dataset, split, summary["skipped"]),
+                _left_out_note(dataset, split, summary["left_out"]),
+            )
         ),
     )
 
@@ -74,6 +77,11 @@ def _skipped_notes(dataset: str, split: str, skipped: Sequence[Mapping[str, str]
     notes = [f"{dataset}, {split}: skipped {entry['image_id']}: {entry['reason']}" for entry in skipped]
     more = len(notes) - _LISTED
     return [*notes[:_LISTED], *([f"{dataset}, {split}: and {more} more, see the log"] if more > 0 else [])]
+
+
+def _left_out_note(dataset: str, split: str, left_out: Mapping[str, int]) -> str:
+    what = ", ".join(f"{count} {name}" for name, count in left_out.items())
+    return f"{dataset}, {split}: not read: {what}" if what else ""
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

@@ -14,7 +14,7 @@ from vfm_fusion.reporting.cells import MISSING, Value, number
 from vfm_fusion.reporting.labels import EncoderLabels, label, leading, pretraining
 from vfm_fusion.reporting.published import published_note, published_section, shown_table
 from vfm_fusion.reporting.remedies import Remedies, Words, plain_words
-from vfm_fusion.reporting.result_files import definitions_in_order, read_profiles, read_selection
+from vfm_fusion.reporting.result_files import definitions_in_order, read_choice, read_profiles
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
 
 SCORES = {"sc": ("SC", 2), "ef": ("EF", 2)}
@@ -40,7 +40,8 @@ def profiles_table(
     Args:
         profiles: see :func:`vfm_fusion.reporting.result_files.read_profiles`.
         labels: names in print; their order is the order of the rows.
-        selection: parsed ``selection.json``; the chosen roles and injection stride are marked.
+        selection: see :func:`vfm_fusion.reporting.result_files.read_choice`; the chosen roles and injection
+            stride are marked, if any.
         published: rows of a published profile table, shown below as a section of its own.
         words: says why a score is undefined.
 
@@ -62,7 +63,7 @@ def profiles_table(
     }
     sections = [Section(_title(name, selection), rows[name]) for name in definitions]
     notes = [
-        _images_note(profiles[profiles["score"].isin(SCORES)]),
+        _images_note(profiles[profiles["score"].isin(SCORES)], len(encoders)),
         _marks_note(selection),
         _null_note(profiles),
     ]
@@ -78,7 +79,7 @@ def profiles_table(
             "and null floor."
         ),
         data=_tidy(profiles, labels, definitions, encoders),
-        columns=_columns(strides),
+        columns=_columns(strides, selection),
         sections=sections,
         notes=notes,
         best_in="section",
@@ -86,17 +87,19 @@ def profiles_table(
 
 
 def _title(definition: str, selection: Mapping[str, Any]) -> str:
-    chooses = " (pairs the encoders)" if definition == selection["definition"] else ""
+    pairs = selection["master"] is not None and definition == selection["definition"]
+    chooses = " (pairs the encoders)" if pairs else ""
     return f"By the definition '{definition}'{chooses}"
 
 
-def _columns(strides: list[int]) -> tuple[Column, ...]:
+def _columns(strides: list[int], selection: Mapping[str, Any]) -> tuple[Column, ...]:
+    role = (Column("role", "Role"),) if selection["master"] is not None else ()
     scores = (
         Column(f"{score}_{stride}", f"OS {stride}", name, digits, best="max", shows="interval")
         for score, (name, digits) in SCORES.items()
         for stride in strides
     )
-    return (Column("encoder", "Encoder, pretraining"), Column("role", "Role"), *scores)
+    return (Column("encoder", "Encoder, pretraining"), *role, *scores)
 
 
 def _row(
@@ -162,7 +165,7 @@ def _tidy(
     )
 
 
-def _images_note(profiles: pd.DataFrame) -> str:
+def _images_note(profiles: pd.DataFrame, encoders: int) -> str:
     shown = profiles[profiles["score"].isin(SCORES)]
     counts = sorted({int(count) for count in shown["images"] + shown["undefined"]})
     total = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -174,10 +177,14 @@ def _images_note(profiles: pd.DataFrame) -> str:
             f" A score is undefined on up to {worst} of them ({len(undefined)} of {len(shown)} cells); "
             "the mean is over the others, and the CSV file holds the count and reason of each cell."
         )
+    if encoders == 1:
+        return note
     return note + " Bold: best value of the column among the encoders measured by one definition."
 
 
 def _marks_note(selection: Mapping[str, Any]) -> str:
+    if selection["master"] is None:
+        return "One encoder: there is no pair to choose."
     by = selection["stride_by"].upper()
     return (
         f"Chosen by the definition '{selection['definition']}', {leading(selection)}: as marked; underlined: "
@@ -209,7 +216,7 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
     return profiles_table(
         read_profiles(dict(zip(encoders, inputs["summaries"], strict=True))),
         encoders,
-        read_selection(inputs["selection"][0]),
+        read_choice(inputs["selection"], settings["dataset"], settings["definition"]),
         shown_table(inputs["published"], "5"),
         Remedies.of(inputs["sizes"][0], settings["remedies"]).words,
     )

@@ -143,8 +143,20 @@ def _configured(name: str, config: EncoderConfig, dataset: str, device: str | No
         source=Source(dataset, name, config.architecture, pretraining, weights_digest(config)),
         settings=config.model_dump_json(exclude={"label"}),
         build=lambda: build_encoder(config),
-        device=torch.device(device) if device else default_device(),
+        device=_device(device) if device else default_device(),
     )
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        said = str(error).splitlines()[0]
+        raise ConfigError(
+            f"device: {name!r} is no device here ({said}); choose cpu, cuda or cuda:1"
+        ) from error
+    return device
 
 
 def _own(
@@ -152,7 +164,7 @@ def _own(
 ) -> GivenEncoder:
     stack.enter_context(borrowed(own.model))
     automatic = default_device() if isinstance(own.model, nn.Module) else torch.device("cpu")
-    where = torch.device(device) if device else automatic
+    where = _device(device) if device else automatic
     encoder, digest = probe(own, name, strides, where)
     return GivenEncoder(
         name=name,

@@ -182,8 +182,9 @@ def _cell(one: Tensor, sides: tuple[int, int], name: str) -> int:
     if len(one) != 1 or (height * cell, width * cell) != sides:
         raise ShapeError(
             f"{name}: expected a map (1, C, h, w) of whole strides of an image (1, 3, {sides[0]}, "
-            f"{sides[1]}), found {tuple(one.shape)}; pad the model so that h = H / stride, move channels that come last "
-            "(.permute(0, 3, 1, 2)), or say the side of its patches: OwnEncoder(model, patch_size=14)"
+            f"{sides[1]}), found {tuple(one.shape)}; pad the model so that h = H / stride, move "
+            "channels that come last (.permute(0, 3, 1, 2)), or say the side of its patches: "
+            "OwnEncoder(model, patch_size=14)"
         )
     return cell
 

@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 _DESCRIPTION = """\
-Profile encoders on a folder of pictures: Structural Coherence and Edge Fidelity at every output stride, without
-labels; which pair the two scores suggest, and at which stride to inject. Writes the tables (CSV, Markdown), the
-figures (PDF, PNG) and one page, profile.html, which needs no network.
+Profile encoders on a folder of pictures: Structural Coherence and Edge Fidelity at every output
+stride, without labels; which pair the two scores suggest, and at which stride to inject. Writes
+tables (CSV, Markdown), figures (PDF, PNG) and one page, profile.html, which needs no network.
 """
 _EXAMPLES = """\
 examples:
   python -m vfm_fusion profile --encoders mini-dino mini-sam --images photos --out profile
-  python -m vfm_fusion profile --encoders timm:convnext_tiny.fb_in1k dinov2_vits14 --images photos --out profile
-  python -m vfm_fusion profile --encoders dinov2_vits14 --images photos --short-side 512 --max-images 100 --out profile
+  python -m vfm_fusion profile --encoders timm:convnext_tiny.fb_in1k dinov2_vits14 \\
+      --images photos --short-side 512 --max-images 100 --out profile
 """
 
 
@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=["paper"],
         metavar="NAME",
-        help="metric definitions: paper (default), calibrated, reference_table5, reference_training; the first "
-        "pairs the encoders",
+        help="metric definitions: paper (default), calibrated, reference_table5, reference_training; the "
+        "first pairs the encoders",
     )
     add("--strides", nargs="+", type=int, default=[4, 8, 16, 32], metavar="OS", help="default: 4 8 16 32")
     size = parser.add_mutually_exclusive_group()

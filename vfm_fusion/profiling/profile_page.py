@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _IN_NOTEBOOK = (
     "<style>.vfm-fusion caption { text-align: left; caption-side: top; } "
-    ".vfm-fusion small { display: block; opacity: .7; } .vfm-fusion td, .vfm-fusion th { white-space: nowrap; }"
-    "</style>"
+    ".vfm-fusion small { display: block; opacity: .7; } "
+    ".vfm-fusion td, .vfm-fusion th { white-space: nowrap; }</style>"
 )
 _WIDTH = 110
 

@@ -111,7 +111,7 @@ def test_masks_have_to_fit(folder: Path) -> None:
         given_images(PICTURES, MASKS[:1])
     with pytest.raises(CorruptImageError, match=r"its mask is \(20, 24\) pixels .* the image \(16, 24\)"):
         given_images(PICTURES, MASKS[::-1])
-    with pytest.raises(ShapeError, match="expected class ids 0 .. 254, and 255 for void; found -1 .. -1"):
+    with pytest.raises(ShapeError, match=r"class ids 0 \.\. 254, and 255 for void; found -1 \.\. -1"):
         given_images(PICTURES, [MASKS[0] - 1, MASKS[1]])
     (folder / "masks" / "deep" / "1.png").unlink()
     with pytest.raises(DatasetLayoutError, match=r"masks/deep/1.png: is missing"):

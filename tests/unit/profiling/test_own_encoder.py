@@ -82,6 +82,12 @@ def test_patches_of_14_pixels_lie_on_the_grid_of_16() -> None:
     assert encoder(torch.rand(1, 3, 64, 96))[16].shape == (1, 8, 4, 6)
 
 
+def test_several_maps_of_odd_cells_are_refused() -> None:
+    own = OwnEncoder(lambda x: [x[..., ::14, ::14], x[..., ::7, ::7]], patch_size=14)
+    with pytest.raises(ShapeError, match=r"cells of \[7, 14\] pixels; return one map"):
+        probe(own, "own", (8, 16), CPU)
+
+
 def test_a_model_of_one_square_sees_squares() -> None:
     class Fixed(nn.Conv2d):
         def forward(self, images: Tensor) -> Tensor:
@@ -107,7 +113,6 @@ def test_a_model_of_one_square_sees_squares() -> None:
         (lambda x: (x[..., ::4, ::4], None), r"found NoneType in tuple"),
         (lambda x: x[..., ::4, ::4] * torch.nan, "holds NaN or infinity"),
         (lambda x: x[..., ::4, ::4].long(), "found torch.int64"),
-        (lambda x: [x[..., ::12, ::12], x[..., ::6, ::6]], r"cells of \[6, 12\] pixels; return one map"),
     ],
 )
 def test_what_gives_no_maps_is_told_what_to_give(model: object, said: str) -> None:

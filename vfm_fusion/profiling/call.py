@@ -50,6 +50,7 @@ def profile(
     device: str | None = None,
     batch_size: int = 4,
     precision: Literal["float32", "bfloat16"] = "float32",
+    dtype: Literal["float16", "bfloat16", "float32"] = "float16",
     bootstrap: int = 1000,
     seed: int = 0,
     cache: str | Path | None = None,
@@ -89,6 +90,7 @@ def profile(
         device: where encoders compute, ``cpu`` or ``cuda:1``; None for the GPU where there is one.
         batch_size: pictures of one size per encoder call.
         precision: arithmetic of the encoders; ``bfloat16`` under automatic mixed precision.
+        dtype: type in which features are kept until they are scored, as in an experiment.
         bootstrap: resamples of the pictures behind each 95 % interval.
         seed: seed of the resamples.
         cache: folder where features and scores are kept, so that the next call computes only what is new;
@@ -117,6 +119,7 @@ def profile(
         max_images=max_images,
         batch_size=batch_size,
         precision=precision,
+        dtype=dtype,
         threads=min(4, os.cpu_count() or 1),
     )
     impossible = [stride for stride in metrics.strides if stride not in STRIDES]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -135,10 +136,9 @@ def given_images(
     items = _pictures(images)
     if labels is not None:
         items = _with_masks(items, labels)
-    ids = [item.image_id for item in items]
-    twice = next((image_id for image_id in ids if ids.count(image_id) > 1), None)
-    if twice is not None:
-        raise DatasetLayoutError(f"images: {twice} is given twice; give every picture once")
+    (image_id, times), *_ = Counter(item.image_id for item in items).most_common(1)
+    if times > 1:
+        raise DatasetLayoutError(f"images: {image_id} is given {times} times; give every picture once")
     return GivenImages(items, damaged)
 
 

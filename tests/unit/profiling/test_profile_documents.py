@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 
 import nbformat
@@ -21,6 +23,13 @@ def run_cell(source: str, names: dict[str, object]) -> object:
     last = body.pop() if isinstance(body[-1], ast.Expr) else None
     exec(compile(ast.Module(body, []), "cell", "exec"), names)
     return None if last is None else eval(compile(ast.Expression(last.value), "cell", "eval"), names)
+
+
+@pytest.mark.parametrize("module", ["call", "own_encoder"])
+def test_the_examples_of_docstrings_run(module: str) -> None:
+    done = doctest.testmod(import_module(f"vfm_fusion.profiling.{module}"))
+    assert done.attempted
+    assert not done.failed
 
 
 def test_the_notebook_runs(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from PIL import Image
 from working_copy import Workflow
 
 from vfm_fusion.config.merge import deep_merge
@@ -18,6 +21,9 @@ from vfm_fusion.study.resolve import resolve
 RUN_BY_CI = {"make run", "make test"}
 PLANS_THE_PAPER = ".venv/bin/snakemake -n -q rules --config experiment=paper"
 TRAINS_MINI_ENCODERS = ".venv/bin/snakemake --cores 2 pretrain_mini"
+PROFILES_PHOTOS = (
+    ".venv/bin/python -m vfm_fusion profile --encoders mini-dino mini-sam --images photos --out profile"
+)
 RUN_BY_THE_REALDATA_TEST = {"VFM_REALDATA=~/realdata make run EXPERIMENT=realdata"}
 SNAKEMAKE = ".venv/bin/snakemake"
 
@@ -28,7 +34,7 @@ def blocks(repository: Path, language: str) -> list[str]:
 
 def test_every_shell_command_is_known_to_a_test(repository: Path) -> None:
     commands = {line for block in blocks(repository, "bash") for line in block.splitlines() if line}
-    unknown = {line for line in commands if not line.startswith(SNAKEMAKE)} - RUN_BY_CI
+    unknown = {line for line in commands if not line.startswith(SNAKEMAKE)} - RUN_BY_CI - {PROFILES_PHOTOS}
     assert unknown == RUN_BY_THE_REALDATA_TEST
     ci = (repository / ".ci" / "run").read_text()
     assert all(f"\nstep {command}\n" in ci for command in RUN_BY_CI)
@@ -52,12 +58,30 @@ def test_the_snakemake_commands_work(finished: Workflow, repository: Path) -> No
 
 
 def test_the_python_example_runs(repository: Path) -> None:
-    (example,) = blocks(repository, "python")
+    _, example = blocks(repository, "python")
     done = subprocess.run(
         [sys.executable, "-c", example], cwd=repository, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("dtype=torch.float64") == 4
+
+
+def test_the_one_call_and_its_command_run(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "photos").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (128, 160, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "photos" / "noise.png")
+    call, _ = blocks(repository, "python")
+    for arguments in (["-c", call], shlex.split(PROFILES_PHOTOS)[1:]):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONPATH": str(repository)},
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "mini-sam" in done.stdout
+        (tmp_path / "profile" / "profile.html").unlink()
 
 
 def test_the_configuration_examples_are_valid(

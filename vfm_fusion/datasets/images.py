@@ -71,13 +71,30 @@ def read_image(path: Path, labelled: tuple[int, int] | None = None) -> np.ndarra
                 f"{path}: is a TIFF, turned by its EXIF orientation {orientation} as it is decoded, but its "
                 "labels lie on the pixels as stored. Write the image again without the orientation."
             )
-        if file.mode in GREY16_MODES:
-            grey = (np.asarray(file).astype(np.uint16) >> 8).astype(np.uint8)
-            return np.repeat(grey[..., None], 3, axis=2)  # (H, W) -> (H, W, 3)
-        if file.mode in _COLOR_MODES:
-            return np.ascontiguousarray(file if file.mode == "RGB" else file.convert("RGB"))
-        mode = file.mode
-    raise CorruptImageError(f"{path}: pixel type {mode!r} is not supported. Convert the file to 8-bit RGB.")
+        return rgb_pixels(file, path)
+
+
+def rgb_pixels(image: Image.Image, where: object) -> np.ndarray:
+    """Converts a decoded image, its pixels lying as they are to be looked at; see :func:`read_image`.
+
+    Args:
+        image: the image.
+        where: what it is, for the message.
+
+    Returns:
+        ``(H, W, 3)`` uint8 RGB, contiguous.
+
+    Raises:
+        CorruptImageError: it is of a pixel type that is not a photograph's.
+    """
+    if image.mode in GREY16_MODES:
+        grey = (np.asarray(image).astype(np.uint16) >> 8).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=2)  # (H, W) -> (H, W, 3)
+    if image.mode in _COLOR_MODES:
+        return np.ascontiguousarray(image if image.mode == "RGB" else image.convert("RGB"))
+    raise CorruptImageError(
+        f"{where}: pixel type {image.mode!r} is not supported. Convert the file to 8-bit RGB."
+    )
 
 
 def conversions(path: Path, labelled: tuple[int, int] | None = None) -> tuple[str, ...]:

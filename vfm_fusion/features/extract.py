@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -29,12 +28,18 @@ from vfm_fusion.features.locks import store_lock
 from vfm_fusion.features.manifest import Manifest, store_path
 from vfm_fusion.features.partial import PartialStore, identity_of, prepare_store
 from vfm_fusion.features.space import describe_size, disk_errors, require_space
+from vfm_fusion.workflow.progress import note
 from vfm_fusion.workflow.provenance import token
 
 _LOG = logging.getLogger(__name__)
 _ROUNDS = 2
 """What is read back otherwise than it was written is written again once; twice is the disk's fault."""
 _BATCHES_BEHIND = 2
+
+
+def default_device() -> torch.device:
+    """The GPU where there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,13 @@ class Extraction:
 
     Attributes:
         dataset: the images.
-        encoder: the encoder, in evaluation mode; it is moved to the GPU where there is one.
+        encoder: the encoder, in evaluation mode; it is moved to ``device``.
         source: what the manifest says of it.
         settings: subset, image size, element type, batch size, shards.
         token: hash of everything that the features depend on beside ``source.weights``.
         manifest_path: ``<store>.manifest.json``.
         state_dir: folder for the store under construction.
+        device: where the encoder computes.
     """
 
     dataset: Dataset
@@ -81,6 +87,7 @@ class Extraction:
     token: str
     manifest_path: Path
     state_dir: Path
+    device: torch.device = field(default_factory=default_device)
 
     @cached_property
     def images(self) -> Images:
@@ -169,7 +176,7 @@ class Extraction:
 
         if batches:
             with Background(write, _BATCHES_BEHIND) as writer:
-                encoder = self.encoder.to(_device())
+                encoder = self.encoder.to(self.device)
                 for item in encode_batches(encoder, self.images, batches, self.settings, self.layout):
                     writer.put(item)
 
@@ -179,7 +186,7 @@ class Extraction:
         text = f"{self.source.encoder} on {self.source.dataset}, {height} x {width}: "
         text += describe_size(self.layout)
         _LOG.info(text)
-        print(text, file=sys.stderr, flush=True)
+        note(text)
 
     def _manifest(self, content: str) -> Manifest:
         return Manifest(
@@ -247,10 +254,6 @@ def _span(sides: Sequence[int]) -> str:
 def _common(sizes: Iterable[Size]) -> Size | None:
     found = set(sizes)
     return found.pop() if len(found) == 1 else None
-
-
-def _device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def configured_extraction(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vfm_fusion.config.image_size import read_image_size
+from vfm_fusion.config.image_size import ImageSize, read_image_size
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.datasets.fitting import fit_image
 from vfm_fusion.encoders.sizes import fit_size
@@ -50,13 +50,23 @@ class Remedies:
             summary: JSON with ``smallest_sides``.
             settings: ``definitions`` as pairs of a name and settings, ``image_size`` and ``setting``.
         """
-        height, width = json.loads(summary.read_text(encoding="utf-8"))["smallest_sides"]
         definitions = {
             name: MetricConfig.model_validate_json(json.dumps(definition))
             for name, definition in settings["definitions"]
         }
-        size = fit_image(height, width, read_image_size(settings["image_size"])).size
-        return cls(definitions, fit_size(*size, _DIVISOR), settings["setting"])
+        smallest = json.loads(summary.read_text(encoding="utf-8"))["smallest_sides"]
+        return cls.at(definitions, smallest, read_image_size(settings["image_size"]), settings["setting"])
+
+    @classmethod
+    def at(
+        cls,
+        definitions: Mapping[str, MetricConfig],
+        smallest: Sequence[int],
+        image_size: ImageSize | None,
+        setting: str,
+    ) -> Remedies:
+        """Finds the size that the smallest images, (height, width), are profiled at."""
+        return cls(definitions, fit_size(*fit_image(*smallest, image_size).size, _DIVISOR), setting)
 
     def words(self, reason: str, definition: str, stride: int) -> str:
         """Says a reason and, where the map is too small for a setting, what to set."""

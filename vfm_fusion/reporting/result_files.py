@@ -44,7 +44,16 @@ def read_profiles(files: Mapping[str, Path]) -> pd.DataFrame:
     """
     if not files:
         raise ReportingError("no profile summary was given; at least one encoder must be profiled")
-    return pd.concat([_read_profile(encoder, path) for encoder, path in files.items()], ignore_index=True)
+    return joined_profiles({encoder: _read_profile(encoder, path) for encoder, path in files.items()})
+
+
+def joined_profiles(summaries: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Joins the profile summaries of several encoders, by name; see :func:`read_profiles`."""
+    named = [
+        frame[list(PROFILE_COLUMNS)].assign(encoder=encoder)[["encoder", *PROFILE_COLUMNS]]
+        for encoder, frame in summaries.items()
+    ]
+    return pd.concat(named, ignore_index=True)
 
 
 def definitions_in_order(profiles: pd.DataFrame, selection: Mapping[str, Any]) -> list[str]:
@@ -84,8 +93,6 @@ def _read_profile(encoder: str, path: Path) -> pd.DataFrame:
     if len(twice):
         first = twice[key].iloc[0].to_dict()
         raise ReportingError(f"{path}: {first} occurs twice; profile the encoder again")
-    frame = frame[list(PROFILE_COLUMNS)]
-    frame.insert(0, "encoder", encoder)
     return frame
 
 

@@ -57,10 +57,10 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
     ranks = {score: _ranking(profiles, score) for score in SCORES}
     chosen = choose(profiles.means("sc"), profiles.means("ef"), settings.task, settings.stride_by)
     master, auxiliary = (profiles.encoders[int(role[0])] for role in (chosen.master, chosen.auxiliary))
-    highest = {encoder: _peak(profiles, encoder, settings.stride_by) for encoder in candidates}
+    highest = {encoder: peak(profiles, encoder, settings.stride_by) for encoder in candidates}
     for encoder in [name for name in summaries if name not in candidates]:
         alone = encoder_profiles({encoder: summaries[encoder]}, settings.definition)
-        highest[encoder] = _peak(alone, encoder, settings.stride_by)
+        highest[encoder] = peak(alone, encoder, settings.stride_by)
     pair, reverse = Pair(master, auxiliary, highest[auxiliary]), Pair(auxiliary, master, highest[master])
     warnings = null_warnings(profiles, pair, reverse, settings)
     return {
@@ -110,7 +110,7 @@ def _ranking(profiles: EncoderProfiles, score: Score) -> list[tuple[str, float]]
     return sorted(ranking, key=lambda item: (-item[1], item[0]))
 
 
-def _peak(profiles: EncoderProfiles, encoder: str, score: Score) -> int:
+def peak(profiles: EncoderProfiles, encoder: str, score: Score) -> int:
     """Stride with the highest score; the finer one of equals."""
     position = peaks(profiles.means(score))[0, profiles.encoders.index(encoder)]
     return profiles.strides[int(position)]

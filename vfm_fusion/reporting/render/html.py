@@ -37,6 +37,11 @@ def page(title: str, body: str) -> str:
 
 def to_html(table: Table) -> str:
     """Renders ``table`` as a standalone page."""
+    return page(table.name, fragment(table))
+
+
+def fragment(table: Table) -> str:
+    """Renders ``table`` as a part of a page."""
     layout = lay_out(table)
     lines = ['<div class="scroll">', "<table>", f"<caption>{escape(table.caption)}</caption>", "<thead>"]
     lines += [*_header(table), "</thead>"]
@@ -47,7 +52,7 @@ def to_html(table: Table) -> str:
         lines += ["<tr>" + "".join(_value(cell) for cell in cells) + "</tr>" for cells in rows]
         lines.append("</tbody>")
     lines += ["</table>", "</div>", *_notes(table, layout)]
-    return page(table.name, "\n".join(lines) + "\n")
+    return "\n".join(lines) + "\n"
 
 
 def _header(table: Table) -> list[str]:

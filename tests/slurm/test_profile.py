@@ -125,7 +125,7 @@ def stubbed(tmp_path: Path, repository: Path) -> Stubbed:
     folder.mkdir()
     for name, text in STUBS.items():
         script = folder / name
-        script.write_text("#!/bin/sh\n" + text.format(folder=folder, python=sys.executable))
+        script.write_text("#!/bin/sh\n" + text.format(folder=folder, python=shlex.quote(sys.executable)))
         script.chmod(0o755)
     workflow = OnCluster(copy)
     workflow.variables = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}", "VFM_DATA": "/data sets"}

@@ -111,7 +111,11 @@ def rules_of(system):
 
 
 def of(look_up, *names):
-    """What a look-up says of a job: a function of its wildcards, which hands on those of these names."""
+    """What a look-up says of a job: a function of its wildcards, which hands on those of these names.
+
+    The settings of a data set are always given by a function: Snakemake would take the {split} in a path of theirs for a
+    wildcard.
+    """
 
     def found(wildcards):
         return look_up(*(getattr(wildcards, name) for name in names))

@@ -98,3 +98,13 @@ def asked(job):
     return cluster.Request(
         name, get("slurm_partition"), get("gpu", 0), get("runtime", 0)
     )
+
+
+def undisturbed(wildcards):
+    """Threads of a job that nothing may run beside."""
+    return measured_threads() if submits() else workflow.cores
+
+
+def measured_threads():
+    """Threads of torch that a training has."""
+    return 1 + CONFIG.training.workers

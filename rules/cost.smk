@@ -3,16 +3,6 @@
 # job runs beside it. A cluster gives it a GPU and cores of its own, which is enough: it need not have a node alone.
 
 
-def undisturbed(wildcards):
-    """Threads of a job that nothing may run beside."""
-    return measured_threads() if submits() else workflow.cores
-
-
-def measured_threads():
-    """Threads of torch that a training has."""
-    return 1 + CONFIG.training.workers
-
-
 rule measure_cost:
     input:
         selections=[STUDY.selection_of(run) for run in CONFIG.runs],

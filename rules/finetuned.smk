@@ -50,7 +50,7 @@ rule profile_finetuned:
         runtime=lasting(240),
     params:
         generated=FILES.pattern("data", dataset=DATASET),
-        config=SETTINGS.profile(DATASET),
+        config=lambda wildcards: SETTINGS.profile(DATASET),
         code=fingerprint("profile_finetuned.py"),
     message:
         "Profile the encoder that {wildcards.run}, seed {wildcards.seed}, fine-tuned: SC and EF per output stride"

@@ -15,7 +15,7 @@ rule resolved_config:
         mem_mb=growing(500),
         runtime=lasting(5),
     params:
-        config=CONFIG.model_dump_json(),
+        config=of(CONFIG.model_dump_json),
         code=fingerprint("resolved_config.py"),
     message:
         "Write the resolved configuration beside the results"

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from vfm_fusion.config.features import FeaturesConfig
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.features.inventory import find_stores, planned_layout, print_stores
 from vfm_fusion.features.space import describe_size, free_bytes, human
 from vfm_fusion.workflow.rule_log import rule_log
@@ -20,6 +20,6 @@ with rule_log(snakemake.log[0], snakemake.threads):
         size = "known once its images are indexed"
         if index.exists():
             settings = FeaturesConfig.model_validate_json(json.dumps(plan["features"]))
-            size = describe_size(planned_layout(index, ARCHITECTURES[plan["architecture"]], settings))
+            size = describe_size(planned_layout(index, spec_of(plan["architecture"]), settings))
         print(f"to be extracted: {manifest.relative_to(results)}: {size}")
     print(f"{human(free_bytes(results))} are free on this disk")

@@ -10,7 +10,7 @@ import pytest
 from working_copy import Workflow
 
 pytestmark = [pytest.mark.timeout(1200)]
-CHOICE = "Selected on miniscapes (task semantic, definition 'paper'): master mini-"
+CHOICE = "Selected on miniscapes (selection.task: semantic; definition 'paper'): master mini-"
 
 
 def said(workflow: Workflow, *arguments: str) -> str:

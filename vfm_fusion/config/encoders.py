@@ -8,8 +8,11 @@ from pydantic import Field
 
 from vfm_fusion.config.base import Section
 
-Supervision = Literal["self-supervised", "supervised", "language-supervised", "promptable masks"]
-"""What a pre-training learned from: images alone, class labels, captions, masks that prompts ask for."""
+Supervision = Literal[
+    "self-supervised", "supervised", "language-supervised", "edge-supervised", "promptable masks"
+]
+"""What a pre-training learned from: images alone, class labels, captions, drawn contours, masks that prompts
+ask for."""
 
 Positions = Literal["antialiased", "offset"]
 """How a position embedding is resized, bicubically: to the very grid with antialiasing, as timm does; or
@@ -119,7 +122,10 @@ WeightsConfig = Annotated[
 class EncoderConfig(Section):
     """One encoder of the study."""
 
-    architecture: str = Field(description="Name in the encoder registry (docs/encoders.md lists them).")
+    architecture: str = Field(
+        description="Name in the encoder registry (docs/encoders.md lists them), or `timm:NAME` for any "
+        "other model of timm, with or without the tag of its weights (docs/your_encoder.md)."
+    )
     weights: WeightsConfig = Field(description="Where the weights come from.")
     resolution: int | None = Field(
         None,

@@ -51,6 +51,7 @@ FAMILIES: dict[str, str] = {
     "cnn": f"{_ENCODERS}.timm_models:TimmCNN",
     "squeezenet": f"{_ENCODERS}.cnns:SqueezeNet",
     "r2d2": f"{_ENCODERS}.cnns:R2D2",
+    "pidinet": f"{_ENCODERS}.cnns:PiDiNet",
 }
 """The one list of encoder families: each with the ``module:name`` of its class, an ``Encoder``."""
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from vfm_fusion.config.encoders import CheckpointWeights, EncoderConfig, FileWeights, SeededWeights
 from vfm_fusion.config.registries import FAMILIES
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import ARCHITECTURES, spec_of
 from vfm_fusion.encoders.tokens import TokenEncoder
 from vfm_fusion.encoders.weight_files import weight_file, weights_digest
 from vfm_fusion.encoders.weights import from_official, load_into, master_tensors, read_tensors
@@ -37,12 +37,12 @@ def build_encoder(config: EncoderConfig) -> Encoder:
     path = weight_file(config.architecture, config)
     key = config.weights.key if isinstance(config.weights, FileWeights) else None
     tensors = None if path is None else read_tensors(path, key)
-    spec = ARCHITECTURES[config.architecture]
+    spec = spec_of(config.architecture)
     seed = config.weights.seed if isinstance(config.weights, SeededWeights) else 0
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         encoder = load(FAMILIES[spec.family])(spec)
-    encoder.resolution = config.resolution
+    encoder.resolution = config.resolution or spec.input_side
     if config.positions is not None:
         encoder.positions = config.positions
     if tensors is not None:
@@ -56,7 +56,7 @@ def build_token_encoder(config: EncoderConfig) -> TokenEncoder:
     Raises:
         ConfigError: the architecture is no plain ViT.
     """
-    if not ARCHITECTURES[config.architecture].shows_tokens:
+    if not spec_of(config.architecture).shows_tokens:
         known = [name for name, spec in ARCHITECTURES.items() if spec.shows_tokens]
         raise ConfigError(
             f"{config.architecture} has maps, but no tokens that could be worked on between its blocks; "

@@ -1,4 +1,4 @@
-"""CNNs that are not timm's: SqueezeNet 1.0 (torchvision) and R2D2 (Revaud et al., NeurIPS 2019)."""
+"""CNNs that are not timm's: SqueezeNet 1.0 (torchvision), R2D2 and PiDiNet."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class SqueezeNet(Encoder):
 
 
 class R2D2(Encoder):
-    """Local-descriptor CNN, trained without labels for repeatability and reliability.
+    """Local-descriptor CNN, trained without labels for repeatability and reliability (Revaud, NeurIPS 2019).
 
     The original keeps full resolution with dilated convolutions. The same weights with strides in place of
     the dilations give the same responses at every second (fourth, ...) pixel, that is a pyramid at OS 1 to
@@ -77,6 +77,62 @@ class R2D2(Encoder):
             if index in wanted:
                 maps[wanted[index]] = x
         return maps
+
+
+class PiDiNet(Encoder):
+    """Edge detector of pixel-difference convolutions (Su et al., ICCV 2021), trained on drawn contours.
+
+    The differences are folded into plain convolutions, as the authors convert it: every block is a depthwise
+    convolution (5x5 for radial differences, 3x3 for others) and a 1x1 one beside a shortcut. Of its stages at
+    OS 1, 2, 4 and 8 the last two are returned; OS 16 and 32 are the last one max-pooled. The names are
+    those of the released state dict, whose edge heads are left out.
+    """
+
+    def __init__(self, spec: EncoderSpec) -> None:
+        super().__init__(spec)
+        width = spec.options["width"]
+        self.init_block = nn.Conv2d(3, width, 3, padding=1, bias=False)
+        channels, layer = width, 1
+        for stage, (depth, multiple) in enumerate(((3, 1), (4, 2), (4, 4), (4, 4)), start=1):
+            for block in range(1, depth + 1):
+                made = _ContourBlock(
+                    channels,
+                    multiple * width,
+                    kernel=5 if layer % 4 == 2 else 3,
+                    halves=stage > 1 and block == 1,
+                )
+                self.add_module(f"block{stage}_{block}", made)
+                channels, layer = multiple * width, layer + 1
+
+    def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
+        """See :meth:`Encoder.features`."""
+        maps: dict[int, Tensor] = {}
+        x = self.init_block(normalised)
+        for stage, stride in enumerate((1, 2, 4, 8), start=1):
+            for block in (m for name, m in self.named_children() if name.startswith(f"block{stage}_")):
+                x = block(x)
+            maps[stride] = x
+            if stride >= max(strides):
+                return maps
+        for stride in (16, 32):
+            maps[stride] = x = F.max_pool2d(x, 2)
+        return maps
+
+
+class _ContourBlock(nn.Module):
+    """Block of :class:`PiDiNet`; one that halves the map max-pools it first."""
+
+    def __init__(self, channels: int, out: int, kernel: int, *, halves: bool) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(channels, channels, kernel, padding=kernel // 2, groups=channels, bias=False)
+        self.conv2 = nn.Conv2d(channels, out, 1, bias=False)
+        self.shortcut = nn.Conv2d(channels, out, 1) if halves else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.shortcut is None:
+            return self.conv2(F.relu(self.conv1(x))) + x
+        x = F.max_pool2d(x, 2)
+        return self.conv2(F.relu(self.conv1(x))) + self.shortcut(x)
 
 
 def _norm(channels: int) -> nn.BatchNorm2d:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, HubWeights, SeededWeights, Supervision
-from vfm_fusion.config.names import did_you_mean
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import ARCHITECTURES, spec_of
+from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.encoders.weight_files import hub_source
 from vfm_fusion.errors import ConfigError
 
@@ -16,6 +16,7 @@ _KINDS: dict[Supervision | None, str] = {
     "self-supervised": "Self-supervised",
     "supervised": "Supervised",
     "language-supervised": "Language-supervised",
+    "edge-supervised": "Edge-supervised",
     "promptable masks": "Trained with promptable masks",
     None: "Trained, with a supervision that is not stated",
 }
@@ -52,7 +53,7 @@ def training_of(config: EncoderConfig, key: str = "weights") -> Training | None:
     weights = config.weights
     if isinstance(weights, SeededWeights):
         return None
-    published = ARCHITECTURES[config.architecture].published
+    published = spec_of(config.architecture).published
     silent = weights.pretraining is None
     if silent and published is None:
         raise ConfigError(
@@ -82,7 +83,7 @@ def encoder_facts(name: str, config: EncoderConfig) -> dict[str, str | None]:
     Returns:
         ``label``, ``pretraining``, ``supervision``, ``lineage`` and ``licence``; None where there is none.
     """
-    training, published = training_of(config), ARCHITECTURES[config.architecture].published
+    training, published = training_of(config), spec_of(config.architecture).published
     return {
         "label": config.label or name,
         "pretraining": describe_pretraining(config),
@@ -141,14 +142,9 @@ def check_encoder(name: str, encoder: EncoderConfig) -> None:
             none, a hub repository or revision that is not known, or a pre-training that nobody states.
     """
     key = f"encoders.{name}"
-    check_architecture(key, encoder.architecture)
-    divisor = ARCHITECTURES[encoder.architecture].seen_divisor
-    if encoder.resolution is not None and encoder.resolution % divisor:
-        raise ConfigError(
-            f"{key}.resolution: {encoder.resolution} is no multiple of {divisor}, which "
-            f"{encoder.architecture} needs; choose {encoder.resolution // divisor * divisor + divisor}"
-        )
-    if encoder.positions is not None and ARCHITECTURES[encoder.architecture].positions is None:
+    spec = check_architecture(key, encoder.architecture)
+    _check_resolution(key, spec, encoder.resolution)
+    if encoder.positions is not None and spec.positions is None:
         raise ConfigError(
             f"{key}.positions: {encoder.architecture} has no position embedding that could be resized in "
             "another way; leave it out"
@@ -160,21 +156,35 @@ def check_encoder(name: str, encoder: EncoderConfig) -> None:
     training_of(encoder, f"{key}.weights")
 
 
-def check_architecture(key: str, architecture: str) -> None:
-    """Holds a name against the registry.
+def check_architecture(key: str, architecture: str) -> EncoderSpec:
+    """Looks an architecture up.
 
     Args:
-        key: where it stands, for the message.
+        key: where its name stands, for the message.
         architecture: the name.
 
     Raises:
-        ConfigError: it is unknown.
+        ConfigError: see :func:`vfm_fusion.encoders.registry.spec_of`.
     """
-    if architecture not in ARCHITECTURES:
-        known = ", ".join(sorted(ARCHITECTURES))
+    try:
+        return spec_of(architecture)
+    except ConfigError as error:
+        raise ConfigError(f"{key}.architecture: {error}") from error
+
+
+def _check_resolution(key: str, spec: EncoderSpec, resolution: int | None) -> None:
+    if resolution is None:
+        return
+    if spec.input_side not in (None, resolution):
         raise ConfigError(
-            f"{key}.architecture: {architecture!r} is unknown; choose from: {known}"
-            f"{did_you_mean(architecture, ARCHITECTURES)}"
+            f"{key}.resolution: {spec.architecture} only takes squares of {spec.input_side} pixels; leave "
+            "resolution out"
+        )
+    divisor = spec.seen_divisor
+    if resolution % divisor:
+        raise ConfigError(
+            f"{key}.resolution: {resolution} is no multiple of {divisor}, which "
+            f"{spec.architecture} needs; choose {resolution // divisor * divisor + divisor}"
         )
 
 

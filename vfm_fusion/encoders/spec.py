@@ -103,6 +103,9 @@ class EncoderSpec:
             ``pad`` scales its longer side and fills up with zeros (the mean colour) below and on the right.
         positions: how the position embedding of a plain ViT is brought to the grid of an image, as its
             authors' code does it; None where there is none to bring there (rotary positions, windows).
+        levels: output stride -> index among the maps that a hierarchical model of timm's gives, where these
+            are more than the strides.
+        input_side: side of the square that the model only takes; None for one that takes any size.
         timm_name: timm model to create, where the family is timm's.
         options: keyword arguments of the model's constructor.
         unused: patterns of checkpoint keys that the encoder does not use (classification heads).
@@ -118,6 +121,8 @@ class EncoderSpec:
     std: tuple[float, float, float] = IMAGENET_STD
     fixed_fit: Literal["resize", "pad"] = "resize"
     positions: Positions | None = None
+    levels: Mapping[int, int] = field(default_factory=dict)
+    input_side: int | None = None
     timm_name: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     unused: tuple[str, ...] = ()

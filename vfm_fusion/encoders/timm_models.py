@@ -16,7 +16,33 @@ from vfm_fusion.encoders.tokens import Heads, TokenEncoder, TokenState
 ensure_torchvision()
 
 import timm  # noqa: E402  (torchvision must be importable first)
-from timm.layers import apply_rot_embed_cat, resample_abs_pos_embed_nhwc  # noqa: E402
+from timm.layers import (  # noqa: E402
+    Attention,
+    AttentionRope,
+    RotaryEmbeddingCat,
+    RotaryEmbeddingDinoV3,
+    apply_rot_embed_cat,
+    resample_abs_pos_embed_nhwc,
+)
+from timm.models.deit import VisionTransformerDistilled  # noqa: E402
+from timm.models.eva import Eva, EvaAttention, EvaBlock  # noqa: E402
+from timm.models.vision_transformer import Block, VisionTransformer  # noqa: E402
+from timm.models.vision_transformer_sam import VisionTransformerSAM  # noqa: E402
+
+__all__ = [
+    "TimmCNN",
+    "TimmHierarchical",
+    "TimmSam",
+    "TimmViT",
+    "VisionTransformer",
+    "VisionTransformerSAM",
+    "offset_positions",
+    "shows_tokens",
+    "timm",
+]
+
+_WALKED = (VisionTransformer, VisionTransformerDistilled, Eva)
+_ROTARY = (type(None), RotaryEmbeddingCat, RotaryEmbeddingDinoV3)
 
 
 class _TimmTokens(TokenEncoder):
@@ -104,6 +130,20 @@ class TimmViT(_TimmTokens):
         return model.pos_drop(torch.cat((*prefix, patches.tokens + resized), dim=1))
 
 
+def shows_tokens(model: nn.Module) -> bool:
+    """Whether :class:`TimmViT` walks through a model of timm's as the model itself does.
+
+    Its blocks have a norm before each part, and an attention of queries, keys and values without a gate.
+    """
+    return (
+        type(model) in _WALKED
+        and type(getattr(model, "rope", None)) in _ROTARY
+        and all(type(block) in (Block, EvaBlock) for block in model.blocks)
+        and all(type(block.attn) in (Attention, AttentionRope, EvaAttention) for block in model.blocks)
+        and all(block.attn.gate is None for block in model.blocks)
+    )
+
+
 class TimmSam(_TimmTokens):
     """SAM's ViT: the patch tokens of the last block; the norm that follows them is part of the neck.
 
@@ -131,19 +171,27 @@ class TimmSam(_TimmTokens):
 
 
 class TimmHierarchical(Encoder):
-    """A hierarchical transformer (Hiera, Swin): the output of every stage, before a final norm or head."""
+    """The last map of a timm model at each of its strides: of every stage, before a final norm or head.
+
+    A model of one stride (a transformer of another make than :class:`TimmViT`) gives its last map after the
+    final norm.
+    """
 
     def __init__(self, spec: EncoderSpec) -> None:
         super().__init__(spec)
         self.model = timm.create_model(spec.timm_name, pretrained=False, num_classes=0, **spec.options)
-        self.model.prune_intermediate_layers(len(spec.strides), prune_norm=True, prune_head=True)
+        self._levels = spec.levels or {stride: index for index, stride in enumerate(spec.strides)}
+        self._norm = len(spec.strides) == 1
+        last = [max(self._levels.values())]
+        self.model.prune_intermediate_layers(last, prune_norm=not self._norm, prune_head=True)
 
     def features(self, normalised: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
         """See :meth:`Encoder.features`."""
         wanted = sorted(strides)
         maps = self.model.forward_intermediates(
             normalised,
-            indices=[self.spec.strides.index(stride) for stride in wanted],
+            indices=[self._levels[stride] for stride in wanted],
+            norm=self._norm,
             stop_early=True,
             output_fmt="NCHW",
             intermediates_only=True,

@@ -18,7 +18,7 @@ from vfm_fusion.config.encoders import (
     SeededWeights,
 )
 from vfm_fusion.config.paths import expand
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.encoders.spec import HubWeights as HubSource
 from vfm_fusion.errors import ConfigError, WeightsError
 
@@ -98,7 +98,7 @@ def _expected(encoder: EncoderConfig, path: Path) -> list[tuple[str | None, str]
 
 
 def _remedy(encoder: EncoderConfig) -> str:
-    published = ARCHITECTURES[encoder.architecture].published
+    published = spec_of(encoder.architecture).published
     official = published and published.official
     theirs = official and f"{official.filename} from {official.source}"
     if encoder.weights.format == "official" and official:
@@ -124,14 +124,14 @@ def hub_source(key: str, encoder: EncoderConfig) -> HubSource:
         ConfigError: no repository or no revision is known.
     """
     weights: HubWeights = encoder.weights
-    published = ARCHITECTURES[encoder.architecture].published
+    published = spec_of(encoder.architecture).published
     source = None if published is None else published.hub
     if weights.repository is not None and (source is None or weights.repository != source.repository):
         source = HubSource(weights.repository)
     if source is None:
         raise ConfigError(
-            f"{key}.repository: no hub repository is known for {encoder.architecture}; "
-            "name one, or use source: file"
+            f"{key}.repository: no hub repository is known for {encoder.architecture}; name one, or use "
+            "source: file (a timm model has one where its tag is named: timm:NAME.TAG)"
         )
     if weights.revision not in (None, source.revision) or weights.filename != source.filename:
         source = replace(source, revision=weights.revision or source.revision, sha256=None)

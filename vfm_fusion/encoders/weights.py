@@ -199,21 +199,22 @@ def load_into(encoder: Encoder, tensors: dict[str, Tensor], source: str) -> None
 
     Args:
         encoder: the encoder; its inner model's names, with or without the ``model.`` prefix, are matched.
-        tensors: key -> tensor; keys that match ``encoder.spec.unused`` are ignored.
+        tensors: key -> tensor; keys that match ``encoder.spec.unused`` are ignored and not needed.
         source: what the message calls the weights.
 
     Raises:
         WeightsError: missing keys, unknown keys, wrong shapes or non-finite values, by name.
     """
-    own = encoder.state_dict()
+    own, spec = encoder.state_dict(), encoder.spec
     prefix = "model." if any(key.startswith("model.") for key in own) else ""
     offered = {
         key if key.startswith(prefix) else prefix + key: value
         for key, value in tensors.items()
-        if not _matches(key.removeprefix("features."), encoder.spec.unused)
+        if not (_matches(key, spec.unused) or _matches(key.removeprefix("features."), spec.unused))
     }
     offered = {_strip_features(key, own): value for key, value in offered.items()}
-    missing = sorted(key for key in own if key not in offered and not key.endswith("num_batches_tracked"))
+    free = ("*num_batches_tracked", *spec.unused)
+    missing = sorted(k for k in own if k not in offered and not _matches(k.removeprefix(prefix), free))
     unknown = sorted(key for key in offered if key not in own)
     wrong = [
         f"{key}: {tuple(value.shape)} instead of {tuple(own[key].shape)}"
@@ -222,7 +223,7 @@ def load_into(encoder: Encoder, tensors: dict[str, Tensor], source: str) -> None
     ]
     if missing or unknown or wrong:
         raise WeightsError(
-            f"{source} do not fit {encoder.spec.architecture}: missing {_some(missing)}; "
+            f"{source} do not fit {spec.architecture}: missing {_some(missing)}; "
             f"unknown {_some(unknown)}; wrong shape {_some(wrong)}" + _foreign_start(missing, unknown, prefix)
         )
     broken = sorted(key for key, value in offered.items() if not torch.isfinite(value).all())

@@ -44,7 +44,7 @@ def selection_lines(path: Path, summaries: Mapping[str, Path], page: Path) -> li
     explained = page.exists() and page.stat().st_mtime >= path.stat().st_mtime
     tables = {encoder: pd.read_parquet(file) for encoder, file in summaries.items()}
     return [
-        f"Selected on {selection['dataset']} (task {selection['task']}, definition "
+        f"Selected on {selection['dataset']} (selection.task: {selection['task']}; definition "
         f"'{selection['definition']}'): master {selection['master']}, auxiliary {selection['auxiliary']}, "
         f"injected at OS {selection['stride']} (peak {selection['stride_by'].upper()})",
         f"  The other way round: {reverse['auxiliary']} into {reverse['master']} at OS {reverse['stride']}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from vfm_fusion.config.registries import FAMILIES, MATCHERS, OPERATORS, READERS
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.study.study import Study
 from vfm_fusion.workflow.fingerprint import in_use
 
@@ -26,7 +26,7 @@ def loaded_by_name(study: Study) -> dict[str, list[str]]:
     }
     return {
         "vfm_fusion.datasets.kinds": in_use(READERS, [data.kind for data in config.datasets.values()]),
-        "vfm_fusion.encoders.build": in_use(FAMILIES, [ARCHITECTURES[name].family for name in architectures]),
+        "vfm_fusion.encoders.build": in_use(FAMILIES, [spec_of(name).family for name in architectures]),
         "vfm_fusion.fusion.operators": in_use(
             OPERATORS, [run.fusion.operator for run in config.runs.values()]
         ),

@@ -12,7 +12,7 @@ from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.cost import FREE_OF_COST
 from vfm_fusion.config.runs import ARRANGEMENT
 from vfm_fusion.config.training import EXECUTION
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.study.resolve import canonical
 from vfm_fusion.study.study import SCENES, Study
 
@@ -202,7 +202,7 @@ class Settings:
             {
                 "scenes": self._study.dataset_section(SCENES),
                 "recipe": recipe.model_dump(mode="json"),
-                "spec": ARCHITECTURES[recipe.architecture].facts(),
+                "spec": spec_of(recipe.architecture).facts(),
             }
         )
 

@@ -8,7 +8,7 @@ from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.schema import Config
 from vfm_fusion.datasets.kinds import reader
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.evaluation.declared import Entry, serving
 from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
@@ -115,7 +115,7 @@ class Study:
 
     def encoder_spec(self, name: str) -> dict[str, Any]:
         """What the registry says of an encoder that its features depend on."""
-        return ARCHITECTURES[self.config.encoders[name].architecture].facts()
+        return spec_of(self.config.encoders[name].architecture).facts()
 
     def evaluators(self, run: str, target: str) -> dict[str, Entry]:
         """The evaluators that score a run on a data set: those of the protocol that it is evaluated by."""

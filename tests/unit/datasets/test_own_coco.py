@@ -77,7 +77,7 @@ def panoptic() -> dict[str, Any]:
     ]
     return {
         "images": listed("a/1.png"),
-        "annotations": [{"image_id": 0, "file_name": "1.png", "segments_info": segments}],
+        "annotations": [{"image_id": 0, "file_name": "one_segments.png", "segments_info": segments}],
         "categories": CATEGORIES,
     }
 
@@ -94,7 +94,7 @@ def root(tmp_path: Path) -> Path:
 def segmented(root: Path) -> Path:
     ids = np.zeros((HEIGHT, WIDTH), int)
     ids[1], ids[2], ids[3] = 9, 256, 70_000
-    segment_png(root / "all/a/1.png", ids)
+    segment_png(root / "all/one_segments.png", ids)
     write_json(root / "all.json", panoptic())
     return root
 
@@ -158,9 +158,11 @@ def test_where_the_pngs_of_a_panoptic_json_are(segmented: Path) -> None:
     (segmented / "all").rename(segmented / "pngs")
     with pytest.raises(DatasetLayoutError, match=r"all: no such folder; set `segments` of the data set"):
         index(segmented)
-    assert index(segmented, segments="pngs").frame["semantic"].tolist() == ["pngs/a/1.png"]
-    (segmented / "pngs/a/1.png").unlink()
-    with pytest.raises(DatasetLayoutError, match=r"pngs/a/1.png: is missing"):
+    assert index(segmented, segments="pngs").frame["semantic"].tolist() == ["pngs/one_segments.png"]
+    content = panoptic()
+    del content["annotations"][0]["file_name"]
+    write_json(segmented / "all.json", content)
+    with pytest.raises(DatasetLayoutError, match=r"pngs/a/1.png: no such file, one of 1 that all.json names"):
         index(segmented, segments="pngs")
 
 

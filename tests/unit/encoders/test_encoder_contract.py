@@ -10,12 +10,14 @@ import torch
 from encoder_zoo import HEAVY, TINY, as_timm, seeded
 from torch import Tensor, nn
 
+from vfm_fusion.config.registries import FAMILIES
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.build import _FAMILIES, build_encoder
+from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.sizes import fit_size, resize_to
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT, timm
 from vfm_fusion.errors import ShapeError
+from vfm_fusion.loading import load
 
 SIZE = (96, 160)
 NAMES = [
@@ -169,7 +171,7 @@ def test_every_entry_declares_what_its_model_gives_at_full_size(name: str) -> No
     """Shapes alone, without the memory and the time of the numbers."""
     spec = ARCHITECTURES[name]
     with torch.device("meta"):
-        encoder = _FAMILIES[spec.family](spec).eval()
+        encoder = load(FAMILIES[spec.family])(spec).eval()
         maps = encoder(torch.empty(1, 3, *SIZE))
     shapes = {stride: tuple(feature.shape[1:]) for stride, feature in maps.items()}
     assert shapes == {s: (c, SIZE[0] // s, SIZE[1] // s) for s, c in spec.channels.items()}

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+import torch.nn.functional as F
+from safetensors.torch import load_file, save_file
 
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
 from vfm_fusion.encoders.build import build_encoder, weights_digest
@@ -20,6 +21,7 @@ REAL = {
     "mobilenetv2_100": "mobilenetv2_100.tf2_mobilenet_v2_1.0_224_ptq.dequant.safetensors",
     "squeezenet1_0": "squeezenet1_0.deepcompression.safetensors",
     "r2d2_n16": "r2d2_WASF_N16.pt",
+    "pidinet": "pidinet_carv4_bsds.converted.safetensors",
 }
 
 
@@ -79,6 +81,37 @@ def test_strided_r2d2_equals_the_dilated_original_on_its_grid(realdata: Path) ->
             else:
                 x = layer(x)
     torch.testing.assert_close(strided, x[..., ::4, ::4], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.realdata
+def test_pidinet_is_the_published_network_and_answers_to_contours(realdata: Path) -> None:
+    """Stage by stage from the weights' own shapes; its maps differ most from the rest where a disc ends."""
+    path = realdata / "weights" / REAL["pidinet"]
+    encoder, own = build_encoder(from_file("pidinet", path)), load_file(path)
+    rows, columns = torch.meshgrid(torch.arange(128.0), torch.arange(160.0), indexing="ij")
+    distance = ((rows - 64) ** 2 + (columns - 80) ** 2).sqrt()  # (H, W)
+    images = torch.where(distance < 40, 0.8, 0.2).expand(1, 3, -1, -1)
+    with torch.no_grad():
+        maps = encoder(images)
+        x = F.conv2d(encoder.normalise(images), own["init_block.weight"], padding=1)
+        for name in sorted(key.removesuffix(".conv1.weight") for key in own if key.endswith(".conv1.weight")):
+            if not name.startswith("block"):
+                continue
+            depthwise, pointwise = own[f"{name}.conv1.weight"], own[f"{name}.conv2.weight"]
+            shortcut = own.get(f"{name}.shortcut.weight")
+            x = x if shortcut is None else F.max_pool2d(x, 2)
+            y = F.conv2d(x, depthwise, padding=depthwise.shape[-1] // 2, groups=len(depthwise)).relu()
+            kept = x if shortcut is None else F.conv2d(x, shortcut, own[f"{name}.shortcut.bias"])
+            x = F.conv2d(y, pointwise) + kept
+            if name == "block3_4":
+                torch.testing.assert_close(maps[4], x)
+        torch.testing.assert_close(maps[8], x)
+        assert torch.equal(maps[16], F.max_pool2d(x, 2))
+        assert torch.equal(maps[32], F.max_pool2d(x, 4))
+    cells = F.avg_pool2d(distance[None, None], 4)[0, 0]
+    typical = maps[4][0].flatten(1).median(dim=1).values[:, None, None]
+    answers = (maps[4][0] - typical).norm(dim=0)  # measured: 760 at the contour, 390 inside and 320 outside
+    assert answers[(cells - 40).abs() < 4].mean() > 1.8 * answers[(cells < 24) | (cells > 56)].mean()
 
 
 def test_a_seeded_encoder_saved_to_a_file_comes_back(tmp_path: Path) -> None:

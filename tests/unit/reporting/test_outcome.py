@@ -19,8 +19,8 @@ def test_the_choice_its_warnings_and_where_to_read_on(tmp_path: Path) -> None:
     summaries = results.write_profiles(tmp_path)
     lines = selection_lines(path, summaries, page)
     assert lines == [
-        "Selected on miniscapes (task semantic, definition 'paper'): master mini_dino, auxiliary mini_sam, "
-        "injected at OS 16 (peak EF)",
+        "Selected on miniscapes (selection.task: semantic; definition 'paper'): master mini_dino, "
+        "auxiliary mini_sam, injected at OS 16 (peak EF)",
         "  The other way round: mini_dino into mini_sam at OS 32",
         f"  Warning: {results.WARNING}",
         f"  Why: {path}",

@@ -14,10 +14,10 @@ import pandas as pd
 from vfm_fusion.config.datasets import Protocol
 from vfm_fusion.config.own_data import OwnCocoConfig
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
-from vfm_fusion.datasets.folders import pair, visible
 from vfm_fusion.datasets.index import AnyReader, Files, Listing
 from vfm_fusion.datasets.own_splits import NOT_LISTED, of_split
 from vfm_fusion.datasets.readers.coco_classes import CocoClasses, own_classes
+from vfm_fusion.datasets.readers.coco_fields import text
 from vfm_fusion.datasets.readers.coco_images import match_images
 from vfm_fusion.datasets.readers.coco_instance import read_objects
 from vfm_fusion.datasets.readers.coco_json import AnnotationFile, annotation_file
@@ -117,7 +117,7 @@ def _annotations(config: OwnCocoConfig, root: Path, split: str) -> AnnotationFil
 def _pngs(
     names: list[str], annotations: AnnotationFile, config: OwnCocoConfig, root: Path, split: str
 ) -> dict[str, str]:
-    """The label file of every image: its PNG where the JSON is panoptic, otherwise the JSON."""
+    """The label file of every image: where the JSON is panoptic the PNG that it names, otherwise the JSON."""
     if not annotations.is_panoptic:
         return dict.fromkeys(names, config.path(config.annotations, split))
     folder = config.path(config.segments_folder, split)
@@ -126,10 +126,22 @@ def _pngs(
             f"{root / folder}: no such folder; set `segments` of the data set to that of the PNGs of "
             f"{annotations.path.name}"
         )
-    stems = {str(PurePosixPath(name).with_suffix("")): name for name in names}
-    found = {str(path.with_suffix("").as_posix()) for path in visible(root / folder, "**/*.png")}
-    pair(stems, found & stems.keys(), root / folder, "{}.png")
-    return {name: str(PurePosixPath(folder) / f"{stem}.png") for stem, name in stems.items()}
+    pngs = {name: _png(annotations, name) for name in names}
+    absent = sorted(png for png in pngs.values() if not (root / folder / png).is_file())
+    if absent:
+        raise DatasetLayoutError(
+            f"{root / folder / absent[0]}: no such file, one of {len(absent)} that {annotations.path.name} "
+            "names; set `segments` of the data set to the folder of its PNGs, or restore them"
+        )
+    return {name: str(PurePosixPath(folder) / png) for name, png in pngs.items()}
+
+
+def _png(annotations: AnnotationFile, image: str) -> str:
+    """The PNG of an image: as its annotation names it, otherwise as the image."""
+    rows = annotations.annotations(annotations.images[image])
+    if rows and "file_name" in rows[0]:
+        return text(rows[0], "file_name", f"{annotations.path}: the annotation of image {image}")
+    return str(PurePosixPath(image).with_suffix(".png"))
 
 
 def _check_other_split(annotations: AnnotationFile, config: OwnCocoConfig, root: Path, split: str) -> None:

@@ -84,4 +84,19 @@ ENTRIES = (
             page="https://github.com/naver/r2d2 (models/r2d2_WASF_N16.pt)",
         ),
     ),
+    EncoderSpec(
+        "pidinet",
+        family="pidinet",
+        channels={4: 240, 8: 240, 16: 240, 32: 240},
+        size_divisor=32,
+        options={"width": 60},
+        unused=("attentions.*", "classifier.*", "conv_reduces.*", "dilations.*"),
+        published=Published(
+            "BSDS500 and PASCAL contours, edge-supervised",
+            "edge-supervised",
+            "PiDiNet",
+            "research only",
+            page="https://github.com/hellozhuo/pidinet (converted by its own scripts)",
+        ),
+    ),
 )

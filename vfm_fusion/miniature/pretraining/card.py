@@ -7,7 +7,7 @@ from importlib.metadata import version
 from typing import Any
 
 from vfm_fusion.config.pretraining import PretrainedConfig
-from vfm_fusion.encoders.registry import ARCHITECTURES
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.miniature.pretraining.objective import Objective
 
 LICENCE = "Apache-2.0"
@@ -48,7 +48,7 @@ def facts(
         "name": name,
         "architecture": recipe.architecture,
         "parameters": sum(parameter.numel() for parameter in encoder.parameters()),
-        "channels": {str(s): c for s, c in sorted(ARCHITECTURES[recipe.architecture].channels.items())},
+        "channels": {str(s): c for s, c in sorted(spec_of(recipe.architecture).channels.items())},
         "data": dict(scenes),
         "recipe": recipe.model_dump(mode="json", exclude={"checkpoint_every", "log_every"}),
         "losses": {"first": dict(rows[0]), "last": dict(rows[-1])},

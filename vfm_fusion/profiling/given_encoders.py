@@ -89,11 +89,23 @@ def given_encoders(
 def settings_of(name: str) -> EncoderConfig:
     """Returns the settings of an encoder that is named alone: with its published weights from the hub.
 
+    These are of the commit that the registry pins, or the newest where it pins none.
+
     Args:
         name: a name of the registry, ``timm:NAME``, or that of a mini encoder of :data:`SHIPPED`.
+
+    Raises:
+        ConfigError: the name is unknown, or no published weights are known for it.
     """
     if name not in SHIPPED:
-        return EncoderConfig(architecture=name, weights=HubWeights(source="hub"))
+        pinned = EncoderConfig(architecture=name, weights=HubWeights(source="hub"))
+        newest = EncoderConfig(architecture=name, weights=HubWeights(source="hub", revision="main"))
+        try:
+            check_encoder(name, pinned)
+        except ConfigError:
+            check_encoder(name, newest)
+            return newest
+        return pinned
     architecture, pretraining = SHIPPED[name]
     path = str(_WEIGHTS / f"{name}.safetensors")
     weights = FileWeights(source="file", path=path, pretraining=pretraining, lineage="none")

@@ -22,6 +22,7 @@ from vfm_fusion.config.selection import SelectionConfig
 from vfm_fusion.datasets.index import write_index
 from vfm_fusion.datasets.registry import index_split, open_indexed
 from vfm_fusion.encoders.build import build_encoder
+from vfm_fusion.encoders.describe import check_encoder
 from vfm_fusion.errors import SelectionError, VfmFusionError
 from vfm_fusion.features.extract import configured_extraction
 from vfm_fusion.features.store import FeatureStore
@@ -210,6 +211,15 @@ def test_it_shows_itself(found: Profile) -> None:
 def test_a_mistake_is_answered_in_a_sentence(encoders: object, options: dict, said: str) -> None:
     with pytest.raises(VfmFusionError, match=said):
         call(encoders, pictures(), **options)
+
+
+def test_a_name_alone_means_its_published_weights() -> None:
+    assert settings_of("dinov2_vitb14").weights.revision is None, "that of the registry"
+    unpinned = settings_of("dinov2_vits14")
+    assert unpinned.weights.revision == "main"
+    check_encoder("dinov2", unpinned)
+    with pytest.raises(ConfigError, match="no hub repository is known for mini_vit"):
+        settings_of("mini_vit")
 
 
 def test_encoders_of_one_kind_are_numbered() -> None:

@@ -70,7 +70,7 @@ def _read(path: Path) -> Any:
 
 
 def _foreign_objects(path: Path, error: Exception) -> list[str]:
-    """Returns the names of the classes and functions that ``torch.load`` refuses; of legacy files, the first."""
+    """Names the classes and functions that ``torch.load`` refuses; of a legacy file, the first."""
     if "TorchScript" in str(error):
         return [_TORCHSCRIPT]
     refused = re.findall(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)", str(error))

@@ -56,6 +56,7 @@ _MODES = {
     "RGB": ("colour", 8),
     "RGBA": ("colour with alpha", 8),
 }  # Pillow's mode: pixels, and bits unless the file is a PNG that says otherwise
+_TIFF_BITS, _TIFF_MEANING, _WHITE_IS_0 = 258, 262, 0
 _LOSSY = frozenset({"JPEG", "MPO", "AVIF"})
 
 
@@ -74,6 +75,11 @@ def read_labels(path: Path, stored: LabelFormat) -> np.ndarray:
         DatasetLayoutError: the file does not exist.
     """
     with _opened(path, stored) as file:
+        if _is_stretched(file, path):
+            raise CorruptImageError(
+                f"{path}: is a {file.format} of another depth or range than 0..255 with black as 0, so "
+                "decoding it changes its ids. Write it again as a PNG of 8 bits."
+            )
         return np.array(file).astype(np.int32 if stored.bits == (16,) else np.uint8)
 
 
@@ -95,7 +101,7 @@ def read_channels(path: Path, stored: LabelFormat) -> np.ndarray:
     """
     with _opened(path, stored) as file:
         if stored.bits != (16,):
-            return _without_alpha(np.array(file), path)
+            return _without_alpha(file, path)
     pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
     if pixels is None:
         raise CorruptImageError(f"{path}: cannot be decoded. Restore it from the data set's archive.")
@@ -126,7 +132,7 @@ def read_colors(path: Path) -> np.ndarray:
         DatasetLayoutError: the file does not exist.
     """
     with _opened(path, _COLORS) as file:
-        return _without_alpha(np.array(file.convert("RGB") if file.mode == "P" else file), path)
+        return _without_alpha(file, path)
 
 
 def read_mask(path: Path) -> np.ndarray:
@@ -140,11 +146,7 @@ def read_mask(path: Path) -> np.ndarray:
         DatasetLayoutError: the file does not exist.
     """
     with _opened(path, _MASK) as file:
-        looked_up = "RGBA" if "transparency" in file.info else "RGB"
-        pixels = np.array(file.convert({"1": "L", "P": looked_up}.get(file.mode, file.mode)))
-    if pixels.ndim == 2:
-        return pixels
-    return _without_alpha(pixels, path).max(axis=2)  # (H, W, C) -> (H, W)
+        return _without_alpha(file, path).max(axis=2)  # (H, W, C) -> (H, W)
 
 
 @contextmanager
@@ -184,8 +186,27 @@ def _is_lossy(file: Image.Image, path: Path) -> bool:
     return file.format in _LOSSY
 
 
-def _without_alpha(pixels: np.ndarray, path: Path) -> np.ndarray:
-    """Drops the last of two or four channels: ``(H, W, C)`` -> ``(H, W, C or C - 1)``."""
+def _is_stretched(file: Image.Image, path: Path) -> bool:
+    """Whether decoding a TIFF or PGM changes grey values, to fill 0..255 or to make white of 0."""
+    if file.mode != "L":
+        return False
+    if file.format == "TIFF":
+        return file.tag_v2.get(_TIFF_BITS, (1,))[0] != 8 or file.tag_v2.get(_TIFF_MEANING) == _WHITE_IS_0
+    with Image.open(path) as unread:  # its tiles are dropped by decoding
+        return unread.format == "PPM" and unread.tile[0].args not in ("L", ("L", 255))
+
+
+def _without_alpha(file: Image.Image, path: Path) -> np.ndarray:
+    """Looks palettes up and drops alpha: ``(H, W, 1 or 3)`` uint8.
+
+    Alpha may be a channel, or one colour that the file calls transparent.
+    """
+    mode = {"1": "L", "P": "RGB"}.get(file.mode, file.mode)
+    if "transparency" in file.info:
+        mode = {"L": "LA", "RGB": "RGBA"}.get(mode, mode)
+    pixels = np.array(file.convert(mode))
+    if pixels.ndim == 2:
+        return pixels[..., None]
     if pixels.shape[2] == 3:
         return pixels
     alpha = pixels[..., -1]

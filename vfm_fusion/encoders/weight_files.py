@@ -24,9 +24,9 @@ from vfm_fusion.errors import ConfigError, WeightsError
 
 _MODEL_FILE, _RUN_FILE = "model.safetensors", "run.json"
 _LENGTH_BYTES = 8
-_LEGACY_TORCH = b"\x80\x02"
+_LEGACY_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 """How archives of ``torch.save`` before version 1.6 start; newer ones are zip files."""
-_PICKLES = (b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_PICKLES = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 """How files of ``pickle.dump`` start."""
 
 
@@ -240,10 +240,15 @@ def check_archive(path: Path) -> None:
     """Checks that ``path`` is a whole safetensors file (by its suffix) or looks like a whole torch archive.
 
     Raises:
-        WeightsError: the file is truncated, or is something else (an error page, an empty download).
+        WeightsError: the file is truncated, or is something else (an error page, an empty download), or is
+            named as the other kind.
     """
-    problem = _safetensors_problem(path) if path.suffix == ".safetensors" else _torch_problem(path)
+    problems = {".safetensors": _safetensors_problem(path), ".pt": _torch_problem(path)}
+    problem = problems.pop(".safetensors" if path.suffix == ".safetensors" else ".pt")
     if problem is not None:
+        for suffix, other in problems.items():
+            if other is None:
+                raise WeightsError(f"{path}: holds what a file named *{suffix} does; rename it")
         with path.open("rb") as file:
             start = file.read(16)
         if start[:2] in _PICKLES:
@@ -254,7 +259,7 @@ def check_archive(path: Path) -> None:
         raise WeightsError(
             f"{path}: not a readable weight file: {problem} "
             f"({path.stat().st_size} bytes, starts with {start!r}); "
-            "expected safetensors or a torch archive of tensors; get it again"
+            "expected safetensors or a torch archive of tensors; get it again, or convert it"
         )
 
 
@@ -276,5 +281,5 @@ def _safetensors_problem(path: Path) -> str | None:
 def _torch_problem(path: Path) -> str | None:
     with path.open("rb") as file:
         start = file.read(len(_LEGACY_TORCH))
-    whole = zipfile.is_zipfile(path) if start == b"PK" else start == _LEGACY_TORCH
+    whole = zipfile.is_zipfile(path) if start.startswith(b"PK") else start == _LEGACY_TORCH
     return None if whole else "truncated, or no torch archive"

@@ -7,10 +7,12 @@ import sys
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
+from zipfile import is_zipfile
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint
 
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.spec import OfficialWeights
@@ -42,7 +44,7 @@ def read_tensors(path: Path, key: str | None = None) -> dict[str, Tensor]:
     found = _unwrap(data)
     if key is not None:
         found = (_at(data, key) if isinstance(data, dict) else {}) or _at(found, key)
-    tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
+    tensors = {str(name): value for name, value in found.items() if isinstance(value, Tensor)}
     if not tensors:
         where = "" if key is None else f" at key {key!r}"
         raise WeightsError(
@@ -58,32 +60,34 @@ def _read(path: Path) -> Any:
             return load_file(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the two readers raise a dozen types on damaged or foreign files
-        objects = _foreign_objects(error)
+        objects = _foreign_objects(path, error)
         if objects:
             raise WeightsError(_how_to_save(path, objects)) from error
         raise WeightsError(
             f"{path}: not a readable weight file ({path.stat().st_size} bytes, {type(error).__name__}); "
-            "expected tensors only, in safetensors or a torch archive; get it again"
+            "expected tensors only, in safetensors or a torch archive; get it again, or convert it"
         ) from error
 
 
-def _foreign_objects(error: Exception) -> list[str]:
-    """Returns the name of the class or function that ``torch.load`` refused."""
+def _foreign_objects(path: Path, error: Exception) -> list[str]:
+    """Names the classes and functions that ``torch.load`` refuses; of a legacy file, the first."""
     if "TorchScript" in str(error):
         return [_TORCHSCRIPT]
-    return re.findall(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)", str(error))
+    refused = re.findall(r"[Uu]nsupported (?:global: )?GLOBAL (\S+)", str(error))
+    return sorted(get_unsafe_globals_in_checkpoint(path)) if refused and is_zipfile(path) else refused
 
 
 def _how_to_save(path: Path, objects: list[str]) -> str:
     load, found, part = f"torch.load({path.name!r}, weights_only=False)", "other objects", "['state_dict']"
+    note = ", with the name of the entry that holds its tensors in place of state_dict"
     if _TORCHSCRIPT in objects:
-        load, found, part = f"torch.jit.load({path.name!r})", "a compiled model", ".state_dict()"
+        load, found, part, note = f"torch.jit.load({path.name!r})", "a compiled model", ".state_dict()", ""
     elif any(name.startswith("torch.nn.modules.") for name in objects):
-        found, part = "a pickled model", ".state_dict()"
+        found, part, note = "a pickled model", ".state_dict()", ""
     return (
         f"{path}: expected tensors only, found {found} ({_some(objects)}), which can run code and is never "
         "loaded. If you trust the file, save its state_dict where its classes can be imported: "
-        f"torch.save({load}{part}, 'weights.pt')"
+        f"torch.save({load}{part}, 'weights.pt'){note}"
     )
 
 

@@ -205,7 +205,7 @@ def test_an_unknown_class_is_named(tmp_path: Path, unknown: Any) -> None:
     content = instances_json()
     content["annotations"][1]["category_id"] = unknown
     write_instances(tmp_path, "val", content)
-    with pytest.raises(LabelError, match=f"annotation 31 of image id 7 has class id {unknown}, which COCO"):
+    with pytest.raises(LabelError, match=f"annotation 31 of image id 7 has class id {unknown!r}, which COCO"):
         sample(tmp_path)
 
 

@@ -17,6 +17,7 @@ from vfm_fusion.datasets.rasters import (
     INDEXED_8,
     LabelFormat,
     read_channels,
+    read_colors,
     read_labels,
     read_mask,
 )
@@ -146,8 +147,45 @@ def test_alpha_that_varies_is_refused(tmp_path: Path) -> None:
     indices = Image.fromarray((OBJECT > 0).astype(np.uint8))
     indices.putpalette([255, 255, 255, 255, 255, 255])
     indices.save(tmp_path / "palette.png", transparency=0)
-    with pytest.raises(CorruptImageError, match=r"palette\.png: its alpha channel varies"):
-        read_mask(tmp_path / "palette.png")
+    for read in (read_mask, read_colors):
+        with pytest.raises(CorruptImageError, match=r"palette\.png: its alpha channel varies"):
+            read(tmp_path / "palette.png")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_colour_that_is_called_transparent_is_alpha(tmp_path: Path, channels: int) -> None:
+    black = np.dstack([255 - OBJECT] * channels).squeeze()  # only a black object is drawn
+    white = 255 if channels == 1 else (255, 255, 255)
+    Image.fromarray(black).save(tmp_path / "a.png", transparency=white)
+    with pytest.raises(CorruptImageError, match=r"a\.png: its alpha channel varies"):
+        read_mask(tmp_path / "a.png")
+    if channels == 3:
+        with pytest.raises(CorruptImageError, match=r"a\.png: its alpha channel varies"):
+            read_channels(tmp_path / "a.png", COLOR_8)
+
+
+def _write_tiff(path: Path, rows: bytes, bits: int, meaning: int) -> None:
+    """Writes a grey TIFF of 4 x 8 pixels by the specification; ``meaning`` 0: white is 0, 1: black is 0."""
+    tags = {256: 8, 257: 4, 258: bits, 259: 1, 262: meaning, 273: 8, 277: 1, 278: 4, 279: len(rows)}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    content = struct.pack("<H", len(tags)) + entries + struct.pack("<I", 0)
+    path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(rows)) + rows + content)
+
+
+def test_grey_that_decoders_stretch_or_turn_round_is_refused_for_ids(tmp_path: Path) -> None:
+    ids = np.arange(32, dtype=np.uint8).reshape(4, 8) % 4
+    _write_tiff(tmp_path / "a.tif", ids.tobytes(), 8, 1)
+    (tmp_path / "a.pgm").write_bytes(b"P5 8 4 255\n" + ids.tobytes())
+    (tmp_path / "plain.pgm").write_bytes(b"P2 8 4 255\n" + " ".join(map(str, ids.ravel())).encode())
+    for name in ("a.tif", "a.pgm", "plain.pgm"):
+        assert np.array_equal(read_labels(tmp_path / name, INDEXED_8), ids)
+    (tmp_path / "a.pgm").write_bytes(b"P5 8 4 3\n" + ids.tobytes())  # 3 would become 255
+    (tmp_path / "plain.pgm").write_bytes(b"P2 8 4 3\n" + " ".join(map(str, ids.ravel())).encode())
+    _write_tiff(tmp_path / "four.tif", bytes(16), 4, 1)
+    _write_tiff(tmp_path / "white.tif", ids.tobytes(), 8, 0)
+    for name in ("a.pgm", "plain.pgm", "four.tif", "white.tif"):
+        with pytest.raises(CorruptImageError, match=rf"{name}: is a (PPM|TIFF) of another depth or range"):
+            read_labels(tmp_path / name, INDEXED_8)
 
 
 def test_masks_in_grey_of_few_bits_and_in_palettes(tmp_path: Path) -> None:

@@ -147,6 +147,38 @@ def test_what_a_training_script_saved_beside_the_tensors_is_named(
     with pytest.raises(WeightsError, match=rf"found other objects \(.*{name}.*\['state_dict'\]") as refused:
         build_encoder(from_file(path))
     assert "get it again" not in str(refused.value)
+    assert "the name of the entry that holds its tensors in place of state_dict" in str(refused.value)
+
+
+class Net(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 3)
+
+
+def test_a_pickled_model_of_a_class_of_their_own_is_one(tmp_path: Path) -> None:
+    torch.save({"model": Net(), "epoch": 3}, tmp_path / "model.pt")
+    with pytest.raises(WeightsError, match=r"found a pickled model \(.*Net.*save its state_dict") as refused:
+        build_encoder(from_file(tmp_path / "model.pt"))
+    assert "torch.nn.modules.linear.Linear" in str(refused.value)
+
+
+def test_a_file_that_is_named_as_the_other_kind_is_to_be_renamed(
+    tmp_path: Path, good: dict[str, Tensor]
+) -> None:
+    save_file(good, tmp_path / "a.pth")
+    torch.save(good, tmp_path / "b.safetensors")
+    for name, suffix in (("a.pth", r"\.safetensors"), ("b.safetensors", r"\.pt")):
+        with pytest.raises(
+            WeightsError, match=rf"{name}: holds what a file named \*{suffix} does; rename it"
+        ):
+            weight_file("mini", from_file(tmp_path / name))
+
+
+def test_tensors_under_numbers_are_no_state_dict_of_an_encoder(tmp_path: Path) -> None:
+    torch.save({0: torch.zeros(2)}, tmp_path / "numbers.pt")
+    with pytest.raises(WeightsError, match=r"do not fit mini_vit.*unknown"):
+        build_encoder(from_file(tmp_path / "numbers.pt"))
 
 
 @pytest.mark.parametrize("legacy", [True, False])
@@ -164,9 +196,10 @@ def test_other_forms_of_a_model_are_refused_with_the_way_to_save_its_tensors(
     torch.jit.trace(torch.nn.Linear(2, 3), torch.zeros(1, 2)).save(tmp_path / "script.pt")
     with pytest.raises(WeightsError, match=r"found a compiled model .*torch\.jit\.load\('script\.pt'\)"):
         build_encoder(from_file(tmp_path / "script.pt"))
-    (tmp_path / "plain.pkl").write_bytes(pickle.dumps(good))
-    with pytest.raises(WeightsError, match=r"plain\.pkl: a pickle, which can run code .*torch\.save"):
-        weight_file("own", from_file(tmp_path / "plain.pkl"))
+    for protocol in (2, 3, 4, 5):
+        (tmp_path / "plain.pkl").write_bytes(pickle.dumps(good, protocol))
+        with pytest.raises(WeightsError, match=r"plain\.pkl: a pickle, which can run code .*torch\.save"):
+            weight_file("own", from_file(tmp_path / "plain.pkl"))
     with zipfile.ZipFile(tmp_path / "sources.pt", "w") as archive:
         archive.writestr("readme.txt", "hello")
     with pytest.raises(WeightsError, match="not a readable weight file"):

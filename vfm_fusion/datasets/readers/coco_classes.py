@@ -41,7 +41,7 @@ class CocoClasses:
         """
         number = as_whole(found)
         if number not in self.train_ids:
-            raise LabelError(f"{where} has class id {found}, which {self.otherwise}")
+            raise LabelError(f"{where} has class id {found!r}, which {self.otherwise}")
         return self.train_ids[number]
 
 

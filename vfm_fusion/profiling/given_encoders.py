@@ -15,6 +15,7 @@ from vfm_fusion.config.encoders import EncoderConfig, FileWeights, HubWeights
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import check_encoder, describe_pretraining
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.features.extract import Source, default_device
 from vfm_fusion.profiling.own_encoder import OwnEncoder, borrowed, probe
@@ -153,7 +154,7 @@ def _configured(name: str, config: EncoderConfig, dataset: str, device: str | No
         name=name,
         pretraining=pretraining,
         source=Source(dataset, name, config.architecture, pretraining, weights_digest(config)),
-        settings=config.model_dump_json(exclude={"label"}),
+        settings=f"{config.model_dump_json(exclude={'label'})} {spec_of(config.architecture).facts()}",
         build=lambda: build_encoder(config),
         device=_device(device) if device else default_device(),
     )

@@ -23,7 +23,7 @@ from vfm_fusion.datasets.index import write_index
 from vfm_fusion.datasets.registry import index_split, open_indexed
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.describe import check_encoder
-from vfm_fusion.errors import SelectionError, VfmFusionError
+from vfm_fusion.errors import ConfigError, SelectionError, VfmFusionError
 from vfm_fusion.features.extract import configured_extraction
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.profiles.encoder_profile import profile_store, summarise_profile
@@ -225,9 +225,11 @@ def test_a_name_alone_means_its_published_weights() -> None:
 def test_encoders_of_one_kind_are_numbered() -> None:
     weights = {"source": "seeded", "seed": 1}
     same = [EncoderConfig(architecture="mini_hiera", weights=weights)] * 2
-    result = call(same, pictures()[:1], strides=(8,))
-    assert list(result.scores) == ["mini_hiera", "mini_hiera (2)"]
+    timm = EncoderConfig(architecture="timm:test_convnext", weights=weights)
+    result = call([*same, timm], pictures()[:1], strides=(8,))
+    assert list(result.scores) == ["mini_hiera", "mini_hiera (2)", "timm:test_convnext"]
     assert result.labels["mini_hiera"]["pretraining"] == "untrained (seed 1)"
+    assert result.frame.query("score == 'sc'").groupby("encoder")["mean"].first().notna().all()
 
 
 def test_the_package_starts_without_torch_and_says_its_version() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from contextlib import chdir
 from pathlib import Path
 
 import yaml
@@ -88,15 +89,16 @@ def run(arguments: argparse.Namespace) -> int:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # as planning does: it fetches nothing
     name, path = arguments.name, _path(arguments.name)
     data = data_settings(
-        arguments.images, arguments.masks, arguments.coco, arguments.classes, split=arguments.runs
+        arguments.images, arguments.masks, arguments.coco, arguments.classes, ROOT, split=arguments.runs
     )
-    text = experiment_text(name, data, encoder_settings(arguments.encoders), runs=arguments.runs)
+    text = experiment_text(name, data, encoder_settings(arguments.encoders, ROOT), runs=arguments.runs)
     study = Study(validate({"experiment": name, **yaml.safe_load(text)}))
     if from_command_line(name) != name:
         raise ConfigError(f"experiment: {name!r} is no word where Snakemake reads it; begin with a letter")
-    found = _found(study)
-    owned = Owned(study)
-    owned.check_weights()
+    with chdir(ROOT):  # where planning starts
+        found = _found(study)
+        owned = Owned(study)
+        owned.check_weights()
     write_text(path, text)
     target = "all" if study.has_runs else "select" if study.has_pair else "profiles"
     where = "" if Path.cwd().samefile(ROOT) else f" (in {ROOT})"

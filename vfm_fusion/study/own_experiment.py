@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import yaml
@@ -27,7 +27,13 @@ _COMMENTS = {
 
 
 def data_settings(
-    images: str, masks: str | None, annotations: str | None, classes: Sequence[str], *, split: bool
+    images: str,
+    masks: str | None,
+    annotations: str | None,
+    classes: Sequence[str],
+    clone: Path,
+    *,
+    split: bool,
 ) -> dict[str, Any]:
     """The settings of a data set of kind ``folder`` or ``coco``.
 
@@ -36,16 +42,20 @@ def data_settings(
         masks: path of a mask, ``{}`` in place of its photo's path below ``images``.
         annotations: a JSON of COCO's format; then there are no ``masks``.
         classes: names of classes, those of masks also as ``NAME=ID`` or ``NAME=RED,GREEN,BLUE``.
+        clone: where the workflow starts; paths in it are written as seen from there.
         split: draw a part for validation where no path has ``{split}``.
 
     Raises:
         ConfigError: the paths have no folder in common, or a class is none.
     """
     given = {"images": images, "masks": masks, "annotations": annotations}
-    paths = {key: absolute(path) for key, path in given.items() if path is not None}
+    paths = {key: _absolute(path) for key, path in given.items() if path is not None}
     root = _common(list(paths.values()))
     below = {key: str(PurePosixPath(path).relative_to(root)) for key, path in paths.items()}
-    settings: dict[str, Any] = {"kind": "folder" if annotations is None else "coco", "root": root}
+    settings: dict[str, Any] = {
+        "kind": "folder" if annotations is None else "coco",
+        "root": _seen_from(clone, root),
+    }
     settings |= {key: path for key, path in below.items() if (key, path) != ("images", ".")}
     if classes:
         settings["classes"] = [_class(entry) for entry in classes] if annotations is None else list(classes)
@@ -54,11 +64,12 @@ def data_settings(
     return settings
 
 
-def encoder_settings(names: Sequence[str]) -> dict[str, dict[str, Any]]:
+def encoder_settings(names: Sequence[str], clone: Path) -> dict[str, dict[str, Any]]:
     """The settings of encoders by the names that tables have.
 
     Args:
         names: architectures, for weights from the hub; or ``ARCHITECTURE=FILE``.
+        clone: as in :func:`data_settings`.
 
     Raises:
         ConfigError: an architecture is unknown or cannot be used.
@@ -73,7 +84,7 @@ def encoder_settings(names: Sequence[str]) -> dict[str, dict[str, Any]]:
             number += 1
             key = f"{base}-{number}"
         spec = check_architecture(f"encoders.{key}", architecture)
-        weights = _file(path, spec) if path else _hub(spec)
+        weights = _file(_seen_from(clone, _absolute(path)), spec) if path else _hub(spec)
         found[key] = {"architecture": architecture, "weights": weights}
     return found
 
@@ -130,9 +141,13 @@ runs:  # master and auxiliary: the roles that the profiles give the encoders; or
   fused-reverse: {{label: "Fused, reversed", master: auxiliary, auxiliary: master}}"""
 
 
-def absolute(path: str) -> str:
-    """Returns a path as it is found from anywhere; one that starts with ``$`` or ``~`` stays."""
+def _absolute(path: str) -> str:
+    """A path as it is found from anywhere; one that starts with ``$`` or ``~`` stays."""
     return os.path.normpath(path) if path.startswith(("$", "~")) else os.path.abspath(path)
+
+
+def _seen_from(clone: Path, path: str) -> str:
+    return str(Path(path).relative_to(clone)) if Path(path).is_relative_to(clone) else path
 
 
 def _common(paths: list[str]) -> str:
@@ -175,7 +190,7 @@ def _hub(spec: EncoderSpec) -> dict[str, Any]:
 
 def _file(path: str, spec: EncoderSpec) -> dict[str, Any]:
     official = spec.published and spec.published.official
-    weights = {"source": "file", "path": absolute(path)}
+    weights = {"source": "file", "path": path}
     if official and PurePosixPath(path).name == official.filename:
         weights["format"] = "official"
     if spec.published is None:

@@ -59,7 +59,7 @@ def test_photos_and_two_encoders(clone: Path, capsys: pytest.CaptureFixture[str]
         "experiment", "paths", "datasets", "dataset", "encoders"
     }  # fmt: skip
     assert config.paths.results == "results/mine"
-    assert config.datasets["mine"].root == str(clone / "own/photos")
+    assert config.datasets["mine"].root == "own/photos"
     assert list(config.encoders) == ["dinov2_vits14", "sam_vitb16"]
     assert "images: 3 for profiles and validation" in said
     absent = Owned(Study(config)).absent
@@ -84,7 +84,7 @@ def test_a_timm_model_and_one_architecture_twice(clone: Path) -> None:
     )  # fmt: skip
     assert list(config.encoders) == ["test_convnext-r160_in1k", "sam_vitb16", "sam_vitb16-2"]
     assert config.encoders["sam_vitb16-2"].weights.format == "official"
-    assert config.encoders["sam_vitb16-2"].weights.path == str(clone / "weights/sam_vit_b_01ec64.pth")
+    assert config.encoders["sam_vitb16-2"].weights.path == "weights/sam_vit_b_01ec64.pth"
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_runs_as_settings_or_as_comments(
 ) -> None:  # fmt: skip
     config = written(clone, *data, *TWO, "--runs")
     said = capsys.readouterr().out
-    assert (config.datasets["mine"].kind, config.datasets["mine"].root) == (kind, str(clone / "own"))
+    assert (config.datasets["mine"].kind, config.datasets["mine"].root) == (kind, "own")
     assert config.training.task == task
     assert list(config.runs) == ["master", "auxiliary-frozen", "fused", "fused-reverse"]
     assert f"images: {train} for training" in said
@@ -124,7 +124,20 @@ def test_paths_that_name_the_split(clone: Path) -> None:
     (clone / "own").rename(clone / "val")
     photos, masks = "{split}/photos", "{split}/masks/{}.png"
     config = written(clone, "--images", photos, "--masks", masks, "--classes", "x", *TWO).datasets["mine"]
-    assert (config.root, config.images, config.masks, config.split) == (str(clone), photos, masks, None)
+    assert (config.root, config.images, config.masks, config.split) == (".", photos, masks, None)
+
+
+def test_called_from_elsewhere(
+    clone: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    away = tmp_path_factory.mktemp("away")
+    (clone / "own").rename(away / "own")
+    monkeypatch.chdir(away)
+    config = written(clone, *MASKS, "--encoders", "sam_vitb16=w.pth", f"sam_vitb16={clone}/w.pth")
+    assert config.datasets["mine"].root == str(away / "own")
+    assert [encoder.weights.path for encoder in config.encoders.values()] == [f"{away}/w.pth", "w.pth"]
+    assert f"Next (in {clone}), the plan" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,10 @@ TRAINS_MINI_ENCODERS = ".venv/bin/snakemake --cores 2 pretrain_mini"
 PROFILES_PHOTOS = (
     ".venv/bin/python -m vfm_fusion profile --encoders mini-dino mini-sam --images photos --out profile"
 )
+WRITES_AN_EXPERIMENT = (
+    ".venv/bin/python -m vfm_fusion init holiday --images photos "
+    "--encoders dinov2_vits14 timm:convnext_tiny.fb_in1k"
+)
 RUN_BY_THE_REALDATA_TEST = {"VFM_REALDATA=~/realdata make run EXPERIMENT=realdata"}
 SNAKEMAKE = ".venv/bin/snakemake"
 
@@ -34,7 +38,8 @@ def blocks(repository: Path, language: str) -> list[str]:
 
 def test_every_shell_command_is_known_to_a_test(repository: Path) -> None:
     commands = {line for block in blocks(repository, "bash") for line in block.splitlines() if line}
-    unknown = {line for line in commands if not line.startswith(SNAKEMAKE)} - RUN_BY_CI - {PROFILES_PHOTOS}
+    unknown = {line for line in commands if not line.startswith(SNAKEMAKE)} - RUN_BY_CI
+    unknown -= {PROFILES_PHOTOS, WRITES_AN_EXPERIMENT}
     assert unknown == RUN_BY_THE_REALDATA_TEST
     ci = (repository / ".ci" / "run").read_text()
     assert all(f"\nstep {command}\n" in ci for command in RUN_BY_CI)
@@ -64,6 +69,25 @@ def test_the_python_example_runs(repository: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("dtype=torch.float64") == 4
+
+
+def test_the_experiment_that_init_writes_can_be_planned(repository: Path, fresh: Workflow) -> None:
+    assert any(WRITES_AN_EXPERIMENT in block for block in blocks(repository, "bash"))
+    (fresh.folder / "photos").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (128, 160, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(fresh.folder / "photos/noise.png")
+    written = subprocess.run(
+        [sys.executable, *shlex.split(WRITES_AN_EXPERIMENT)[1:]],
+        **fresh.options(),
+        capture_output=True,
+        check=False,
+    )
+    assert written.returncode == 0, written.stderr
+    *_, following = written.stdout.splitlines()
+    assert following.endswith(f"{SNAKEMAKE} -n --config experiment=holiday -- select")
+    fresh.config = {"experiment": "holiday"}
+    planned = fresh.snakemake("-n", "select")
+    assert re.search(r"profile_encoder +2\n", planned.stdout + planned.stderr), planned.stderr
 
 
 def test_the_one_call_and_its_command_run(repository: Path, tmp_path: Path) -> None:

@@ -13,8 +13,11 @@ import yaml
 from PIL import Image
 from working_copy import Workflow
 
+from vfm_fusion.__main__ import main
+from vfm_fusion.config.schema import Config
 from vfm_fusion.datasets.kinds import data_root
 from vfm_fusion.datasets.registry import index_split, open_dataset
+from vfm_fusion.study import init_command
 from vfm_fusion.study.resolve import resolve
 
 MINI = {
@@ -27,6 +30,8 @@ MINI = {
 }
 PHOTOS, SIZE, PARTS, PAINTED, PEDESTRIANS = range(5)
 """The configuration examples of the page, in its order."""
+OF_PHOTOS, OF_MASKS, OF_JSON = range(3)
+"""The page's calls of init, in its order."""
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +49,11 @@ def examples(page: str) -> list[str]:
     return re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
 
 
-def commands(page: str) -> list[list[str]]:
+def commands(page: str, program: str) -> list[list[str]]:
+    """The commands of a program on the page, in words."""
     blocks = re.findall(r"```bash\n(.*?)```", page, re.DOTALL)
-    return [line.split() for block in blocks for line in block.splitlines()]
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line.split() for line in lines if line.startswith(f"{program} ")]
 
 
 def save(path: Path, pixels: np.ndarray) -> None:
@@ -72,7 +79,7 @@ def test_a_folder_of_photos_ends_in_a_plan_of_the_pair_and_in_the_profile_of_one
         photo(data / "photos" / name, 128, 160)
     (data / "photos/notes.txt").write_text("x")
     overlay = fresh.folder / "experiments/photos.yaml"
-    plan, _, profiles = commands(page)
+    plan, _, profiles = commands(page, ".venv/bin/snakemake")
     fresh.config = {"experiment": "photos"}
     assert (plan[-5:], profiles[-2:]) == (
         ["-n", "--config", "experiment=photos", "--", "select"],
@@ -107,6 +114,29 @@ def test_a_folder_of_photos_ends_in_a_plan_of_the_pair_and_in_the_profile_of_one
     assert summary["left_out"] == {"files that are read as no image (.txt)": 1}
 
 
+@pytest.fixture
+def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where init writes."""
+    monkeypatch.setattr(init_command, "ROOT", tmp_path)
+    (tmp_path / "experiments").mkdir()
+    return tmp_path
+
+
+def written(page: str, which: int, clone: Path) -> Config:
+    """The experiment that a call of init on the page writes."""
+    command = commands(page, ".venv/bin/python")[which]
+    assert command[:4] == [".venv/bin/python", "-m", "vfm_fusion", "init"]
+    assert main(command[3:]) == 0
+    return resolve({"experiment": command[4]}, clone / "experiments")
+
+
+def test_what_init_writes_for_photos(page: str, data: Path, clone: Path) -> None:
+    photo(data / "photos/one.jpg")
+    config, settings = written(page, OF_PHOTOS, clone), yaml.safe_load(examples(page)[PHOTOS])
+    assert config.datasets["holiday"].root == settings["datasets"]["photos"]["root"]
+    assert list(config.encoders) == ["dinov2_vitb14", "sam_vitb16"]
+
+
 def counts(example: str, repository: Path) -> dict[str, tuple[int, list[str]]]:
     """Reads every split of the one data set of an example: number of images, and names of its classes."""
     settings: dict[str, Any] = yaml.safe_load(example)
@@ -124,7 +154,7 @@ def counts(example: str, repository: Path) -> dict[str, tuple[int, list[str]]]:
     return found
 
 
-def test_masks_of_ids_and_of_colors(page: str, data: Path, repository: Path) -> None:
+def test_masks_of_ids_and_of_colors(page: str, data: Path, repository: Path, clone: Path) -> None:
     ids = np.zeros((64, 96), np.uint8)
     ids[:9], ids[9:20], ids[60:] = 1, 2, 255
     painted = np.zeros((64, 96, 3), np.uint8)
@@ -137,9 +167,12 @@ def test_masks_of_ids_and_of_colors(page: str, data: Path, repository: Path) -> 
     classes = ["background", "wheel", "window"]
     assert counts(examples(page)[PARTS], repository) == {"train": (4, classes), "val": (1, classes)}
     assert counts(examples(page)[PAINTED], repository) == {"val": (5, classes[:2])}
+    config = written(page, OF_MASKS, clone).datasets["wheels"]
+    assert (config.root, config.images, config.masks) == ("$DATA/parts", "photos", "masks/{}.png")
+    assert [(entry.name, entry.id) for entry in config.table] == list(zip(classes, range(3), strict=True))
 
 
-def test_a_json_of_own_categories(page: str, data: Path, repository: Path) -> None:
+def test_a_json_of_own_categories(page: str, data: Path, repository: Path, clone: Path) -> None:
     for split, number in (("train", 3), ("val", 2)):
         names = [f"{split} {k}.jpg" for k in range(number)]
         for name in names:
@@ -158,6 +191,10 @@ def test_a_json_of_own_categories(page: str, data: Path, repository: Path) -> No
         path.write_text(json.dumps(content))
     classes = ["dog", "person"]
     assert counts(examples(page)[PEDESTRIANS], repository) == {"train": (3, classes), "val": (2, classes)}
+    settings = yaml.safe_load(examples(page)[PEDESTRIANS])["datasets"]["pedestrians"]
+    config = written(page, OF_JSON, clone)
+    assert config.datasets["street"].model_dump(include=set(settings)) == settings
+    assert len(config.runs) == 4
 
 
 def test_the_size_of_many_photos(page: str, repository: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +27,6 @@ from vfm_fusion.reporting.figures.stability import stability_figure
 from vfm_fusion.reporting.figures.training_curves import Curve, training_curves_figure
 from vfm_fusion.reporting.labels import CHOICE_PARTS
 from vfm_fusion.reporting.render.figure_files import save_figure
-from vfm_fusion.reporting.result_files import read_choice
 from vfm_fusion.reporting.style import COLUMN_WIDTH, PAGE_WIDTH, series_styles
 
 CATEGORIES = (
@@ -132,27 +130,6 @@ class TestProfiles:
         assert "Swin · untrained (seeded)" in shown
         assert "Mean and 95 % bootstrap interval, n = 80 images" in shown
         assert "injected at OS 16" in shown
-
-
-class TestOneEncoder:
-    """No pair was chosen, so nothing marks one."""
-
-    def test_nothing_is_ringed(self, profiles: pd.DataFrame) -> None:
-        alone = profiles[profiles["encoder"] == "mini_sam"]
-        for draw in (profiles_figure, sc_ef_plane_figure):
-            figure = draw(alone, results.LABELS, read_choice([], "photos", "paper"))
-            assert not [line for axes in figure.axes for line in axes.lines if line.get_markersize() == 11]
-            assert not [text for text in texts(figure) if "injected" in text or "auxiliary" in text]
-            assert "SAM mini · promptable masks, 240 images" in texts(figure)
-
-    @pytest.mark.parametrize("draw", [profiles_figure, sc_ef_plane_figure])
-    def test_scores_that_are_undefined_everywhere(
-        self, profiles: pd.DataFrame, draw: Callable[..., Figure], tmp_path: Path
-    ) -> None:
-        columns = dict.fromkeys(("mean", "ci_low", "ci_high"), np.nan)
-        undefined = profiles[profiles["encoder"] == "mini_sam"].assign(**columns)
-        figure = draw(undefined, results.LABELS, read_choice([], "photos", "paper"))
-        save_figure(figure, pdf=tmp_path / "figure.pdf", png=tmp_path / "figure.png", dpi=50)
 
 
 def by_paper(profiles: pd.DataFrame) -> pd.Series:

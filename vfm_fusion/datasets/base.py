@@ -182,7 +182,13 @@ class Dataset(ABC):
 
 
 class RasterDataset(Dataset):
-    """A split whose labels are rasters beside the images: one of classes, perhaps one of objects."""
+    """A split whose labels are rasters beside the images: one of classes, perhaps one of objects.
+
+    Attributes:
+        codes_classes: whether the raster of objects has the class of every pixel, not only of objects.
+    """
+
+    codes_classes: ClassVar[bool] = False
 
     def labels(self, position: int) -> tuple[np.ndarray | None, Instances | None]:
         """See :meth:`Dataset.labels`."""
@@ -192,7 +198,8 @@ class RasterDataset(Dataset):
             return semantic, None
         instances, classes = self._read_instances(instance_path)
         if semantic is not None and semantic.shape == classes.shape:
-            _check_agreement(semantic, classes, semantic_path, instance_path)
+            is_told = (classes != VOID) | (self.codes_classes & (semantic != VOID))
+            _check_agreement(semantic, classes, is_told, (semantic_path, instance_path))
         return semantic, instances
 
     @abstractmethod
@@ -217,17 +224,16 @@ def _size(semantic: np.ndarray | None, instances: Instances | None) -> tuple[int
 
 
 def _check_agreement(
-    semantic: np.ndarray, classes: np.ndarray, semantic_path: Path, instance_path: Path
+    semantic: np.ndarray, classes: np.ndarray, is_told: np.ndarray, paths: tuple[Path, Path]
 ) -> None:
-    """Refuses two rasters of one image that tell other classes for most of its pixels.
+    """Refuses two rasters of one image that differ in the class of most of the pixels where both tell it.
 
     A few may differ: not every data set drew both from the same outlines.
     """
-    is_told = classes != VOID
     told, differ = np.count_nonzero(is_told), np.count_nonzero(is_told & (classes != semantic))
     if 2 * differ > told:
         raise LabelError(
-            f"{semantic_path}: contradicts {instance_path} in the class of {differ} of {told} pixels. One of "
+            f"{paths[0]}: contradicts {paths[1]} in the class of {differ} of {told} pixels. One of "
             "the two holds the ids of another scheme (such as train ids in place of label ids), or is of "
             "another image. Take both from the same release of the data set."
         )

@@ -39,6 +39,7 @@ class Cityscapes(RasterDataset):
     """A split of Cityscapes, or of a data set that is written in its layout."""
 
     protocol = "cityscapes"
+    codes_classes = True
 
     @property
     def categories(self) -> tuple[Category, ...]:

@@ -174,6 +174,23 @@ def test_objects_of_another_scheme(tmp_path: Path) -> None:
             _index("cityscapes", tmp_path / name)
 
 
+CODED: dict[str, tuple[Writer, np.ndarray, np.ndarray]] = {
+    # classes, and objects that are only numbered, or whose codes were cut to the number
+    "cityscapes": (_cityscapes, LABELS, NUMBERS // 100),
+    "kitti360": (_kitti360, LABELS, NUMBERS // 100),
+    "acdc": (_acdc, _as_train_ids(LABELS), NUMBERS // 100),
+    "mapillary": (_mapillary, _scene(13, 27, 55), EMPTY * 0),
+}
+
+
+@pytest.mark.parametrize("kind", CODED)
+def test_objects_without_the_classes_that_their_codes_should_have(tmp_path: Path, kind: str) -> None:
+    write, semantic, instance = CODED[kind]
+    paths = write(tmp_path, semantic, instance)
+    with pytest.raises(LabelError, match=rf"{paths[0]}: contradicts {paths[1]} in the class of 2400 of 2400"):
+        _index(kind, tmp_path)
+
+
 @pytest.mark.parametrize(("kind", "write"), [("gta5", _gta5), ("synscapes", _synscapes)])
 def test_train_ids_tell_by_their_void(tmp_path: Path, kind: str, write: Writer) -> None:
     labels = _scene(ROAD, 0, CAR)

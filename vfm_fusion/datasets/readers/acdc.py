@@ -29,6 +29,8 @@ _CONDITIONS = ("fog", "night", "rain", "snow")
 class Acdc(StreetScenes, RasterDataset):
     """ACDC."""
 
+    codes_classes = True
+
     def _read_semantic(self, path: Path) -> np.ndarray:
         return semantic_from_train_ids(read_labels(path, GREY_8), path)
 

@@ -46,6 +46,8 @@ _EXPECTED = f"KITTI-360's 0..{_LAST_ID}. Use the semantic and instance rasters o
 class Kitti360(StreetScenes, RasterDataset):
     """A split of KITTI-360."""
 
+    codes_classes = True
+
     def _read_semantic(self, path: Path) -> np.ndarray:
         return train_ids(read_labels(path, GREY_8), _TRAIN_IDS, path, _EXPECTED)
 

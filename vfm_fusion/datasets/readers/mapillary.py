@@ -57,6 +57,7 @@ class Mapillary(StreetScenes, RasterDataset):
     """A split of Mapillary Vistas."""
 
     protocol = "coco"
+    codes_classes = True
 
     def _read_semantic(self, path: Path) -> np.ndarray:
         return train_ids(read_labels(path, INDEXED_8), _TRAIN_IDS, path, _EXPECTED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
@@ -31,14 +30,15 @@ def test_all_says_the_choice_the_answers_and_the_report_even_if_nothing_was_to_b
 
 def test_select_says_the_choice_when_it_is_made(finished: Workflow, tmp_path: Path) -> None:
     choice = finished.results / "selection/miniscapes/selection.json"
-    before = shutil.copy2(choice, tmp_path)
+    made = [choice, finished.results / "benchmarks/select_pair/miniscapes.jsonl"]
+    before = [Path(shutil.copy2(path, tmp_path)) for path in made]
     choice.unlink()
     text = said(finished, "select")
     assert CHOICE in text.partition("steps (100%) done")[2]
     assert "Why: results/quick/selection/miniscapes/selection.json" in text
     assert "RQ1" not in text
-    shutil.copy2(before, choice)
-    os.utime(choice, ns=(Path(before).stat().st_atime_ns, Path(before).stat().st_mtime_ns))
+    for kept, path in zip(before, made, strict=True):
+        shutil.copy2(kept, path)
 
 
 @pytest.mark.parametrize(("options", "tables"), [(["-q", "rules"], 1), ([], 2)])

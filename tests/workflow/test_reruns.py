@@ -105,8 +105,8 @@ NO_EFFECT = {
     ),
     "a new file of encoders": (
         "vfm_fusion/encoders/registry.py",
-        "_SPECS = (",
-        "_SPECS = (*small.ENTRIES[:0], ",
+        "_FILES = (",
+        "_FILES = (small, ",
     ),
     "a new evaluator of another protocol": (
         "vfm_fusion/evaluation/registry.py",
@@ -187,8 +187,8 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
         ),
         pytest.param(
             "vfm_fusion/selection/select.py",
-            "def _peak(",
-            "CHANGED = 1\n\n\ndef _peak(",
+            "def peak(",
+            "CHANGED = 1\n\n\ndef peak(",
             AFTER_PROFILES,
             id="selection",
         ),

@@ -234,7 +234,7 @@ def test_families_of_other_grids_are_refused_with_their_sizes(name: str) -> None
         ),
         ("timm:", r"has no model ''"),
         ("convnext_tiny", r"'convnext_tiny' is unknown; .* or timm:NAME for any other model of timm"),
-        ("dinov2_vits16", r"did you mean .*dinov2_vits14"),
+        ("dinov2_vit_s14", r"did you mean 'dinov2_vits14'\?"),
     ],
 )
 def test_a_name_that_there_is_not_is_answered_with_those_near_it(name: str, message: str) -> None:

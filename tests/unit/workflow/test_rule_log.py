@@ -36,7 +36,13 @@ def said(tmp_path: Path, inside: str = "pass", before: str = "", **environment: 
     script.write_text(SCRIPT.format(inside=inside, before=before))
     ours, theirs = os.openpty()
     process = subprocess.Popen(
-        [sys.executable, script, log], stderr=theirs, env={**os.environ, **environment}, cwd=Path.cwd()
+        [sys.executable, script, log],
+        stderr=theirs,
+        env={**os.environ, **environment},
+        cwd=Path.cwd(),
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a shell's background jobs ignore it
     )
     os.close(theirs)
     shown = b""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
+from glob import escape
 from pathlib import Path
 
 from vfm_fusion.datasets.images import IMAGE_SUFFIXES
@@ -44,7 +45,9 @@ def visible(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
 
 
-def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -> list[str]:
+def pair(
+    images: Iterable[str], labels: Iterable[str], where: Path, what: str, image: str | None = None
+) -> list[str]:
     """Returns the sorted keys that both have.
 
     Args:
@@ -52,6 +55,7 @@ def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -
         labels: keys of the label files.
         where: folder of the split's labels, for messages.
         what: name of the label file with ``{}`` for the key, for messages.
+        image: path of the image with ``{}`` for the key, to name one that is there in another format.
 
     Raises:
         DatasetLayoutError: an image without that label, or a label without its image.
@@ -62,11 +66,18 @@ def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -
             first = min(keys)
             alike = [key for key in images ^ labels if key != first and key.lower() == first.lower()]
             found = f" (there is {min(alike)!r}, of another case)" if alike else ""
+            if image is not None and first in labels:
+                found += _in_another_format(Path(image.replace("{}", first)))
             raise DatasetLayoutError(
                 f"{where / what.format(first)}: {problem}, one of {len(keys)} such in this split{found}. "
                 "Every image needs its label and every label its image; unpack both archives of one release."
             )
     return sorted(images)
+
+
+def _in_another_format(image: Path) -> str:
+    others = sorted(image.parent.glob(f"{escape(image.stem)}.*"))
+    return f" (there is {others[0]}, but the layout has {image.suffix} there: convert it)" if others else ""
 
 
 def refuse_other_case(folder: Path, pattern: str) -> None:
@@ -137,7 +148,8 @@ def list_by_key(
     keys = _keys(root, layout, image, depth)
     for label in filter(None, (semantic, instance)):
         folder, _, name = label.rpartition("/")
-        pair(keys, _keys(root, layout, label, depth, derived), root / folder, name)
+        labels = _keys(root, layout, label, depth, derived)
+        pair(keys, labels, root / folder, name, str(root / image))
     return [
         Files(
             image_id=Path(key).name,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
-from glob import escape
 from pathlib import Path
 
 from vfm_fusion.datasets.images import IMAGE_SUFFIXES
@@ -65,9 +65,9 @@ def pair(
         if keys:
             first = min(keys)
             alike = [key for key in images ^ labels if key != first and key.lower() == first.lower()]
-            found = f" (there is {min(alike)!r}, of another case)" if alike else ""
-            if image is not None and first in labels:
-                found += _in_another_format(Path(image.replace("{}", first)))
+            lacked = image if first in labels else f"{where}/{what}"
+            found = _namesake(Path(lacked.replace("{}", first))) if lacked else ""
+            found = f" (there is {min(alike)!r}, of another case)" if alike else found
             raise DatasetLayoutError(
                 f"{where / what.format(first)}: {problem}, one of {len(keys)} such in this split{found}. "
                 "Every image needs its label and every label its image; unpack both archives of one release."
@@ -75,9 +75,11 @@ def pair(
     return sorted(images)
 
 
-def _in_another_format(image: Path) -> str:
-    others = sorted(image.parent.glob(f"{escape(image.stem)}.*"))
-    return f" (there is {others[0]}, but the layout has {image.suffix} there: convert it)" if others else ""
+def _namesake(path: Path) -> str:
+    stem = f"{path.stem}.".lower()
+    names = os.listdir(path.parent) if path.parent.is_dir() else []
+    others = [name for name in names if name.lower().startswith(stem) and name != path.name]
+    return f" (there is {path.parent / min(others)}, in another format or case)" if others else ""
 
 
 def refuse_other_case(folder: Path, pattern: str) -> None:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from working_copy import ODD_NAME, Workflow, copy_repository
 
+from vfm_fusion.errors import ConfigError
+from vfm_fusion.workflow.environment import check_place
+
 
 def test_the_whole_experiment_runs_in_a_folder_that_a_shell_would_take_apart(finished: Workflow) -> None:
     assert finished.folder.name == ODD_NAME
@@ -56,3 +59,10 @@ def test_a_call_from_another_folder_says_where_to_call(
 
     done = subprocess.run(fresh.command(*call, "-d", str(fresh.folder), "all"), **options)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_clone_is_named_without_detours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "docs").mkdir()
+    monkeypatch.chdir(tmp_path / "docs")
+    with pytest.raises(ConfigError, match=rf"call snakemake in {tmp_path}, or with -d {tmp_path}\. To"):
+        check_place(tmp_path / "docs" / "..")  # as of -s ../Snakefile

@@ -74,7 +74,7 @@ def list_files(root: Path, split: str) -> list[Files]:
     refuse_other_case(images, f"*/*{IMAGE_SUFFIX}")
     for suffix in (LABEL_SUFFIX, INSTANCE_SUFFIX):
         refuse_other_case(labels, f"*/*{suffix}")
-        pair(keys, _keys(labels, suffix), labels, "{}" + suffix)
+        pair(keys, _keys(labels, suffix), labels, "{}" + suffix, f"{images}/{{}}{IMAGE_SUFFIX}")
     return [
         Files(
             image_id=Path(key).name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -44,7 +45,9 @@ def visible(folder: Path, pattern: str) -> list[Path]:
     return sorted(path for path in found if not any(part.startswith(".") for part in path.parts))
 
 
-def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -> list[str]:
+def pair(
+    images: Iterable[str], labels: Iterable[str], where: Path, what: str, image: str | None = None
+) -> list[str]:
     """Returns the sorted keys that both have.
 
     Args:
@@ -52,6 +55,7 @@ def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -
         labels: keys of the label files.
         where: folder of the split's labels, for messages.
         what: name of the label file with ``{}`` for the key, for messages.
+        image: path of the image with ``{}`` for the key, to name one that is there in another format.
 
     Raises:
         DatasetLayoutError: an image without that label, or a label without its image.
@@ -61,12 +65,21 @@ def pair(images: Iterable[str], labels: Iterable[str], where: Path, what: str) -
         if keys:
             first = min(keys)
             alike = [key for key in images ^ labels if key != first and key.lower() == first.lower()]
-            found = f" (there is {min(alike)!r}, of another case)" if alike else ""
+            lacked = image if first in labels else f"{where}/{what}"
+            found = _namesake(Path(lacked.replace("{}", first))) if lacked else ""
+            found = f" (there is {min(alike)!r}, of another case)" if alike else found
             raise DatasetLayoutError(
                 f"{where / what.format(first)}: {problem}, one of {len(keys)} such in this split{found}. "
                 "Every image needs its label and every label its image; unpack both archives of one release."
             )
     return sorted(images)
+
+
+def _namesake(path: Path) -> str:
+    stem = f"{path.stem}.".lower()
+    names = os.listdir(path.parent) if path.parent.is_dir() else []
+    others = [name for name in names if name.lower().startswith(stem) and name != path.name]
+    return f" (there is {path.parent / min(others)}, in another format or case)" if others else ""
 
 
 def refuse_other_case(folder: Path, pattern: str) -> None:
@@ -137,7 +150,8 @@ def list_by_key(
     keys = _keys(root, layout, image, depth)
     for label in filter(None, (semantic, instance)):
         folder, _, name = label.rpartition("/")
-        pair(keys, _keys(root, layout, label, depth, derived), root / folder, name)
+        labels = _keys(root, layout, label, depth, derived)
+        pair(keys, labels, root / folder, name, str(root / image))
     return [
         Files(
             image_id=Path(key).name,

@@ -51,10 +51,8 @@ def files_frame(files: Sequence[Files], split: str) -> pd.DataFrame:
     """Makes the index of a split without sizes and digests (0 and empty), sorted by image id.
 
     Raises:
-        DatasetLayoutError: two images have the same id, or there is no image.
+        DatasetLayoutError: two images have the same id.
     """
-    if not files:
-        raise DatasetLayoutError(f"split {split!r} holds no image.")
     rows = sorted(files, key=lambda entry: (entry.image_id, entry.image))
     for first, second in pairwise(rows):
         if first.image_id == second.image_id:

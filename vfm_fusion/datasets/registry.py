@@ -15,6 +15,7 @@ from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.datasets.base import Category, Dataset
 from vfm_fusion.datasets.index import SplitIndex, complete, files_frame, read_index
 from vfm_fusion.datasets.kinds import data_root, reader
+from vfm_fusion.errors import DatasetLayoutError
 
 
 def categories(config: DatasetConfig, root: Path = Path()) -> tuple[Category, ...]:
@@ -56,12 +57,18 @@ def index_split(config: DatasetConfig, root: Path, split: str, *, workers: int =
         The index, and what it leaves out: damaged images (``damaged: skip``), and what is not read.
 
     Raises:
-        DatasetLayoutError: a folder or file of the official layout is missing, or an id occurs twice.
+        DatasetLayoutError: a folder or file of the official layout is missing, there is no image, or an id
+            occurs twice.
         CorruptImageError: a file cannot be decoded, or a label's size is not its image's.
         LabelError: a label file holds an id that the data set does not define.
     """
     found = reader(config.kind)
     listing = found.listing(config, root, split)
+    if not listing.files:
+        raise DatasetLayoutError(
+            f"{root}: split {split!r} holds no image where a data set of kind {config.kind} has them "
+            "(docs/datasets.md, docs/your_data.md). Correct root or settings, or unpack the whole archive."
+        )
     frame = files_frame(listing.files, split)
     skip_damaged = not config.generated and config.damaged == "skip"
     dataset = found.open(config, root, frame)

@@ -96,11 +96,11 @@ class Remedies:
         return next((value for value, other in tried if _defined(other, height, width)), None)
 
     def _shorter_side(self, config: MetricConfig, stride: int) -> int | None:
-        """The smallest shorter side with which the map at a stride is large enough."""
+        """The smallest shorter side that encoders see as it is and with which the map is large enough."""
         shorter = min(self.size)
-        for side in range(stride * (shorter // stride + 1), _LARGEST, stride):
-            height, width = (whole * side // shorter // stride for whole in self.size)
-            if _defined(config, height, width):
+        for side in range(shorter + _DIVISOR, _LARGEST, _DIVISOR):
+            height, width = fit_size(*(whole * side // shorter for whole in self.size), _DIVISOR)
+            if _defined(config, height // stride, width // stride):
                 return side
         return None
 

@@ -16,6 +16,7 @@ from vfm_fusion.config.schema import Config
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.checks import check
 from vfm_fusion.study.messages import explain
+from vfm_fusion.study.overlay_file import read_overlay
 
 
 def from_command_line(data: Any) -> Any:
@@ -64,7 +65,7 @@ def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
 
 def _overlay(name: str, overlays: Path, above: tuple[str, ...] = ()) -> dict[str, Any]:
     """Reads an overlay; one with a ``base`` says only what is otherwise than in that one."""
-    overlay = yaml.safe_load((overlays / f"{name}.yaml").read_text(encoding="utf-8")) or {}
+    overlay = read_overlay(overlays / f"{name}.yaml")
     base = overlay.pop("base", None)
     if base is None:
         return overlay

@@ -28,9 +28,10 @@ def check_place(root: Path) -> None:
             "Snakemake's script lines would take apart; rename it"
         )
     if not Path.cwd().samefile(root):
+        clone = os.path.normpath(root)  # of a call with -s ../Snakefile
         raise ConfigError(
             f"called in {Path.cwd()}, but all paths of this workflow start at its clone: call snakemake in "
-            f"{root}, or with -d {shlex.quote(str(root))}. To keep results elsewhere, set paths.results"
+            f"{clone}, or with -d {shlex.quote(clone)}. To keep results elsewhere, set paths.results"
         )
 
 

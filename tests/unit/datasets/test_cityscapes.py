@@ -104,8 +104,13 @@ def test_an_image_without_label(cityscapes_root: Path, cityscapes_config: Folder
 
 
 def test_a_label_without_image(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
-    next(cityscapes_root.glob("leftImg8bit/train/aachen/*")).unlink()
-    with pytest.raises(DatasetLayoutError, match=r"aachen_000000_000019_gtFine_labelIds\.png: has no image"):
+    image = next(cityscapes_root.glob("leftImg8bit/train/aachen/*"))
+    other = image.rename(image.with_suffix(".jpg"))
+    message = r"aachen_000000_000019_gtFine_labelIds\.png: has no image, one of 1 such in this split"
+    with pytest.raises(DatasetLayoutError, match=rf"{message} \(there is {other}, in another format"):
+        index_split(cityscapes_config, cityscapes_root, "train")
+    other.unlink()
+    with pytest.raises(DatasetLayoutError, match=rf"{message}\. "):
         index_split(cityscapes_config, cityscapes_root, "train")
 
 
@@ -125,7 +130,9 @@ def test_a_missing_split(cityscapes_root: Path, cityscapes_config: FolderConfig)
 def test_an_empty_split(cityscapes_root: Path, cityscapes_config: FolderConfig) -> None:
     for part in ("leftImg8bit", "gtFine"):
         (cityscapes_root / part / "val").mkdir()
-    with pytest.raises(DatasetLayoutError, match="'val' holds no image"):
+    with pytest.raises(
+        DatasetLayoutError, match=rf"^{cityscapes_root}: split 'val' holds no image where .* kind cityscapes"
+    ):
         index_split(cityscapes_config, cityscapes_root, "val")
 
 

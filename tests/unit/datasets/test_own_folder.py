@@ -145,8 +145,16 @@ def test_what_is_wrong_with_masks_is_named(masked: Path) -> None:
         index(masked, **COLORS)
     found = index(masked, damaged="skip", **IDS)
     assert [entry.image_id for entry in found.skipped] == ["a.jpg"]
-    (masked / "masks/deep/c.png").unlink()
-    with pytest.raises(DatasetLayoutError, match=r"masks/deep/c.png: is missing, one of 1 such"):
+    other = (masked / "masks/deep/c.png").rename(masked / "masks/deep/c.PNG")
+    with pytest.raises(
+        DatasetLayoutError,
+        match=rf"masks/deep/c.png: is missing, one of 1 such .*\(there is {other}, in another",
+    ):
+        index(masked, **IDS)
+    other.unlink()
+    with pytest.raises(
+        DatasetLayoutError, match=r"masks/deep/c.png: is missing, one of 1 such in this split\."
+    ):
         index(masked, **IDS)
     save(masked / "masks/deep/c.png", ids())
     save(masked / "masks/odd.png", ids())

@@ -67,6 +67,13 @@ def test_a_missing_image(tiny: Tiny, tmp_path: Path) -> None:
         read(tiny.kind, tmp_path)
 
 
+def test_an_image_in_another_format_is_named(tiny: Tiny, tmp_path: Path) -> None:
+    path = tmp_path / tiny.image.format("00001")
+    other = path.rename(path.with_suffix(".tiff"))
+    with pytest.raises(DatasetLayoutError, match=rf"has no image.* \(there is {other}, in another format"):
+        read(tiny.kind, tmp_path)
+
+
 def test_a_missing_folder(tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / Path(tiny.labels[0]).parts[0]).rename(tmp_path / "elsewhere")
     with pytest.raises(DatasetLayoutError, match=rf"{tmp_path}/.*: no such folder\. The layout of "):

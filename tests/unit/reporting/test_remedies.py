@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.encoders.sizes import fit_size
 from vfm_fusion.metrics.structural_coherence import structural_coherence
 from vfm_fusion.reporting.remedies import Remedies, plain_words
 
@@ -62,9 +63,20 @@ def test_what_is_named_works(size: tuple[int, int], definition: str) -> None:
     side = int(re.search(r"short_side: (\d+)", words)[1])
     larger = tuple(whole * side // min(size) for whole in size)
     assert reason(NAMES[definition], *larger) is None
+    assert fit_size(*larger, 32)[size.index(min(size))] == side  # no encoder rounds it down to what it was
     for grid in re.findall(r"grid: (\d+)", words):
         assert reason(MetricConfig.of(definition, grid=int(grid)), *size) is None
         assert reason(MetricConfig.of(definition, grid=int(grid) + 1), *size) == "grid_too_fine"
+
+
+@pytest.mark.parametrize("stride", [4, 8, 16])
+def test_what_is_named_at_smaller_strides_is_seen_by_encoders(stride: int) -> None:
+    """Images of 64 x 64, with maps of one pixel too few: 68 x 68 would be rounded to 64 x 64 again."""
+    small = Remedies(
+        {"own": MetricConfig.of("paper", grid=32 // stride + 1)}, (64, 64), "features.image_size"
+    )
+    words = small.words("grid_too_fine", "own", stride)
+    assert words.endswith("features.image_size: {short_side: 96}")
 
 
 def test_other_reasons_of_a_small_map_name_a_setting_too() -> None:

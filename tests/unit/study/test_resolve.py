@@ -208,3 +208,23 @@ def test_the_study_holds_every_setting_of_table_6_and_every_baseline() -> None:
     assert {(run.master, run.train_master) for run in runs.values()} == {
         (encoder, trained) for encoder in ("mini-dino", "mini-sam", "mini-swin") for trained in (False, True)
     }
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            "encoders:\n  dino: {architecture: mini_vit}\n  dino: {architecture: mini_hiera}\n",
+            "dino: is given in lines 2 and 3; keep one",
+        ),
+        ("features: {batch_size: 2}\npaths: {}\nfeatures: {}\n", "features: is given in lines 1 and 3"),
+        ("paths:\n\tresults: x\n", r"is no YAML: .* line 2, column 1"),
+        ("- quick\n", r"expected keys, each with what it stands for; found \['quick'\]"),
+    ],
+)
+def test_an_overlay_that_yaml_would_cut_or_cannot_read_is_named(
+    tmp_path: Path, content: str, message: str
+) -> None:
+    (tmp_path / "mine.yaml").write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=rf"^{tmp_path.name}/mine\.yaml: {message}"):
+        resolve({"experiment": "mine"}, tmp_path)

@@ -22,7 +22,7 @@ from vfm_fusion.datasets.readers.id_tables import train_ids, voc_color
 from vfm_fusion.errors import DatasetLayoutError, LabelError
 
 _PACKED = np.array([1, 256, 65_536], np.int32)
-_ADD = "Add it to `classes` or to `ignore`."
+_ADD = "Add it to `classes` or to `ignore`"
 
 
 class OwnFolder(RasterDataset):
@@ -69,7 +69,7 @@ def _by_color(path: Path, config: OwnFolderConfig) -> np.ndarray:
         pixels = np.count_nonzero(np.isin(packed, unknown))
         raise LabelError(
             f"{path}: {pixels} pixels have other colours than those of the classes, the first {first}. "
-            f"{_ADD} Where lines were drawn smoothly, draw them again without antialiasing."
+            f"{_ADD}. Where lines were drawn smoothly, draw them again without antialiasing."
         )
     return np.array([table[value] for value in found.tolist()], np.uint8)[places]
 

@@ -20,14 +20,7 @@ from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.study import init_command
 from vfm_fusion.study.resolve import resolve
 
-MINI = {
-    "architecture": "mini_vit",
-    "weights": {
-        "source": "file",
-        "path": "resources/encoders/mini-dino.safetensors",
-        "pretraining": "generated scenes",
-    },
-}
+OWN = {"architecture": "timm:test_convnext", "weights": {"source": "seeded"}}
 PHOTOS, SIZE, PARTS, PAINTED, PEDESTRIANS = range(5)
 """The configuration examples of the page, in its order."""
 OF_PHOTOS, OF_MASKS, OF_JSON = range(3)
@@ -101,7 +94,7 @@ def test_a_folder_of_photos_ends_in_a_plan_of_the_pair_and_in_the_profile_of_one
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"score_supervised +3\n", done.stdout + done.stderr)
 
-    overlay.write_text(yaml.safe_dump({**settings, "encoders": {"mini": MINI}}))
+    overlay.write_text(yaml.safe_dump({**settings, "encoders": {"own": OWN}}))
     done = fresh.snakemake("profiles")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Profiles: results/photos/tables/profiles.md" in done.stdout + done.stderr

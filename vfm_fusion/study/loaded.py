@@ -11,7 +11,7 @@ from vfm_fusion.workflow.fingerprint import in_use
 def loaded_by_name(study: Study) -> dict[str, list[str]]:
     """Returns module to every ``module:object`` that it may load in a job of this experiment.
 
-    A line that is added to a registry for another module than these changes nothing here.
+    A line that is added to a registry changes nothing here until something uses it.
     """
     config = study.config
     architectures = [

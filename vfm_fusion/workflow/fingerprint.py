@@ -162,15 +162,10 @@ def in_use(registry: Mapping[str, str], names: Iterable[str]) -> list[str]:
         names: those that are used.
 
     Returns:
-        Every ``module:object`` of the modules that these names use, in the registry's order: a new line for
-        another module is not among them, and a line that names another object of the same module is.
+        The ``module:object`` of every used name, in the order of the names: a line that nothing uses is not
+        among them, and names that change places are.
     """
-    modules = {_module(registry[name]) for name in names}
-    return [target for target in registry.values() if _module(target) in modules]
-
-
-def _module(target: str) -> str:
-    return target.partition(":")[0]
+    return [registry[name] for name in sorted(set(names))]
 
 
 def _modules(targets: Sequence[str], loader: str, root: Path, sources: Sources) -> set[str]:
@@ -183,7 +178,7 @@ def _modules(targets: Sequence[str], loader: str, root: Path, sources: Sources) 
                 f"{target!r}: there is {missing}, which {loader} would load; correct the line of the "
                 "registry that names it"
             )
-    return {_module(target) for target in targets}
+    return {target.partition(":")[0] for target in targets}
 
 
 def _look_at(content: bytes, path: Path) -> Source:

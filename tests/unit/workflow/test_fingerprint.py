@@ -107,7 +107,7 @@ def test_tables_of_names_alone_do_not_count(tree: Path, name: str, counts: bool)
     assert (fingerprint(tree / "script.py", tree) != before) == counts
 
 
-def test_a_line_of_a_registry_counts_where_its_module_is_used(tree: Path) -> None:
+def test_a_line_of_a_registry_counts_where_it_is_used(tree: Path) -> None:
     for name in ("one", "two", "three"):
         edit_new(tree, f"vfm_fusion/sub/{name}.py", f"X = Y = Z = {name!r}\n")
     one, two, three = (f"vfm_fusion.sub.{name}" for name in ("one", "two", "three"))
@@ -118,7 +118,7 @@ def test_a_line_of_a_registry_counts_where_its_module_is_used(tree: Path) -> Non
         return fingerprint(tree / "script.py", tree, loaded)
 
     before = seen()
-    assert seen(d=f"{three}:X") == before
+    assert seen(d=f"{three}:X") == seen(d=f"{one}:Z") == before
     changed = [seen(a=f"{three}:X"), seen(a=f"{one}:Z"), seen(a=f"{two}:X", b=f"{one}:X")]
     assert len({before, *changed}) == 4
 

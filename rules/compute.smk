@@ -101,8 +101,9 @@ def asked(job):
 
 
 def undisturbed(wildcards):
-    """Threads of a job that nothing may run beside."""
-    return measured_threads() if submits() else workflow.cores
+    """Threads of a job that nothing may run beside: on a cluster, and in its job there, what it asks for itself."""
+    on_cluster = submits() or workflow.remote_exec
+    return measured_threads() if on_cluster else workflow.cores
 
 
 def measured_threads():

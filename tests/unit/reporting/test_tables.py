@@ -74,6 +74,17 @@ class TestProfiles:
         assert "n = 80 images" in table.notes[0]
         assert "undefined on up to 80" in table.notes[0]
 
+    def test_one_image_has_no_interval_and_clears_no_null_floor(
+        self, profiles: pd.DataFrame, selection: dict[str, Any]
+    ) -> None:
+        one = profiles["encoder"].eq("mini_sam") & profiles["stride"].eq(16)
+        table = profiles_table(
+            profiles.assign(images=profiles["images"].mask(one, 1)), results.LABELS, selection
+        )
+        cell = cells(table)["SAM mini"]["ef_16"]
+        assert (cell.detail, cell.below) == ("", "n = 1; null 3.00 †")
+        assert table.notes[0].count("n = 1: one image has no interval") == 1
+
     def test_best_of_a_column_is_bold(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
         shown = cells(profiles_table(profiles, results.LABELS, selection))
         assert {name for name, row in shown.items() if row["sc_4"].bold} == {"DINO mini"}

@@ -230,6 +230,13 @@ def test_a_mistake_in_what_is_asked_of_the_result_is_answered_too(found: Profile
         found.save(__file__)
 
 
+def test_encoders_that_cannot_be_ranked_are_shown_without_a_pair() -> None:
+    result = call(["mini-dino", "mini-sam"], np.zeros((32, 32, 3), np.uint8))
+    assert result.chosen[0] is None
+    assert "No pair could be chosen: mini-" in str(result)
+    assert "One encoder" not in result._repr_html_()
+
+
 def test_a_name_alone_means_its_published_weights() -> None:
     assert settings_of("dinov2_vitb14").weights.revision is None, "that of the registry"
     unpinned = settings_of("dinov2_vits14")

@@ -60,6 +60,8 @@ class TestProfiles:
         assert [column.key for column in table.columns][:2] == ["encoder", "sc_4"]
         assert "on photos, label-free" in table.caption
         assert "Bold" not in table.notes[0]
+        several = profiles_table(profiles, results.LABELS, read_choice([], "photos", "calibrated"))
+        assert several.notes[1].startswith("No pair is chosen: SC or EF of an encoder is undefined")
         assert table.notes[1] == "One encoder: there is no pair to choose."
         assert not any(
             cell.underline or cell.bold for _, rows in shown.sections for row in rows for cell in row

@@ -66,7 +66,7 @@ def profiles_table(
     sections = [Section(_title(name, selection), rows[name]) for name in definitions]
     notes = [
         _images_note(profiles[profiles["score"].isin(SCORES)], len(encoders)),
-        _marks_note(selection),
+        _marks_note(selection, len(encoders)),
         _null_note(profiles),
     ]
     if published is not None:
@@ -188,9 +188,11 @@ def _images_note(profiles: pd.DataFrame, encoders: int) -> str:
     return note + " Bold: best value of the column among the encoders measured by one definition."
 
 
-def _marks_note(selection: Mapping[str, Any]) -> str:
+def _marks_note(selection: Mapping[str, Any], encoders: int) -> str:
     if selection["master"] is None:
-        return "One encoder: there is no pair to choose."
+        if encoders == 1:
+            return "One encoder: there is no pair to choose."
+        return "No pair is chosen: SC or EF of an encoder is undefined at every stride."
     by = selection["stride_by"].upper()
     return (
         f"Chosen by the definition '{selection['definition']}', {leading(selection)}: as marked; underlined: "

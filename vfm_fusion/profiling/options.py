@@ -35,5 +35,5 @@ def results_folder(path: str | Path, key: str) -> Path:
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     if not there.is_dir() or not os.access(there, os.W_OK):
         problem = "is no folder" if not there.is_dir() else "cannot be written to"
-        raise ConfigError(f"{key}: {folder}: {there} {problem}; name another folder")
+        raise ConfigError(f"{key}: {there} {problem}; name another folder")
     return folder

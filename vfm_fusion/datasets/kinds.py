@@ -40,8 +40,8 @@ def data_root(config: DatasetConfig, generated: Path, name: str = "<name>") -> P
     key = f"datasets.{name}.root"
     root = expand(config.root, key, DatasetLayoutError)
     if not root.is_dir():
+        found = f"the file {root}" if root.exists() else f"the folder {root}, which does not exist"
         raise DatasetLayoutError(
-            f"{key}: {config.root!r} is the folder {root}, which does not exist. Set {key} to the folder of "
-            f"the {config.kind} data set."
+            f"{key}: {config.root!r} is {found}. Set {key} to the folder of the {config.kind} data set."
         )
     return root

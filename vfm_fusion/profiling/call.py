@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import pandas as pd
-from pydantic import ValidationError
 
 from vfm_fusion.atomic import write_parquet
 from vfm_fusion.config.base import STRIDES
@@ -27,9 +26,9 @@ from vfm_fusion.profiles import encoder_profile, supervised_scores
 from vfm_fusion.profiling.bar import Bar, Silence
 from vfm_fusion.profiling.given_encoders import Given, GivenEncoder, given_encoders
 from vfm_fusion.profiling.given_images import GivenImages, Mask, Picture, given_images
+from vfm_fusion.profiling.options import results_folder, validated
 from vfm_fusion.profiling.profile_result import Profile
 from vfm_fusion.reporting.remedies import Remedies
-from vfm_fusion.study.messages import explain
 from vfm_fusion.workflow.fingerprint import Sources, fingerprint
 from vfm_fusion.workflow.progress import watched_by
 from vfm_fusion.workflow.provenance import token
@@ -40,7 +39,7 @@ Definition = str | Sequence[str] | Mapping[str, MetricConfig]
 def profile(
     encoders: Given | Iterable[Given] | Mapping[str, Given],
     images: Picture | Iterable[Picture],
-    labels: str | Path | Iterable[Mask] | None = None,
+    labels: Mask | Iterable[Mask] | None = None,
     definition: Definition = "paper",
     strides: Sequence[int] = STRIDES,
     *,
@@ -104,15 +103,15 @@ def profile(
     Raises:
         VfmFusionError: what was given cannot be used; the message says what to give instead.
     """
-    metrics = _validated(
+    metrics = validated(
         "metrics",
         ProfileConfig,
         definitions=_definitions(definition),
-        strides=tuple(strides),
+        strides=strides,
         bootstrap=bootstrap,
         seed=seed,
     )
-    features = _validated(
+    features = validated(
         "features",
         FeaturesConfig,
         image_size=image_size,
@@ -131,7 +130,7 @@ def profile(
         candidates = given_encoders(encoders, metrics.strides, name, device, stack)
         pictures = given_images(images, labels, damaged)
         place = cache or stack.enter_context(TemporaryDirectory(prefix="vfm-fusion-"))
-        stages = _Stages(pictures, features, metrics, Path(place).expanduser(), cache is not None)
+        stages = _Stages(pictures, features, metrics, results_folder(place, "cache"), cache is not None)
         scores, supervised = {}, {}
         for one in candidates:
             scores[one.name] = stages.scores(one)
@@ -227,18 +226,17 @@ class _Stages:
 
 def _definitions(definition: Definition) -> dict[str, Any]:
     if isinstance(definition, Mapping):
-        return {name: config.model_dump() for name, config in definition.items()}
-    names = [definition] if isinstance(definition, str) else list(definition)
+        return {
+            name: config.model_dump() if isinstance(config, MetricConfig) else config
+            for name, config in definition.items()
+        }
+    names = [definition] if isinstance(definition, str) else definition
+    if isinstance(names, MetricConfig) or not isinstance(names, Iterable):
+        raise ConfigError(
+            f"definition: expected a preset, several, or definitions by name, as in {{'fine': "
+            f"MetricConfig(grid=3)}}; found {type(definition).__name__}"
+        )
     return {name: {"preset": name} for name in names}
-
-
-def _validated(key: str, section: type, **values: Any) -> Any:
-    """Validates settings as those of an experiment's section ``key``."""
-    try:
-        return section.model_validate(values)
-    except ValidationError as error:
-        placed = [{**one, "loc": (key, *one["loc"])} for one in error.errors()]
-        raise ConfigError("\n".join(explain(placed))) from None
 
 
 def _code(folder: Path) -> str:

@@ -16,19 +16,13 @@ from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import check_encoder, describe_pretraining
 from vfm_fusion.encoders.registry import spec_of
+from vfm_fusion.encoders.shipped import SHIPPED
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.features.extract import Source, default_device
 from vfm_fusion.profiling.own_encoder import OwnEncoder, borrowed, probe
 
 Given = str | EncoderConfig | OwnEncoder | nn.Module | Callable[[Tensor], object]
 """A name of the registry, ``timm:NAME``, a mini encoder's name, settings, a model, or a function."""
-
-SHIPPED = {
-    "mini-dino": ("mini_vit", "generated scenes, self-distilled"),
-    "mini-sam": ("mini_hiera", "generated scenes, promptable masks"),
-    "mini-swin": ("mini_swin", "generated scenes, class labels"),
-}
-"""Mini encoders whose weights lie in ``resources/encoders/``: architecture and pre-training."""
 
 _WEIGHTS = Path(vfm_fusion.__file__).parents[1] / "resources" / "encoders"
 
@@ -93,7 +87,8 @@ def settings_of(name: str) -> EncoderConfig:
     These are of the commit that the registry pins, or the newest where it pins none.
 
     Args:
-        name: a name of the registry, ``timm:NAME``, or that of a mini encoder of :data:`SHIPPED`.
+        name: a name of the registry, ``timm:NAME``, or that of a mini encoder of
+            :data:`~vfm_fusion.encoders.shipped.SHIPPED`.
 
     Raises:
         ConfigError: the name is unknown, or no published weights are known for it.

@@ -20,7 +20,7 @@ from vfm_fusion.datasets.images import IMAGE_SUFFIXES, read_image, rgb_pixels
 from vfm_fusion.datasets.index import Skipped
 from vfm_fusion.datasets.rasters import INDEXED_8, read_labels
 from vfm_fusion.datasets.readers.own_folder import list_files
-from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError, ShapeError
+from vfm_fusion.errors import ConfigError, CorruptImageError, DatasetLayoutError, LabelError, ShapeError
 from vfm_fusion.workflow.progress import progress
 
 Picture = str | Path | Image.Image | np.ndarray
@@ -117,7 +117,7 @@ class GivenImages(Dataset):
 
 def given_images(
     images: Picture | Iterable[Picture],
-    labels: str | Path | Iterable[Mask] | None = None,
+    labels: Mask | Iterable[Mask] | None = None,
     damaged: Literal["refuse", "skip"] = "refuse",
 ) -> GivenImages:
     """Opens pictures.
@@ -129,10 +129,13 @@ def given_images(
         damaged: whether pictures that cannot be decoded are refused or left out.
 
     Raises:
+        ConfigError: ``damaged`` is something else.
         DatasetLayoutError: there is no such file or folder, no picture, one twice, or not a mask for each.
         CorruptImageError: a picture cannot be decoded, or a mask has another size.
         ShapeError: an array is not ``(H, W, 3)`` uint8, or a mask not ``(H, W)`` of ids.
     """
+    if damaged not in ("refuse", "skip"):
+        raise ConfigError(f"damaged: expected 'refuse' or 'skip'; found {damaged!r}")
     items = _pictures(images)
     if labels is not None:
         items = _with_masks(items, labels)
@@ -150,7 +153,7 @@ def _pictures(images: Picture | Iterable[Picture]) -> list[_Item]:
             files = list_files(settings, folder, "val").files
             return [_Item(file.image_id, folder / file.image) for file in files]
         return [_Item(folder.name, _existing(folder, "images"))]
-    if isinstance(images, Image.Image) or (isinstance(images, np.ndarray) and images.ndim == 3):
+    if isinstance(images, Image.Image) or getattr(images, "ndim", None) in (2, 3):
         images = [images]
     if not isinstance(images, Iterable):
         raise ShapeError(
@@ -186,13 +189,16 @@ def _found(picture: object) -> str:
         return f"found {type(picture).__name__}"
     text = f"found {type(picture).__name__} {tuple(shape)} {str(dtype).removeprefix('torch.')}"
     if not isinstance(picture, np.ndarray):
-        return f"{text}; turn it into an array: .permute(1, 2, 0).mul(255).round().byte().cpu().numpy()"
+        scaled = "" if text.endswith(" uint8") else ".mul(255).round().byte()"
+        return f"{text}; turn it into an array: .permute(1, 2, 0){scaled}.cpu().numpy()"
     if picture.ndim == 2:
         return f"{text}; repeat the grey channel: np.repeat(image[..., None], 3, axis=2)"
     if picture.ndim == 3 and len(picture) == 3 != shape[2]:
         return f"{text}; its channels come first: image.transpose(1, 2, 0)"
     if picture.ndim == 3 and shape[2] == 4:
         return f"{text}; leave the alpha channel out: image[..., :3]"
+    if picture.ndim == 3 and picture.dtype.kind in "iu" and picture.dtype != np.uint8:
+        return f"{text}; bring its values to 0 .. 255 and convert it: image.astype(np.uint8)"
     return f"{text}; convert it, as by (image * 255).round().astype(np.uint8) from 0 .. 1"
 
 
@@ -204,11 +210,12 @@ def _existing(path: Path, where: str) -> Path:
     return path
 
 
-def _with_masks(items: list[_Item], labels: str | Path | Iterable[Mask]) -> list[_Item]:
-    if isinstance(labels, str | Path):
+def _with_masks(items: list[_Item], labels: Mask | Iterable[Mask]) -> list[_Item]:
+    if isinstance(labels, str | Path) and not (len(items) == 1 and Path(labels).expanduser().is_file()):
         masks: list[object] = _masks_of_folder(items, Path(labels).expanduser())
     else:
-        masks = [labels] if isinstance(labels, Image.Image) else list(labels)
+        one = isinstance(labels, str | Path | Image.Image) or getattr(labels, "ndim", None) == 2
+        masks = [labels] if one else list(labels)
     if len(masks) != len(items):
         raise DatasetLayoutError(
             f"labels: {len(masks)} masks for {len(items)} images; give one for each, in their order"

@@ -70,7 +70,9 @@ class OwnMaps(Encoder):
         grids = {(height // self.spec.cell(s), width // self.spec.cell(s)): s for s in self.spec.strides}
         maps = {
             grids[tuple(found.shape[-2:])]: found
-            for found in maps_of(self.model(normalised), self.spec.architecture)
+            for found in maps_of(
+                _passed(self.model, normalised, self.spec.architecture), self.spec.architecture
+            )
             if tuple(found.shape[-2:]) in grids
         }
         missing = [stride for stride in strides if stride not in maps]
@@ -100,7 +102,7 @@ def maps_of(output: Any, name: str) -> list[Tensor]:
         if one.ndim != 4:
             raise ShapeError(f"{expected} {tuple(one.shape)}, {_remedy(one)}")
         if not one.is_floating_point():
-            raise ShapeError(f"{expected} {one.dtype}")
+            raise ShapeError(f"{expected} {one.dtype}; return floating-point numbers, as by .float()")
     return list(found)
 
 
@@ -131,23 +133,14 @@ def probe(own: OwnEncoder, name: str, strides: Sequence[int], device: torch.devi
     Raises:
         ShapeError: the model fails on the image, or does not give maps of whole strides.
     """
-    mean, std = _normalisation(own)
+    mean, std = _normalisation(own, name)
     sides = (own.resolution,) * 2 if own.resolution else _sides(own)
     noise = torch.rand((1, 3, *sides), generator=torch.Generator().manual_seed(0))
     image = ((noise - torch.tensor(mean).view(3, 1, 1)) / torch.tensor(std).view(3, 1, 1)).to(device)
     if isinstance(own.model, nn.Module):
         own.model.to(device)
-    try:
-        with torch.inference_mode():
-            output = own.model(image)
-    except Exception as error:  # whatever a model of someone else's raises
-        said = (str(error).splitlines() or [""])[0]
-        raise ShapeError(
-            f"{name}: fails on images (1, 3, {sides[0]}, {sides[1]}) on {device} ({type(error).__name__}: "
-            f"{said}); where it takes other sizes, give OwnEncoder(model, resolution=...), patch_size= or "
-            "size_divisor=; where it lies on another device, device="
-        ) from error
-    maps = maps_of(output, name)
+    with torch.inference_mode():
+        maps = maps_of(_passed(own.model, image, name), name)
     cells = {_cell(one, sides, name): one for one in maps}
     if len(cells) < len(maps):
         raise ShapeError(f"{name}: gives several maps of one stride {sorted(cells)}; return one of each")
@@ -161,12 +154,31 @@ def probe(own: OwnEncoder, name: str, strides: Sequence[int], device: torch.devi
     return OwnMaps(spec, own).eval(), digest.hexdigest()
 
 
-def _normalisation(own: OwnEncoder) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _passed(model: Callable[[Tensor], Any], images: Tensor, name: str) -> Any:
+    """Passes images through a model of someone else's, which may raise anything."""
+    try:
+        return model(images)
+    except torch.OutOfMemoryError:
+        raise
+    except Exception as error:
+        said = (str(error).splitlines() or [""])[0]
+        raise ShapeError(
+            f"{name}: fails on images {tuple(images.shape)} on {images.device} ({type(error).__name__}: "
+            f"{said}); where it takes other sizes, give OwnEncoder(model, resolution=...), patch_size= or "
+            "size_divisor=; where it lies on another device, device="
+        ) from error
+
+
+def _normalisation(own: OwnEncoder, name: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
     said = getattr(own.model, "pretrained_cfg", None) or {}
-    return (
-        tuple(own.mean or said.get("mean") or (0.0, 0.0, 0.0)),
-        tuple(own.std or said.get("std") or (1.0, 1.0, 1.0)),
-    )
+    mean = tuple(own.mean or said.get("mean") or (0.0, 0.0, 0.0))
+    std = tuple(own.std or said.get("std") or (1.0, 1.0, 1.0))
+    if (len(mean), len(std)) != (3, 3) or min(std) <= 0:
+        raise ShapeError(
+            f"{name}: expected mean and std of red, green and blue in [0, 1], the latter above 0; found mean "
+            f"{mean} and std {std}"
+        )
+    return mean, std
 
 
 def _sides(own: OwnEncoder) -> tuple[int, int]:

@@ -58,7 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Profiles, writes the results and prints what was found."""
     from vfm_fusion.profiling.call import profile
+    from vfm_fusion.profiling.options import results_folder
 
+    results_folder(arguments.out, "--out")
     result = profile(
         arguments.encoders,
         arguments.images,

@@ -61,6 +61,8 @@ def terminal(profile: Profile) -> RenderableType:
         parts.append(shown)
     parts += [Text(f"{mark}: {reason}") for mark, reason in layout.footnotes.items()]
     parts.append(Text(f"SC and EF at each output stride; {NOT_CLEARED}: does not clear its null floor"))
+    if len(profile.scores) > 1 and profile.chosen[0] is None:
+        parts.append(Text(f"No pair could be chosen: {profile.chosen[1]}."))
     parts += [Text(f"Beware: {sentence}") for sentence in _warnings(profile)]
     return Group(*parts)
 

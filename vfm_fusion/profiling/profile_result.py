@@ -18,6 +18,7 @@ from vfm_fusion.datasets.index import Skipped
 from vfm_fusion.errors import SelectionError
 from vfm_fusion.profiles.encoder_profile import summarise_profile
 from vfm_fusion.profiling import profile_page
+from vfm_fusion.profiling.options import results_folder, validated
 from vfm_fusion.profiling.profile_plots import ProfilePlots
 from vfm_fusion.reporting.figures.profiles import profiles_figure
 from vfm_fusion.reporting.figures.sc_ef_plane import sc_ef_plane_figure
@@ -103,9 +104,12 @@ class Profile:
             See :func:`vfm_fusion.selection.select.select`.
 
         Raises:
+            ConfigError: ``task`` or ``stride_by`` is something else.
             SelectionError: there is one encoder, or a score is undefined throughout.
         """
-        settings = SelectionConfig(definition=self.definition, task=task, stride_by=stride_by)
+        settings = validated(
+            "selection", SelectionConfig, definition=self.definition, task=task, stride_by=stride_by
+        )
         return select(self._summaries, self.name, settings)
 
     def best_pair(self, task: Literal["semantic", "edge"] = "semantic") -> Pair:
@@ -125,6 +129,7 @@ class Profile:
             by: the score.
 
         Raises:
+            ConfigError: there is no such score.
             SelectionError: no such encoder was profiled, or its score is undefined throughout.
         """
         if encoder is None:
@@ -132,7 +137,8 @@ class Profile:
         if encoder not in self.scores:
             known = ", ".join(self.scores)
             raise SelectionError(f"encoder {encoder!r} was not profiled; choose from: {known}")
-        return peak(encoder_profiles({encoder: self._summaries[encoder]}, self.definition), encoder, by)
+        score = validated("selection", SelectionConfig, stride_by=by).stride_by
+        return peak(encoder_profiles({encoder: self._summaries[encoder]}, self.definition), encoder, score)
 
     def plot(self) -> ProfilePlots:
         """Draws SC and EF against stride, and the encoders in the SC-EF plane.
@@ -153,7 +159,7 @@ class Profile:
         Returns:
             The page, which needs no other file and no network.
         """
-        folder = Path(folder).expanduser()
+        folder = results_folder(folder, "folder")
         for table in filter(None, (self.table, self.supervised_table)):
             write_text(folder / f"{table.name}.csv", to_csv(table))
             write_text(folder / f"{table.name}.md", to_markdown(table))

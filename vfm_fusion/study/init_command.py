@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         required=True,
         metavar="ENCODER",
         help="names of the registry (docs/encoders.md) or timm:NAME.TAG, with weights from the hub; or "
-        "NAME=FILE, with weights from a file",
+        "NAME=FILE, with weights from a file; or mini-dino, mini-sam, mini-swin, which are here",
     )
     add("--runs", action="store_true", help="train too; otherwise the settings of runs are comments")
 

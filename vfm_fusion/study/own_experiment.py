@@ -11,6 +11,7 @@ import yaml
 
 from vfm_fusion.config.own_data import SPLIT
 from vfm_fusion.encoders.describe import check_architecture
+from vfm_fusion.encoders.shipped import SHIPPED
 from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.errors import ConfigError
 
@@ -68,7 +69,8 @@ def encoder_settings(names: Sequence[str], clone: Path) -> dict[str, dict[str, A
     """The settings of encoders by the names that tables have.
 
     Args:
-        names: architectures, for weights from the hub; or ``ARCHITECTURE=FILE``.
+        names: architectures, for weights from the hub; or ``ARCHITECTURE=FILE``; or mini encoders of
+            :data:`~vfm_fusion.encoders.shipped.SHIPPED`.
         clone: as in :func:`data_settings`.
 
     Raises:
@@ -78,6 +80,10 @@ def encoder_settings(names: Sequence[str], clone: Path) -> dict[str, dict[str, A
     for name in names:
         architecture, _, path = name.partition("=")
         plain = architecture.removeprefix("timm:")
+        pretraining = None
+        if name in SHIPPED:
+            architecture, pretraining = SHIPPED[name]
+            path = str(clone / "resources" / "encoders" / f"{name}.safetensors")
         key = base = "".join(c if c.isalnum() or c in "-_" else "-" for c in plain)
         number = 1
         while key in found:
@@ -85,6 +91,8 @@ def encoder_settings(names: Sequence[str], clone: Path) -> dict[str, dict[str, A
             key = f"{base}-{number}"
         spec = check_architecture(f"encoders.{key}", architecture)
         weights = _file(_seen_from(clone, _absolute(path)), spec) if path else _hub(spec)
+        if pretraining:
+            weights |= {"pretraining": pretraining, "lineage": "none"}
         found[key] = {"architecture": architecture, "weights": weights}
     return found
 
@@ -242,6 +250,7 @@ _OF_WEIGHTS = {
     "path": "environment variables are expanded",
     "format": "with the names of its authors' own code",
     "pretraining": "what these weights learned from, for tables",
+    "lineage": "family of foundation models that they come from",
 }
 
 

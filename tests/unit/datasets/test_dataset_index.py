@@ -114,6 +114,9 @@ def test_a_missing_root_is_named(tmp_path: Path) -> None:
     config = FolderConfig(kind="cityscapes", root=str(tmp_path / "nirgends"))
     with pytest.raises(DatasetLayoutError, match=r"datasets\.street\.root.*nirgends"):
         data_root(config, tmp_path, "street")
+    (tmp_path / "one.png").touch()
+    with pytest.raises(DatasetLayoutError, match=r"is the file .*one\.png\. Set datasets\.street\.root"):
+        data_root(FolderConfig(kind="cityscapes", root=str(tmp_path / "one.png")), tmp_path, "street")
 
 
 def test_every_kind_of_the_configuration_has_a_reader() -> None:

@@ -78,6 +78,9 @@ def test_masks_come_from_a_folder_or_a_list(folder: Path) -> None:
         (PICTURES[0].astype(np.float32) / 255, r"\(16, 24, 3\) float32; convert it, as by \(image \* 255\)"),
         ([PICTURES[0].transpose(2, 0, 1)], r"images\[0\].*channels come first: image.transpose\(1, 2, 0\)"),
         ([PICTURES[0][..., 0]], r"repeat the grey channel"),
+        (PICTURES[0][..., 0], r"found ndarray \(16, 24\) uint8; repeat the grey channel"),
+        (PICTURES[0].astype(int), r"bring its values to 0 \.\. 255 and convert it: image.astype\(np.uint8\)"),
+        (torch.zeros(3, 8, 8), r"images\[0\]: .* found Tensor \(3, 8, 8\) float32"),
         ([np.zeros((8, 8, 4), np.uint8)], r"leave the alpha channel out"),
         ([torch.zeros(3, 8, 8)], r"found Tensor \(3, 8, 8\) float32; turn it into an array: .permute"),
         ([None], "found NoneType"),
@@ -104,6 +107,12 @@ def test_paths_that_lead_nowhere_are_named(folder: Path) -> None:
     (folder / "empty").mkdir()
     with pytest.raises(DatasetLayoutError, match=r"holds no image, at any depth"):
         given_images(folder / "empty")
+
+
+@pytest.mark.parametrize("form", [MASKS[0], Image.fromarray(MASKS[0].astype(np.uint8)), "file"])
+def test_one_mask_needs_no_list(folder: Path, form: object) -> None:
+    mask = folder / "masks" / "deep" / "0.png" if isinstance(form, str) else form
+    assert np.array_equal(given_images(PICTURES[0], mask)[0].semantic, MASKS[0])
 
 
 def test_masks_have_to_fit(folder: Path) -> None:

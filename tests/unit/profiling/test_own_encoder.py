@@ -112,12 +112,28 @@ def test_a_model_of_one_square_sees_squares() -> None:
         (lambda x: "maps", r"found str"),
         (lambda x: (x[..., ::4, ::4], None), r"found NoneType in tuple"),
         (lambda x: x[..., ::4, ::4] * torch.nan, "holds NaN or infinity"),
-        (lambda x: x[..., ::4, ::4].long(), "found torch.int64"),
+        (lambda x: x[..., ::4, ::4].long(), "found torch.int64; return floating-point numbers"),
     ],
 )
 def test_what_gives_no_maps_is_told_what_to_give(model: object, said: str) -> None:
     with pytest.raises(ShapeError, match=said):
         probe(OwnEncoder(model), "own", (4, 8), CPU)
+
+
+def test_a_model_that_fails_on_other_sizes_is_told_what_to_give() -> None:
+    def windows(images: Tensor) -> Tensor:
+        return images.unflatten(2, (-1, 64))[..., ::4, ::4].flatten(2, 3)
+
+    encoder, _ = probe(OwnEncoder(windows), "windows", (4,), CPU)
+    with pytest.raises(ShapeError, match=r"windows: fails on images \(1, 3, 96, 64\).*size_divisor="):
+        encoder(torch.rand(1, 3, 96, 64))
+
+
+def test_mean_and_std_are_of_three_channels() -> None:
+    model = nn.Conv2d(3, 4, 4, 4)
+    for wrong in ({"mean": (0.5,)}, {"std": (0.0, 1.0, 1.0)}):
+        with pytest.raises(ShapeError, match="own: expected mean and std of red, green and blue"):
+            probe(OwnEncoder(model, **wrong), "own", (4,), CPU)
 
 
 def test_the_digest_tells_weights_apart() -> None:

@@ -203,7 +203,13 @@ def test_it_shows_itself(found: Profile) -> None:
         ([3], {}, "encoders.int: expected a name, EncoderConfig, OwnEncoder, a module or a function"),
         (nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.Flatten()), {}, r"no spatial maps: take the model before"),
         ("mini-dino", {"strides": (4, 5)}, r"strides: \[5\] impossible; choose from: \[4, 8, 16, 32\]"),
+        ("mini-dino", {"strides": 4}, r"metrics.strides: expected a list of whole numbers"),
         ("mini-dino", {"definition": "papers"}, "papers.*calibrated"),
+        ("mini-dino", {"definition": MetricConfig()}, "definition: expected a preset, .*found MetricConfig"),
+        ("mini-dino", {"definition": 3}, "definition: expected a preset, .*found int"),
+        ("mini-dino", {"definition": {"fine": {"gird": 3}}}, "metrics.definitions.fine.gird"),
+        ("mini-dino", {"damaged": "ignore"}, "damaged: expected 'refuse' or 'skip'; found 'ignore'"),
+        ("mini-dino", {"cache": __file__}, "cache: .*test_profile_call.py is no folder; name another"),
         ("mini-dino", {"image_size": 512}, r"features.image_size: expected one of \[480, 640\]"),
         ("mini-dino", {"device": "gpu"}, "device: 'gpu' is no device"),
     ],
@@ -211,6 +217,24 @@ def test_it_shows_itself(found: Profile) -> None:
 def test_a_mistake_is_answered_in_a_sentence(encoders: object, options: dict, said: str) -> None:
     with pytest.raises(VfmFusionError, match=said):
         call(encoders, pictures(), **options)
+
+
+def test_a_mistake_in_what_is_asked_of_the_result_is_answered_too(found: Profile) -> None:
+    with pytest.raises(
+        ConfigError, match=r"selection\.task: expected 'semantic' or 'edge'; found 'panoptic'"
+    ):
+        found.best_pair("panoptic")
+    with pytest.raises(ConfigError, match=r"selection\.stride_by: expected 'ef' or 'sc'; found 'ec'"):
+        found.best_stride("mini-sam", by="ec")
+    with pytest.raises(ConfigError, match=r"folder: .*test_profile_call\.py is no folder"):
+        found.save(__file__)
+
+
+def test_encoders_that_cannot_be_ranked_are_shown_without_a_pair() -> None:
+    result = call(["mini-dino", "mini-sam"], np.zeros((32, 32, 3), np.uint8))
+    assert result.chosen[0] is None
+    assert "No pair could be chosen: mini-" in str(result)
+    assert "One encoder" not in result._repr_html_()
 
 
 def test_a_name_alone_means_its_published_weights() -> None:

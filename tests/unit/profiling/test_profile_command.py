@@ -56,6 +56,7 @@ def test_it_writes_what_the_call_returns(
     ("options", "said"),
     [
         (["--encoders", "mini-dino", "--images", "nowhere"], "DatasetLayoutError: images: nowhere: no such"),
+        (["--encoders", "mini-dino", "--out", __file__], "ConfigError: --out: "),
         (["--encoders", "dinov2_vitx14"], "ConfigError: encoders.dinov2_vitx14.architecture"),
     ],
 )

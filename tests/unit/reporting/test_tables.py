@@ -60,6 +60,8 @@ class TestProfiles:
         assert [column.key for column in table.columns][:2] == ["encoder", "sc_4"]
         assert "on photos, label-free" in table.caption
         assert "Bold" not in table.notes[0]
+        several = profiles_table(profiles, results.LABELS, read_choice([], "photos", "calibrated"))
+        assert several.notes[1].startswith("No pair is chosen: SC or EF of an encoder is undefined")
         assert table.notes[1] == "One encoder: there is no pair to choose."
         assert not any(
             cell.underline or cell.bold for _, rows in shown.sections for row in rows for cell in row
@@ -73,6 +75,17 @@ class TestProfiles:
         assert lay_out(table).footnotes == {"a": "grid too fine"}
         assert "n = 80 images" in table.notes[0]
         assert "undefined on up to 80" in table.notes[0]
+
+    def test_one_image_has_no_interval_and_clears_no_null_floor(
+        self, profiles: pd.DataFrame, selection: dict[str, Any]
+    ) -> None:
+        one = profiles["encoder"].eq("mini_sam") & profiles["stride"].eq(16)
+        table = profiles_table(
+            profiles.assign(images=profiles["images"].mask(one, 1)), results.LABELS, selection
+        )
+        cell = cells(table)["SAM mini"]["ef_16"]
+        assert (cell.detail, cell.below) == ("", "n = 1; null 3.00 †")
+        assert table.notes[0].count("n = 1: one image has no interval") == 1
 
     def test_best_of_a_column_is_bold(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
         shown = cells(profiles_table(profiles, results.LABELS, selection))

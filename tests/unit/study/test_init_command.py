@@ -77,6 +77,17 @@ def test_one_encoder_with_weights_of_a_file(clone: Path, capsys: pytest.CaptureF
     assert said.endswith("-- profiles\n")
 
 
+def test_a_mini_encoder_by_its_name(clone: Path) -> None:
+    config = written(clone, "--images", "own/photos", "--encoders", "mini-dino", "mini-sam")
+    assert list(config.encoders) == ["mini-dino", "mini-sam"]
+    first = config.encoders["mini-dino"]
+    assert (first.architecture, first.weights.path) == (
+        "mini_vit",
+        "resources/encoders/mini-dino.safetensors",
+    )
+    assert first.weights.pretraining == "generated scenes, self-distilled"
+
+
 def test_a_timm_model_and_one_architecture_twice(clone: Path) -> None:
     config = written(
         clone, "--images", "own", "--encoders", "timm:test_convnext.r160_in1k", "sam_vitb16",

@@ -21,6 +21,8 @@ SCORES = {"sc": ("SC", 2), "ef": ("EF", 2)}
 """Score key to its name in print and its decimals."""
 NOT_CLEARED = "†"
 """Marks a null floor that the score does not clear."""
+_ONE_IMAGE = "n = 1"
+"""Stands in place of an interval, which one image does not have."""
 
 Rows = Mapping[tuple[str, str, int, str], Any]
 """Profile rows by definition, encoder, stride and score."""
@@ -64,7 +66,7 @@ def profiles_table(
     sections = [Section(_title(name, selection), rows[name]) for name in definitions]
     notes = [
         _images_note(profiles[profiles["score"].isin(SCORES)], len(encoders)),
-        _marks_note(selection),
+        _marks_note(selection, len(encoders)),
         _null_note(profiles),
     ]
     if published is not None:
@@ -130,6 +132,8 @@ def _row(
             reason = words(cell.reason, definition, stride) if isinstance(cell.reason, str) else ""
             null = _null_text(definition, encoder, stride, score, by_key)
             value = Value(cell.mean, low=cell.ci_low, high=cell.ci_high).because(reason)
+            if cell.images == 1:
+                value, null = Value(cell.mean, n=1), "; ".join(filter(None, (_ONE_IMAGE, null)))
             row[f"{score}_{stride}"] = Entry(value, null, chosen)
     return row
 
@@ -143,7 +147,7 @@ def _null_text(definition: str, encoder: str, stride: int, score: str, by_key: R
         raise ReportingError(f"encoder {encoder!r} has {score}_null but no {EXCESS[score]}; profile it again")
     if pd.isna(null.mean):
         return f"null {MISSING}"
-    mark = "" if excess.ci_low > 0 else f" {NOT_CLEARED}"
+    mark = "" if excess.images > 1 and excess.ci_low > 0 else f" {NOT_CLEARED}"
     return f"null {number(null.mean, SCORES[score][1])}{mark}"
 
 
@@ -170,21 +174,25 @@ def _images_note(profiles: pd.DataFrame, encoders: int) -> str:
     counts = sorted({int(count) for count in shown["images"] + shown["undefined"]})
     total = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     undefined = shown[shown["undefined"] > 0]
-    note = f"n = {total} images."
+    note = f"n = {total} image{'' if total == '1' else 's'}."
     if len(undefined):
         worst = int(undefined["undefined"].max())
         note += (
             f" A score is undefined on up to {worst} of them ({len(undefined)} of {len(shown)} cells); "
             "the mean is over the others, and the CSV file holds the count and reason of each cell."
         )
+    if (shown["images"] == 1).any():
+        note += f" {_ONE_IMAGE}: one image has no interval, so that it clears no null floor."
     if encoders == 1:
         return note
     return note + " Bold: best value of the column among the encoders measured by one definition."
 
 
-def _marks_note(selection: Mapping[str, Any]) -> str:
+def _marks_note(selection: Mapping[str, Any], encoders: int) -> str:
     if selection["master"] is None:
-        return "One encoder: there is no pair to choose."
+        if encoders == 1:
+            return "One encoder: there is no pair to choose."
+        return "No pair is chosen: SC or EF of an encoder is undefined at every stride."
     by = selection["stride_by"].upper()
     return (
         f"Chosen by the definition '{selection['definition']}', {leading(selection)}: as marked; underlined: "

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import torch
-from timm.layers import DropPath
 from torch import Generator, Tensor, nn
+
+from vfm_fusion.compat import ensure_torchvision
+
+ensure_torchvision()
+
+from timm.layers import DropPath  # noqa: E402  (it imports torchvision)
 
 
 class StepPart:

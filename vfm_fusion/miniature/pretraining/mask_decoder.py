@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from vfm_fusion.compat import ensure_torchvision
 
 ensure_torchvision()
 
-from transformers.models.sam2.configuration_sam2 import (  # noqa: E402  (it imports torchvision)
+from timm.layers import LayerNorm2d  # noqa: E402  (it imports torchvision)
+from transformers.models.sam2.configuration_sam2 import (  # noqa: E402
     Sam2MaskDecoderConfig,
     Sam2PromptEncoderConfig,
 )

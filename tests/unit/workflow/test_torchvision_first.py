@@ -1,4 +1,4 @@
-"""What imports torchvision can be imported first of all: a build of it that needs mending is mended before."""
+"""What imports torchvision can come first of all: a build of it that needs mending is mended before."""
 
 from __future__ import annotations
 

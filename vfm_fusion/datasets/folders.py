@@ -94,12 +94,11 @@ def refuse_other_case(folder: Path, pattern: str) -> None:
     """
     either = re.sub("[A-Za-z]", lambda letter: f"[{letter[0].lower()}{letter[0].upper()}]", pattern)
     name = pattern.rpartition("/")[2]
-    found = (path for path in folder.glob(either) if not path.name.startswith("."))
-    other = sorted(path for path in found if not fnmatchcase(path.name, name))
+    other = [path for path in visible(folder, either) if not fnmatchcase(path.name, name)]
     if other:
         raise DatasetLayoutError(
-            f"{other[0]}: the layout names such files {name}, in letters of this case; one of {len(other)} "
-            "files that differ. Rename them, or unpack the archive of the release again."
+            f"{folder / other[0]}: the layout names such files {name}, in letters of this case; one of "
+            f"{len(other)} files that differ. Rename them, or unpack the archive of the release again."
         )
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
-from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
+from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder, visible
 from vfm_fusion.datasets.index import Files, Reader
 from vfm_fusion.datasets.numbering import distinct
 from vfm_fusion.datasets.rasters import read_packed_ids
@@ -71,7 +71,7 @@ def list_files(root: Path, split: str) -> list[Files]:
     annotations.check_categories(_NAMES)
     names = listed_images(annotations, folder)
     stems = [Path(name).stem for name in names]
-    found = (path.stem for path in pngs.glob("*.png") if not path.name.startswith("."))
+    found = (path.stem for path in visible(pngs, "*.png"))
     refuse_other_case(pngs, "*.png")
     pair(stems, found, pngs, "{}.png")
     return [

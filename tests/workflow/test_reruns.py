@@ -13,6 +13,8 @@ pytestmark = [pytest.mark.timeout(1200)]
 
 ENCODERS, RUNS, TUNED = 3, 4, 1
 """Runs, and those of them that train an encoder alone."""
+VIEWS = ("train", "val")
+"""Views whose maps the run with frozen encoders reads: of every encoder, since it may come to be any's."""
 
 AFTER_EVALUATION = {
     "evaluate": RUNS,
@@ -176,6 +178,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             {
                 **AFTER_PROFILES,
                 "extract_features": 1,
+                "extract_views": len(VIEWS),
                 "profile_encoder": 1,
                 "score_supervised": 1,
                 "sweep_settings": 1,
@@ -231,7 +234,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "experiments/quick.yaml",
             "datasets:\n",
             "evaluation: {resize: {short_side: 96, max_side: 256}}\n\ndatasets:\n",
-            {"resolved_config": 1, **AFTER_PREDICTION},
+            {"resolved_config": 1, "extract_views": ENCODERS, **AFTER_PREDICTION},
             id="size of inference",
         ),
         pytest.param(
@@ -275,6 +278,20 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "clip_norm: 2.0",
             {"resolved_config": 1, **AFTER_TRAINING},
             id="training setting",
+        ),
+        pytest.param(
+            "experiments/quick.yaml",
+            "cached_views: 4",
+            "cached_views: 5",
+            {"resolved_config": 1, "extract_views": ENCODERS, **AFTER_TRAINING},
+            id="number of views",
+        ),
+        pytest.param(
+            "vfm_fusion/training/views.py",
+            "_SEED = 7",
+            "_SEED = 8",
+            {"extract_views": ENCODERS * len(VIEWS), **AFTER_TRAINING},
+            id="how views are drawn",
         ),
         pytest.param(
             "experiments/quick.yaml",

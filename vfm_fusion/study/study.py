@@ -13,6 +13,7 @@ from vfm_fusion.evaluation.declared import Entry, serving
 from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
+from vfm_fusion.study.views import ViewSet, segmented_images, training_views, view_sets
 
 SCENES = "pretraining-scenes"
 """Name of the scenes that the mini encoders are trained on."""
@@ -33,6 +34,7 @@ class Study:
         seeds: seeds of every run.
         comparisons: name to (what the runs have in common, the runs), the main one first.
         main: name of the main comparison.
+        views: by data set and name, the views whose stored maps runs with frozen encoders read.
     """
 
     def __init__(self, config: Config) -> None:
@@ -46,6 +48,7 @@ class Study:
             group.name: (group, runs) for group, runs in comparisons(config).items()
         }
         self.main = main_comparison(config).name
+        self.views = view_sets(config)
 
     # What the experiment asks for
 
@@ -151,12 +154,52 @@ class Study:
             "feature_part", dataset=dataset, encoder=encoder, part=range(1, parts + 1), parts=parts
         )
 
+    def views_index(self, dataset: str, views: str) -> str:
+        """The index of the images that views are drawn from."""
+        return self.files.pattern("index", dataset=dataset, split=self.views[dataset, views].split)
+
+    def training_maps(self, run: str) -> list[str]:
+        """Manifests of the maps that a run learns from, an encoder each; nothing where encoders run."""
+        return self._maps(run, training_views(self.config, run))
+
+    def segmented_maps(self, run: str, target: str) -> list[str]:
+        """Manifests of the maps that a run segments a data set by, likewise."""
+        return self._maps(run, segmented_images(self.config, run, target))
+
+    def _maps(self, run: str, views: ViewSet | None) -> list[str]:
+        if views is None:
+            return []
+        return self.files.every(
+            "view_features", dataset=views.dataset, views=views.name, encoder=self.encoders_of(run)
+        )
+
+    def maps_of_views(self) -> dict[str, tuple[ViewSet, str]]:
+        """Every manifest of maps that runs read, with the views and the encoder that they are of."""
+        read = {
+            manifest
+            for run in self.config.runs
+            for manifest in (
+                *self.training_maps(run),
+                *(m for target in self.config.targets_of(run) for m in self.segmented_maps(run, target)),
+            )
+        }
+        stores = {
+            self.files.pattern("view_features", dataset=views.dataset, views=views.name, encoder=encoder): (
+                views,
+                encoder,
+            )
+            for views in self.views.values()
+            for encoder in self.config.encoders
+        }
+        return {manifest: store for manifest, store in stores.items() if manifest in read}
+
     def feature_manifests(self) -> list[str]:
         """Manifests of all feature stores that this configuration uses."""
         own = self.files.every("features", dataset=self.profiled, encoder=self.config.encoders)
-        return own + self.files.every(
+        finetuned = self.files.every(
             "finetuned_features", dataset=self.dataset, run=self.finetuned_runs, seed=self.seeds
         )
+        return [*own, *self.maps_of_views(), *finetuned]
 
     def training_index(self, run: str) -> str:
         """The index of the images that a run is trained on."""

@@ -1,4 +1,4 @@
-# Tables, figures and texts, from result files alone: a rule for each entry of vfm_fusion/reporting/registry.py; and the
+# Tables, figures and texts, from result files alone: a rule for each entry of vfm_fusion/reporting/entries; and the
 # resolved configuration beside them.
 
 

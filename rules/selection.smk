@@ -3,7 +3,8 @@
 
 rule select_pair:
     input:
-        FILES.every("profile_summary", encoder=CONFIG.encoders),
+        summaries=FILES.every("profile_summary", encoder=CONFIG.encoders),
+        pairs=of(STUDY.pairs_of_rule, "dataset"),
     output:
         selection=FILES.pattern("selection"),
     log:
@@ -28,6 +29,7 @@ rule assess_stability:
     input:
         scores=FILES.every("profile", encoder=CONFIG.encoders),
         sweeps=FILES.every("sweep", encoder=CONFIG.encoders),
+        pairs=of(STUDY.pairs_of_rule, "dataset"),
         selection=rules.select_pair.output.selection,
     output:
         stability=FILES.pattern("stability"),

@@ -33,6 +33,7 @@ with rule_log(snakemake.log[0], snakemake.threads) as log:
             selection["definition"],
         ),
         metric_seed=config["metric_seed"],
+        pairs=pd.read_parquet(snakemake.input.pairs) if snakemake.input.pairs else None,
     )
     for repetition in stability["repetitions"]:
         log.info("%s of %d images: %s", repetition["kind"], repetition["images"], repetition["agreement"])

@@ -57,7 +57,7 @@ def extended(finished: Workflow):
     for path, text in modules.items():
         path.write_text(text)
     entries = ENTRY.format(kind="table") + ENTRY.format(kind="figure")
-    undo = finished.edit("vfm_fusion/reporting/registry.py", "REPORTS = (", f"REPORTS = ({entries}")
+    undo = finished.edit("vfm_fusion/reporting/entries/profiles.py", "ENTRIES = (", f"ENTRIES = ({entries}")
     yield finished
     undo()
     for path in [*modules, *finished.results.rglob("images.*")]:

@@ -131,9 +131,9 @@ NO_EFFECT = {
         "Steps of the optimiser.",
     ),
     "declarations of reports that stay the same": (
-        "vfm_fusion/reporting/registry.py",
-        "REPORTS = (",
-        "CHANGED = 1\nREPORTS = (",
+        "vfm_fusion/reporting/entries/profiles.py",
+        "ENTRIES = (",
+        "CHANGED = 1\nENTRIES = (",
     ),
     "docstring of a script": (
         "workflow_scripts/report.py",

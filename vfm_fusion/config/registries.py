@@ -10,6 +10,7 @@ _READERS = "vfm_fusion.datasets.readers"
 _ENCODERS = "vfm_fusion.encoders"
 _OPERATORS = "vfm_fusion.fusion.operators"
 _MATCHERS = "vfm_fusion.segmentation.matching"
+_PREDICTORS = "vfm_fusion.selection.predictors"
 
 READERS: dict[str, str] = {
     "acdc": f"{_READERS}.acdc:READER",
@@ -63,3 +64,21 @@ MATCHERS: dict[str, str] = {
     "identity": f"{_MATCHERS}:IdentityMatcher",
 }
 """The one list of matchers: each with the ``module:name`` of its class, a ``Matcher``."""
+
+RULES: dict[str, str] = {
+    "ef_above_null": f"{_PREDICTORS}:EF_ABOVE_NULL",
+    "ef_lead": f"{_PREDICTORS}:EF_LEAD",
+    "sc_lead": f"{_PREDICTORS}:SC_LEAD",
+    "rankme": f"{_PREDICTORS}:RANKME",
+    "unlikeness": f"{_PREDICTORS}:UNLIKENESS",
+    "ef_times_unlikeness": f"{_PREDICTORS}:EF_TIMES_UNLIKENESS",
+    "rankme_times_unlikeness": f"{_PREDICTORS}:RANKME_TIMES_UNLIKENESS",
+}
+"""The label-free scores whose highest value may set the stride instead of the paper's peak of EF."""
+
+PREDICTORS: dict[str, str] = {
+    "ef": f"{_PREDICTORS}:EF",
+    **RULES,
+    "probe": f"{_PREDICTORS}:PROBE",
+}
+"""All scores that are compared by how well they predict the best stride, each a ``StrideScore``."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
+from vfm_fusion.config.registries import RULES
+
+PEAK = "peak"
+"""The paper's rule."""
 
 
 class SelectionConfig(Section):
@@ -32,3 +36,20 @@ class SelectionConfig(Section):
     stride_by: Literal["ef", "sc"] = Field(
         "ef", description="Score of the auxiliary whose peak over the strides is s* (Eq. 9: ef)."
     )
+    rule: Literal[PEAK, *RULES] = Field(
+        PEAK,
+        description="What sets the injection stride. `peak`: where the auxiliary's own `stride_by` is "
+        "highest (the paper). Otherwise where another score that needs no labels is highest: "
+        "`ef_above_null`, its EF minus the null floor; `ef_lead` and `sc_lead`, its EF or SC minus the "
+        "master's; `rankme`, the effective rank of its map; `unlikeness`, 1 - CKA of the maps of both; "
+        "`ef_times_unlikeness` and `rankme_times_unlikeness`, the products. The table of predictors says how "
+        "each has done.",
+    )
+
+    @model_validator(mode="after")
+    def _one_criterion(self) -> SelectionConfig:
+        if self.rule != PEAK and self.stride_by != "ef":
+            raise ValueError(
+                f"stride_by: {self.stride_by!r} is of rule {PEAK!r}, but rule is {self.rule!r}; leave one out"
+            )
+        return self

@@ -57,6 +57,23 @@ def leading(selection: Mapping[str, Any]) -> str:
     return f"master by {lead.upper()}, auxiliary by {brought.upper()} (selection.task: {selection['task']})"
 
 
+def stride_reason(selection: Mapping[str, Any]) -> str:
+    """Says what set the injection stride.
+
+    Args:
+        selection: parsed ``selection.json``.
+
+    >>> stride_reason({"stride_by": "ef"})
+    'peak EF'
+    >>> stride_reason({"stride_by": "ef", "rule": {"name": "unlikeness", "title": "1 − CKA"}})
+    'peak of 1 − CKA, selection.rule: unlikeness'
+    """
+    rule = selection.get("rule")
+    if rule is None:
+        return f"peak {selection['stride_by'].upper()}"
+    return f"peak of {rule['title']}, selection.rule: {rule['name']}"
+
+
 def mode(trainable: bool) -> str:
     """Returns the paper's short form: FT (fine-tuned) or FZ (frozen)."""
     return "FT" if trainable else "FZ"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from vfm_fusion.reporting.labels import stride_reason
 from vfm_fusion.reporting.questions_text import read_headlines
 from vfm_fusion.reporting.result_files import read_selection
 from vfm_fusion.selection.other_definitions import other_choices
@@ -46,7 +47,7 @@ def selection_lines(path: Path, summaries: Mapping[str, Path], page: Path) -> li
     return [
         f"Selected on {selection['dataset']} (selection.task: {selection['task']}; definition "
         f"'{selection['definition']}'): master {selection['master']}, auxiliary {selection['auxiliary']}, "
-        f"injected at OS {selection['stride']} (peak {selection['stride_by'].upper()})",
+        f"injected at OS {selection['stride']} ({stride_reason(selection)})",
         f"  The other way round: {reverse['auxiliary']} into {reverse['master']} at OS {reverse['stride']}",
         *(f"  Warning: {warning}" for warning in selection["warnings"]),
         *(f"  {sentence}" for sentence in other_choices(selection, tables)),

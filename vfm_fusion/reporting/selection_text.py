@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from vfm_fusion.reporting.labels import EncoderLabels, full_label, leading
+from vfm_fusion.reporting.labels import EncoderLabels, full_label, leading, stride_reason
 from vfm_fusion.reporting.render.html import page
 from vfm_fusion.reporting.render.markdown import escape as escape_markdown
 from vfm_fusion.reporting.render.text_files import Text
@@ -110,7 +110,7 @@ def _roles(selection: Mapping[str, Any], labels: EncoderLabels) -> list[tuple[st
         ("Metric definition", selection["definition"]),
         ("Master", full_label(labels, selection["master"])),
         ("Auxiliary", full_label(labels, selection["auxiliary"])),
-        ("Injection stride", f"OS {selection['stride']} (peak {selection['stride_by'].upper()})"),
+        ("Injection stride", f"OS {selection['stride']} ({stride_reason(selection)})"),
         (
             "Reverse direction",
             f"{full_label(labels, reverse['auxiliary'])} into {full_label(labels, reverse['master'])} "

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vfm_fusion.config.selection import SelectionConfig
+from vfm_fusion.config.selection import PEAK, SelectionConfig
 from vfm_fusion.profiles.null_excess import EXCESS
 from vfm_fusion.selection.candidates import EncoderProfiles, Pair
 from vfm_fusion.selection.rule import SCORES, Score, role_scores
+from vfm_fusion.selection.ruled_strides import RuledStrides
 
 NO_NULL = (
     "No null floor was computed (metrics.definitions.*.null_draws), so it is not known whether these scores "
@@ -48,16 +50,15 @@ class Claim:
 
 
 def reasons(
-    profiles: EncoderProfiles, pair: Pair, reverse: Pair, ranks: Ranks, settings: SelectionConfig
+    profiles: EncoderProfiles,
+    pair: Pair,
+    reverse: Pair,
+    ranks: Ranks,
+    settings: SelectionConfig,
+    ruled: RuledStrides | None = None,
 ) -> list[str]:
     """Returns the decision in sentences, every number computed."""
     lead, brought = role_scores(settings.task)
-    by = settings.stride_by
-    rest = ", ".join(
-        f"{scores[by]:.3g} at OS={stride}"
-        for stride, scores in profiles.scores[pair.auxiliary].items()
-        if stride != pair.stride and scores[by] is not None
-    )
     sentences = [
         f"The master is to have high {SCORES[lead]} (selection.task: {settings.task}, whatever task the "
         f"runs learn): {pair.master} leads with a mean {lead.upper()} of "
@@ -66,8 +67,7 @@ def reasons(
         f"The auxiliary brings {SCORES[brought]}: of the other encoders {pair.auxiliary} has the highest "
         f"mean {brought.upper()}, {dict(ranks[brought])[pair.auxiliary]:.3g} "
         f"({_others(ranks[brought], pair.auxiliary)}).",
-        f"It is injected where its {by.upper()} peaks: OS={pair.stride} with "
-        f"{profiles.at(pair.auxiliary, pair.stride, by):.3g} ({rest or 'the only stride'}).",
+        _stride_sentence(profiles, pair, settings, ruled),
         f"In the other direction {reverse.auxiliary} is injected into {reverse.master} at "
         f"OS={reverse.stride}.",
         _null_sentence(_claims(profiles, pair, reverse, settings)),
@@ -78,6 +78,28 @@ def reasons(
             "encoders into complementary ones; the pair is the best the rule can offer."
         )
     return sentences
+
+
+def _stride_sentence(
+    profiles: EncoderProfiles, pair: Pair, settings: SelectionConfig, ruled: RuledStrides | None
+) -> str:
+    by = settings.stride_by
+    if ruled is None:
+        why = f"its {by.upper()} peaks"
+        found = {stride: scores[by] for stride, scores in profiles.scores[pair.auxiliary].items()}
+    else:
+        why = f"{ruled.title} is highest (selection.rule: {ruled.rule})"
+        values = ruled.values(pair.master, pair.auxiliary)
+        found = {stride: None if math.isnan(value) else value for stride, value in values.items()}
+    rest = ", ".join(
+        f"{value:.3g} at OS={stride}"
+        for stride, value in found.items()
+        if stride != pair.stride and value is not None
+    )
+    return (
+        f"It is injected where {why}: OS={pair.stride} with {found[pair.stride]:.3g} "
+        f"({rest or 'the only stride'})."
+    )
 
 
 def null_warnings(
@@ -105,9 +127,12 @@ def _claims(profiles: EncoderProfiles, pair: Pair, reverse: Pair, settings: Sele
     claims = [
         _claim(profiles, "master's level", pair.master, lead, profiles.shared(lead)),
         _claim(profiles, "auxiliary's level", pair.auxiliary, brought, profiles.shared(brought)),
-        _claim(profiles, "peak that sets the stride", pair.auxiliary, by, [pair.stride]),
-        _claim(profiles, "peak of the other direction", reverse.auxiliary, by, [reverse.stride]),
     ]
+    if settings.rule == PEAK:
+        claims += [
+            _claim(profiles, "peak that sets the stride", pair.auxiliary, by, [pair.stride]),
+            _claim(profiles, "peak of the other direction", reverse.auxiliary, by, [reverse.stride]),
+        ]
     distinct = {(claim.encoder, claim.score, claim.strides): claim for claim in reversed(claims)}
     return list(reversed(distinct.values()))
 

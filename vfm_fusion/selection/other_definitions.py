@@ -22,10 +22,10 @@ def other_choices(selection: Mapping[str, Any], summaries: Mapping[str, pd.DataF
             :func:`vfm_fusion.selection.select.select`.
 
     Returns:
-        A sentence per definition; none where the peak that sets the stride clears its null, or where no null
-        was computed.
+        A sentence per definition; none where the peak that sets the stride clears its null, where no null was
+        computed, or where another rule than the peak sets the stride.
     """
-    if _clears(selection) is not False:
+    if "rule" in selection or _clears(selection) is not False:
         return []
     candidates = {ranked["encoder"]: summaries[ranked["encoder"]] for ranked in selection["ranks"]["sc"]}
     computed = dict.fromkeys(name for table in candidates.values() for name in table["definition"])

@@ -18,10 +18,12 @@ def resolve_run(run: RunConfig, selection: Mapping[str, Any]) -> tuple[RunConfig
 
     Returns:
         The run with encoder names, and its injection strides, ascending: none without an auxiliary, else the
-        configured ones, with the peak of the auxiliary's profile for ``selected``.
+        configured ones, with what the selection says of the two for ``selected``: the peak of the auxiliary's
+        profile, or the stride of another rule.
 
     Raises:
-        SelectionError: master and auxiliary turn out to be the same encoder.
+        SelectionError: master and auxiliary turn out to be the same encoder, or the rule has no stride for
+            them.
     """
     master = _encoder(run.master, selection)
     if run.auxiliary is None:
@@ -33,9 +35,23 @@ def resolve_run(run: RunConfig, selection: Mapping[str, Any]) -> tuple[RunConfig
             "name another encoder or use the roles"
         )
     strides = {
-        selection["peaks"][auxiliary] if stride == "selected" else stride for stride in run.fusion.strides
+        _selected_stride(selection, master, auxiliary) if stride == "selected" else stride
+        for stride in run.fusion.strides
     }
     return run.model_copy(update={"master": master, "auxiliary": auxiliary}), tuple(sorted(strides))
+
+
+def _selected_stride(selection: Mapping[str, Any], master: str, auxiliary: str) -> int:
+    rule = selection.get("rule")
+    if rule is None:
+        return selection["peaks"][auxiliary]
+    stride = rule["strides"][master][auxiliary]
+    if stride is None:
+        raise SelectionError(
+            f"selection.rule: {rule['name']}: {rule['title']} of {auxiliary} injected into {master} is "
+            "undefined at every stride; name a stride (fusion.stride), or choose another rule"
+        )
+    return stride
 
 
 def _encoder(name: str, selection: Mapping[str, Any]) -> str:

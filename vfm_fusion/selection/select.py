@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 import pandas as pd
@@ -14,9 +14,16 @@ from vfm_fusion.errors import SelectionError
 from vfm_fusion.selection.candidates import EncoderProfiles, Pair, encoder_profiles
 from vfm_fusion.selection.explanation import null_warnings, reasons
 from vfm_fusion.selection.rule import SCORES, Score, choose, levels, peaks, role_scores
+from vfm_fusion.selection.ruled_strides import RuledStrides
+from vfm_fusion.selection.stride_score import rule_named
 
 
-def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: SelectionConfig) -> dict[str, Any]:
+def select(
+    summaries: Mapping[str, pd.DataFrame],
+    dataset: str,
+    settings: SelectionConfig,
+    pairs: pd.DataFrame | None = None,
+) -> dict[str, Any]:
     """Chooses the pair and the stride.
 
     An encoder's level of a score is its mean over the strides at which the score is defined for every
@@ -24,7 +31,8 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
     encoder with the highest SC and the auxiliary the one of the others with the highest EF; for task
     ``edge`` it is the other way round. The injection stride is s* = argmax_s EF_aux(s) (Eq. 9), or of SC
     with ``stride_by: sc``. The reverse direction of the same pair is chosen by the same rule with the roles
-    swapped.
+    swapped. Another ``settings.rule`` sets the strides of both directions by another score; nothing else
+    changes.
 
     The null floor never changes the choice. A level or peak behind it that does not clear its null gives a
     warning: the 95 % interval of its excess over the null, image by image, reaches zero. The lower end of a
@@ -38,17 +46,20 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
             :func:`vfm_fusion.profiles.null_excess.with_excess`.
         dataset: name of the profiled data set.
         settings: definition, task and stride criterion.
+        pairs: measures of pairs of encoders, which some rules read; None where the rule reads none.
 
     Returns:
         Plain data for ``selection.json``: ``dataset, definition, task, stride_by, master, auxiliary, stride,
         reverse, peaks, ranks, strides, margins, reasons, warnings``. ``peaks`` are of every profiled encoder,
         the rest of those that may be chosen. ``strides[encoder][stride]`` holds mean, null, their ratio and
         the lower end of the excess: ``sc, sc_null, sc_ratio, sc_excess_low, ef, ef_null, ef_ratio,
-        ef_excess_low``. Undefined values are None.
+        ef_excess_low``. Undefined values are None. Another rule than the paper's adds ``rule``, see
+        :meth:`~vfm_fusion.selection.ruled_strides.RuledStrides.recorded`.
 
     Raises:
         SelectionError: fewer than two encoders, one without a profile by this definition, without a single
-            defined SC or EF or with a null but no excess, or no stride at which all have a score.
+            defined SC or EF or with a null but no excess, no stride at which all have a score, or a rule
+            whose score is undefined at all of them.
     """
     if len(summaries) < 2:
         raise SelectionError(f"a pair needs two encoders, found {len(summaries)}: {', '.join(summaries)}")
@@ -62,17 +73,25 @@ def select(summaries: Mapping[str, pd.DataFrame], dataset: str, settings: Select
         alone = encoder_profiles({encoder: summaries[encoder]}, settings.definition)
         highest[encoder] = peak(alone, encoder, settings.stride_by)
     pair, reverse = Pair(master, auxiliary, highest[auxiliary]), Pair(auxiliary, master, highest[master])
+    score, ruled = rule_named(settings.rule), None
+    if score is not None:
+        ruled = RuledStrides(settings.rule, score, settings.definition, summaries, pairs)
+        pair, reverse = (
+            replace(one, stride=ruled.stride(one.master, one.auxiliary)) for one in (pair, reverse)
+        )
+    recorded = {} if ruled is None else {"rule": ruled.recorded(pair)}
     warnings = null_warnings(profiles, pair, reverse, settings)
     return {
         "dataset": dataset,
         "definition": settings.definition,
         "task": settings.task,
         "stride_by": settings.stride_by,
+        **recorded,
         **asdict(pair),
         "reverse": asdict(reverse),
         "peaks": highest,
-        **_evidence(profiles, ranks, pair, settings),
-        "reasons": [*reasons(profiles, pair, reverse, ranks, settings), *warnings],
+        **_evidence(profiles, ranks, pair, settings, ruled),
+        "reasons": [*reasons(profiles, pair, reverse, ranks, settings, ruled), *warnings],
         "warnings": warnings,
     }
 
@@ -82,10 +101,16 @@ def _evidence(
     ranks: Mapping[Score, list[tuple[str, float]]],
     pair: Pair,
     settings: SelectionConfig,
+    ruled: RuledStrides | None,
 ) -> dict[str, Any]:
     """Returns the numbers that a choice rests on, as plain data."""
     lead, brought = role_scores(settings.task)
     others = [item for item in ranks[brought] if item[0] != pair.master]
+    at_strides = (
+        profiles.means(settings.stride_by)[0, profiles.encoders.index(pair.auxiliary)].tolist()
+        if ruled is None
+        else [*ruled.values(pair.master, pair.auxiliary).values()]
+    )
     return {
         "ranks": {
             score: [{"encoder": encoder, "value": value} for encoder, value in ranking]
@@ -98,7 +123,7 @@ def _evidence(
         "margins": {
             "master": _margin(ranks[lead], pair.master),
             "auxiliary": _margin(others, pair.auxiliary),
-            "stride": _stride_margin(profiles, pair.auxiliary, settings.stride_by),
+            "stride": _stride_margin(at_strides),
         },
     }
 
@@ -122,7 +147,6 @@ def _margin(ranking: list[tuple[str, float]], chosen: str) -> float | None:
     return dict(ranking)[chosen] - max(others) if others else None
 
 
-def _stride_margin(profiles: EncoderProfiles, encoder: str, score: Score) -> float | None:
-    row = profiles.means(score)[0, profiles.encoders.index(encoder)]
-    values = sorted((float(value) for value in row if math.isfinite(value)), reverse=True)
+def _stride_margin(at_strides: Sequence[float]) -> float | None:
+    values = sorted((value for value in at_strides if math.isfinite(value)), reverse=True)
     return values[0] - values[1] if len(values) > 1 else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from vfm_fusion.errors import SelectionError
-from vfm_fusion.selection.rule import SCORES, Choices, Score, choose
+from vfm_fusion.profiles.null_excess import with_excess
+from vfm_fusion.selection.pair_scores import Measured
+from vfm_fusion.selection.rule import SCORES, Choices, choose
+from vfm_fusion.selection.ruled_strides import resampled
+from vfm_fusion.selection.stride_score import rule_named
 
 PARTS: dict[str, tuple[str, ...]] = {
     "master": ("master",),
@@ -34,15 +38,15 @@ class ImageScores:
         encoders: in alphabetical order.
         strides: output strides, ascending.
         images: image ids, the same for all encoders.
-        values: score -> ``(encoders, strides, images)`` float64, NaN where undefined.
+        values: name of a score -> ``(encoders, strides, images)`` float64, NaN where undefined.
     """
 
     encoders: tuple[str, ...]
     strides: tuple[int, ...]
     images: tuple[str, ...]
-    values: Mapping[Score, NDArray[np.float64]]
+    values: Mapping[str, NDArray[np.float64]]
 
-    def means(self, weights: NDArray[np.float64]) -> dict[Score, NDArray[np.float64]]:
+    def means(self, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         """Averages over weighted images, undefined ones left out.
 
         Args:
@@ -63,12 +67,15 @@ class ImageScores:
         return means
 
 
-def image_scores(tables: Mapping[str, pd.DataFrame], definition: str) -> ImageScores:
+def image_scores(
+    tables: Mapping[str, pd.DataFrame], definition: str, names: Iterable[str] = SCORES
+) -> ImageScores:
     """Aligns the per-image scores of several encoders.
 
     Args:
         tables: encoder -> columns ``image_id, definition, stride, score, value``.
         definition: the one to read.
+        names: scores to read.
 
     Raises:
         SelectionError: an encoder lacks the definition, or encoders were scored on different images.
@@ -76,7 +83,7 @@ def image_scores(tables: Mapping[str, pd.DataFrame], definition: str) -> ImageSc
     encoders = tuple(sorted(tables))
     frames = {
         encoder: tables[encoder].loc[
-            lambda table: (table["definition"] == definition) & table["score"].isin(list(SCORES))
+            lambda table: (table["definition"] == definition) & table["score"].isin(list(names))
         ]
         for encoder in encoders
     }
@@ -110,7 +117,7 @@ def image_scores(tables: Mapping[str, pd.DataFrame], definition: str) -> ImageSc
                 for encoder in encoders
             ]
         )
-        for score in SCORES
+        for score in names
     }
     return ImageScores(encoders, strides, ids, values)
 
@@ -123,6 +130,7 @@ def assess_stability(
     seed: int,
     tables_of_seeds: Mapping[int, Mapping[str, pd.DataFrame]] | None = None,
     metric_seed: int = 0,
+    pairs: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
     """Repeats a selection on other draws of the same images, and on scores of other metric seeds.
 
@@ -132,9 +140,11 @@ def assess_stability(
     - ``subsets``: 2, 4, 8, ... different images. Large subsets overlap, so that agreement near the full
       number is high by construction;
     - ``seeds``: some images, scored with other seeds of the metric (subsampling and k-means of SCS), compared
-      with the choice that the metric's own seed makes on them.
+      with the choice that the metric's own seed makes on them. Where another rule than the paper's reads
+      scores that were not computed with other seeds, there is none of this kind.
 
-    All encoders see the same images in every repetition.
+    All encoders see the same images in every repetition; what a rule reads of pairs of them stays what it is
+    on all images.
 
     Args:
         tables: encoder -> scores of every image (``image_id, definition, stride, score, value``).
@@ -143,6 +153,7 @@ def assess_stability(
         seed: seed of these draws.
         tables_of_seeds: metric seed -> ``tables`` of that seed, the metric's own among them.
         metric_seed: the metric's own seed.
+        pairs: measures of pairs of encoders, which some rules read.
 
     Returns:
         Plain data for ``stability.json``: ``dataset, definition, task, stride_by, master, auxiliary, stride``
@@ -155,21 +166,23 @@ def assess_stability(
     Raises:
         SelectionError: see :func:`image_scores`.
     """
-    scores = image_scores(tables, selection["definition"])
+    choose_on = _Chooser(selection, pairs)
+    scores = choose_on.scores(tables)
     count = len(scores.images)
     resamples = resample_weights(count, draws, np.random.default_rng([seed, 0]))
-    repetitions = [_repetition("resamples", count, _outcomes(scores, resamples, selection), selection)]
+    repetitions = [_repetition("resamples", count, choose_on(scores, resamples), selection)]
     for size in subset_sizes(count):
         weights = subset_weights(count, size, draws, np.random.default_rng([seed, size]))
-        repetitions.append(_repetition("subsets", size, _outcomes(scores, weights, selection), selection))
+        repetitions.append(_repetition("subsets", size, choose_on(scores, weights), selection))
     by_seed = {
-        number: image_scores(by_encoder, selection["definition"])
+        number: choose_on.scores(by_encoder)
         for number, by_encoder in (tables_of_seeds or {}).items()
+        if not choose_on.reads_more
     }
     if len(by_seed) > 1:
-        own = _outcomes_of_all(by_seed.pop(metric_seed), selection)[0]
+        own = choose_on.all_of(by_seed.pop(metric_seed))
         reference = dict(zip(PARTS["pair_and_stride"], own, strict=True))
-        chosen = [_outcomes_of_all(table, selection)[0] for table in by_seed.values()]
+        chosen = [choose_on.all_of(table) for table in by_seed.values()]
         images = len(next(iter(by_seed.values())).images)
         repetitions.append(_repetition("seeds", images, chosen, reference))
     kept = ("dataset", "definition", "task", "stride_by", "master", "auxiliary", "stride")
@@ -205,16 +218,37 @@ def shares(outcomes: list[dict[str, Any]], part: str) -> dict[tuple[Any, ...], f
 Outcome = tuple[str | None, str | None, int | None]
 
 
-def _outcomes(
-    scores: ImageScores, weights: NDArray[np.float64], selection: Mapping[str, Any]
-) -> list[Outcome]:
-    means = scores.means(weights)
-    choices = choose(means["sc"], means["ef"], selection["task"], selection["stride_by"])
-    return _named(choices, scores)
+class _Chooser:
+    """Applies the rule of a selection to scores of images."""
 
+    def __init__(self, selection: Mapping[str, Any], pairs: pd.DataFrame | None) -> None:
+        self._selection = selection
+        self._score = rule_named(selection["rule"]["name"]) if "rule" in selection else None
+        self._measured = Measured({}, pairs)
 
-def _outcomes_of_all(scores: ImageScores, selection: Mapping[str, Any]) -> list[Outcome]:
-    return _outcomes(scores, np.ones((1, len(scores.images))), selection)
+    @property
+    def reads_more(self) -> bool:
+        """Whether the rule reads other scores of profiles than SC and EF."""
+        return self._score is not None and not set(self._score.profiled) <= set(SCORES)
+
+    def scores(self, tables: Mapping[str, pd.DataFrame]) -> ImageScores:
+        """Aligns what the rule reads of several encoders; see :func:`image_scores`."""
+        names = dict.fromkeys((*SCORES, *(self._score.profiled if self._score else ())))
+        if self.reads_more:
+            tables = {encoder: with_excess(table) for encoder, table in tables.items()}
+        return image_scores(tables, self._selection["definition"], names)
+
+    def all_of(self, scores: ImageScores) -> Outcome:
+        """Chooses on all images."""
+        return self(scores, np.ones((1, len(scores.images))))[0]
+
+    def __call__(self, scores: ImageScores, weights: NDArray[np.float64]) -> list[Outcome]:
+        """Chooses on images that are weighted ``(R, images)``."""
+        means, by_rule = scores.means(weights), None
+        if self._score is not None:
+            by_rule = resampled(self._score, means, self._measured, scores.encoders, scores.strides)
+        task, stride_by = self._selection["task"], self._selection["stride_by"]
+        return _named(choose(means["sc"], means["ef"], task, stride_by, by_rule), scores)
 
 
 def _named(choices: Choices, scores: ImageScores) -> list[Outcome]:

@@ -14,6 +14,7 @@ from vfm_fusion.config.runs import ROLES
 from vfm_fusion.config.schema import Config
 from vfm_fusion.encoders.describe import check_architecture, check_encoder
 from vfm_fusion.errors import ConfigError
+from vfm_fusion.selection.stride_score import rule_named
 from vfm_fusion.study.comparisons import check_comparisons, stated_classes
 from vfm_fusion.study.messages import explain
 from vfm_fusion.study.study import SCENES, Study
@@ -146,6 +147,13 @@ def check_selection(config: Config) -> None:
         raise ConfigError(
             f"selection.among: {list(among)}: name two encoders or more, of: "
             f"{', '.join(config.encoders)}{hint}"
+        )
+    rule, definition = rule_named(config.selection.rule), config.selection.definition
+    computed = config.metrics.definitions.get(definition)
+    if rule and computed and not computed.null_draws and {"sc_excess", "ef_excess"} & {*rule.profiled}:
+        raise ConfigError(
+            f"selection.rule: {config.selection.rule} reads the null floor, of which metrics.definitions."
+            f"{definition}.null_draws: 0 computes nothing; draw some, or choose another rule"
         )
 
 

@@ -11,6 +11,7 @@ from vfm_fusion.datasets.kinds import reader
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.evaluation.declared import Entry, serving
 from vfm_fusion.evaluation.registry import EVALUATORS
+from vfm_fusion.selection.stride_score import rule_named
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
 from vfm_fusion.study.views import ViewSet, segmented_images, training_views, view_sets
@@ -216,6 +217,11 @@ class Study:
     def selection_of(self, run: str) -> str:
         """The selection that a run takes its roles and its stride from."""
         return self.files.pattern("selection", dataset=self.config.chosen_on(run))
+
+    def pairs_of_rule(self, dataset: str) -> str | list[str]:
+        """The measures of pairs of encoders, where the rule that sets the stride reads some."""
+        rule = rule_named(self.config.selection.rule)
+        return self.files.pattern("pairs", dataset=dataset) if rule and rule.pair else []
 
     # What jobs ask of a machine
 

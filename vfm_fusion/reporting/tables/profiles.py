@@ -11,7 +11,7 @@ import pandas as pd
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.profiles.null_excess import EXCESS
 from vfm_fusion.reporting.cells import MISSING, Value, number
-from vfm_fusion.reporting.labels import EncoderLabels, label, leading, pretraining
+from vfm_fusion.reporting.labels import EncoderLabels, label, leading, pretraining, stride_reason
 from vfm_fusion.reporting.published import published_note, published_section, shown_table
 from vfm_fusion.reporting.remedies import Remedies, Words, plain_words
 from vfm_fusion.reporting.result_files import definitions_in_order, read_choice, read_profiles
@@ -193,10 +193,13 @@ def _marks_note(selection: Mapping[str, Any], encoders: int) -> str:
         if encoders == 1:
             return "One encoder: there is no pair to choose."
         return "No pair is chosen: SC or EF of an encoder is undefined at every stride."
-    by = selection["stride_by"].upper()
+    by, stride = selection["stride_by"].upper(), selection["stride"]
+    underlined = f"the auxiliary's peak {by}, hence injection at OS {stride}"
+    if "rule" in selection:
+        underlined = f"the auxiliary's {by} where it is injected, at OS {stride} ({stride_reason(selection)})"
     return (
         f"Chosen by the definition '{selection['definition']}', {leading(selection)}: as marked; underlined: "
-        f"the auxiliary's peak {by}, hence injection at OS {selection['stride']}."
+        f"{underlined}."
     )
 
 

@@ -169,8 +169,12 @@ def _choice_sentence(sensitivity: Sensitivity, labels: EncoderLabels) -> str:
 
 def _subset_sentence(sensitivity: Sensitivity, selection: Mapping[str, Any], labels: EncoderLabels) -> str:
     """Says whether the images of the sweep give the choice that all profiled images give."""
-    full = Pair(selection["master"], selection["auxiliary"], selection["stride"])
-    text = f"n = {sensitivity.images} images, evenly spaced"
+    auxiliary, text = selection["auxiliary"], f"n = {sensitivity.images} images, evenly spaced"
+    stride = selection["stride"]
+    if "rule" in selection:  # it reads more than was swept
+        stride = selection["peaks"][auxiliary]
+        text += f"; strides are those of the peak {selection['stride_by'].upper()}, not of selection.rule"
+    full = Pair(selection["master"], auxiliary, stride)
     if sensitivity.baseline.choice == full:
         text += "; the baseline's choice on them is the one on all profiled images."
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -44,6 +44,12 @@ class ReportingConfig(Section):
         examples=[["master", "fused"]],
         description="Runs that the figures of masks and of training losses show, of many; null: all. Tables "
         "hold every run.",
+    )
+    leading_metric: Literal["AP", "mIoU", "PQ"] = Field(
+        "AP",
+        description="The metric that strides are judged by, hits counted, gains correlated and classes "
+        "compared, where the runs have it: else the first that they have of AP, mIoU and PQ. Choose one that "
+        "differs between runs by more than between seeds.",
     )
     dpi: int = Field(200, ge=50, description="Resolution of PNG figures.")
     published: bool = Field(

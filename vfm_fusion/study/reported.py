@@ -201,9 +201,13 @@ def interval(study: Study) -> dict[str, Any]:
 
 
 def compared(study: Study, comparison: str) -> dict[str, Any]:
-    """How the runs of a comparison are called, their seeds, and what they are evaluated on."""
-    targets = targets_of(study, comparison)
-    return {**names(study, runs_of(study, comparison)), "seeds": study.seeds, "targets": targets}
+    """How the runs of a comparison are called, their seeds, what they are evaluated on, and by what first."""
+    return {
+        **names(study, runs_of(study, comparison)),
+        "seeds": study.seeds,
+        "targets": targets_of(study, comparison),
+        "leading": study.config.reporting.leading_metric,
+    }
 
 
 def compared_fusions(study: Study, comparison: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ PATTERNS: dict[str, str] = {
     "supervised": "metrics/{dataset}/{encoder}.supervised.parquet",
     "sweep": "metrics/{dataset}/{encoder}.sensitivity.parquet",
     "controls": "metrics/{dataset}/controls.parquet",
+    "pairs": "metrics/{dataset}/pairs.parquet",
     "selection": "selection/{dataset}/selection.json",
     "stability": "selection/{dataset}/stability.json",
     # runs

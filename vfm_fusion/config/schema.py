@@ -14,6 +14,7 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.features import FeaturesConfig, ProfiledConfig
 from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.config.pairs import PairsConfig
 from vfm_fusion.config.pretraining import PretrainingConfig
 from vfm_fusion.config.recipes import RecipeConfig, overlaid
 from vfm_fusion.config.runs import RunConfig
@@ -90,6 +91,10 @@ class Config(Section):
     metrics: ProfileConfig = Field(default_factory=ProfileConfig, description="Encoder profiles.")
     controls: ControlsConfig = Field(
         default_factory=ControlsConfig, description="Check of the metric definitions on known maps."
+    )
+    pairs: PairsConfig = Field(
+        default_factory=PairsConfig,
+        description="Comparison of every pair of encoders.",
     )
     selection: SelectionConfig = Field(
         default_factory=SelectionConfig, description="Pair and stride selection."

@@ -139,6 +139,17 @@ class Settings:
             }
         )
 
+    def pairs(self, dataset: str) -> str:
+        """Comparing every pair of encoders."""
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(dataset),
+                "encoders": list(self._config.encoders),
+                "maps": self._config.metrics.model_dump(mode="json", include={*_MAPS, "bootstrap", "seed"}),
+                "pairs": self._config.pairs.model_dump(mode="json"),
+            }
+        )
+
     def selection(self) -> str:
         """The choice of a pair and a stride."""
         return canonical(

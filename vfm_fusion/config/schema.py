@@ -53,6 +53,13 @@ class ReportingConfig(Section):
         "differs between runs by more than between seeds.",
     )
     dpi: int = Field(200, ge=50, description="Resolution of PNG figures.")
+    more_points: tuple[str, ...] = Field(
+        (),
+        strict=False,
+        examples=[["results/study/tables/predictor_points.csv"]],
+        description="Points of other experiments (their `tables/predictor_points.csv`, paths relative to the "
+        "project) that the comparison of predictors of the best stride pools with its own.",
+    )
     published: bool = Field(
         True,
         description="Show the paper's published values (Tables 2, 5, 7 and 8) beneath the measured ones.",

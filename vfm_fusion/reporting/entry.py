@@ -24,7 +24,7 @@ CATEGORIES = {
 ITEMS = ("comparison", "dataset")
 """What a report may be made for each of."""
 
-NEEDS = ("data", "labels", "profiles", "pair", "runs")
+NEEDS = ("data", "labels", "profiles", "pair", "runs", "sweep")
 """What a report may need of an experiment."""
 
 
@@ -100,7 +100,7 @@ class Report:
         per: what it is made for each of, the item; the files of the main one carry no name.
         elsewhere: which items besides the main one it is made for, all if left out.
         needs: what the experiment must have: ``data``, ``labels`` of its own data set, encoders to profile
-            (``profiles``), a ``pair`` of them, ``runs``.
+            (``profiles``), a ``pair`` of them, ``runs``, a ``sweep`` over injection strides.
         environment: file in envs/.
         memory: MB of its job.
         minutes: time of its job.
@@ -118,7 +118,7 @@ class Report:
     settings: Callable[[Study, Any], dict[str, Any]] = nothing
     per: Literal["comparison", "dataset"] | None = None
     elsewhere: Callable[[Study], list[str]] | None = None
-    needs: tuple[Literal["data", "labels", "profiles", "pair", "runs"], ...] = ()
+    needs: tuple[Literal["data", "labels", "profiles", "pair", "runs", "sweep"], ...] = ()
     environment: str = "workflow.yaml"
     memory: int = 1000
     minutes: int = 10
@@ -154,6 +154,7 @@ class Report:
             "profiles": study.has_profiles,
             "pair": study.has_pair,
             "runs": study.has_runs,
+            "sweep": bool(study.stride_sweeps),
         }
         return all(has[need] for need in self.needs)
 

@@ -23,6 +23,11 @@ PARTS: tuple[Part, ...] = (
     ("Results", ("main_results",), ("qualitative",)),
     ("Classes (Table 4)", ("per_class",), ()),
     ("Injection strides (Table 6)", ("injection_stride",), ()),
+    (
+        "Predictors of the best stride",
+        ("stride_prediction", "predictors", "predictor_points"),
+        ("predictors",),
+    ),
     ("Validity (Table 7)", ("supervised", "stride_gain", "controls"), ("controls",)),
     ("Fine-tuning (Table 8)", ("finetuned",), ()),
     ("Sensitivity", ("sensitivity",), ("sensitivity",)),

@@ -4,7 +4,8 @@ A *part* is one comparison with one interval or one p, such as EF at one stride.
 the answer to a question, by the same rule, :func:`weigh`. So no verdict is stronger than what it rests on:
 
 - A part takes a side only beyond its interval or chance, on :data:`MIN_SEEDS` seeds or more where it rests on
-  trainings, and on :data:`MIN_IMAGES` images or more.
+  trainings, on :data:`MIN_IMAGES` images or more, and on :data:`MIN_SETTINGS` pairs of encoders or more
+  where it speaks of all.
 - A test or an answer takes a side only where more than half of all its *possible* parts take it. What could
   not be made counts among the possible ones and for no side.
 - Less evidence (a seed, an image, a part, a null floor) never gives a stronger verdict, and the mirrored
@@ -27,6 +28,7 @@ Outcome = Literal[
     "unclear",
     "one seed",
     "few images",
+    "few settings",
     "missing",
 ]
 """How a part, a test or a question ended, seen from what the paper says: ``mixed`` goes both ways,
@@ -38,9 +40,12 @@ MIN_SEEDS = 2
 MIN_IMAGES = 6
 """Images without which p <= 0.05 is out of reach even if all agree: two-sided, 2 / 2^n."""
 
+MIN_SETTINGS = 6
+"""Pairs of encoders without which a claim about all pairs is not judged, for the same reason."""
+
 STRENGTH: dict[Outcome, int] = {
     "missing": 0,
-    **dict.fromkeys(("few images", "one seed", "unclear", "mixed"), 1),
+    **dict.fromkeys(("few images", "few settings", "one seed", "unclear", "mixed"), 1),
     **dict.fromkeys(("mostly agrees", "mostly opposite"), 2),
     **dict.fromkeys(("agrees", "opposite"), 3),
 }
@@ -56,11 +61,17 @@ MIRRORED: dict[Outcome, Outcome] = {
 
 _WITH: tuple[Outcome, ...] = ("agrees", "mostly agrees")
 _AGAINST: tuple[Outcome, ...] = ("opposite", "mostly opposite")
-_NO_SIDE: tuple[Outcome, ...] = ("mixed", "unclear", "one seed", "few images", "missing")
+_NO_SIDE: tuple[Outcome, ...] = ("mixed", "unclear", "one seed", "few images", "few settings", "missing")
 """The first of these that a part has says why no side is taken."""
 
 
-def part(sign: int | None, *, seeds: int | None = None, images: int | None = None) -> Outcome:
+def part(
+    sign: int | None,
+    *,
+    seeds: int | None = None,
+    images: int | None = None,
+    settings: int | None = None,
+) -> Outcome:
     """Judges one comparison.
 
     Args:
@@ -68,6 +79,7 @@ def part(sign: int | None, *, seeds: int | None = None, images: int | None = Non
             0 where it is not; None where it could not be made.
         seeds: trainings that the interval is over; None where nothing was trained.
         images: images that the comparison rests on; None where it rests on none.
+        settings: pairs of encoders that it is over; None where it is about one.
     """
     if sign is None:
         return "missing"
@@ -75,6 +87,8 @@ def part(sign: int | None, *, seeds: int | None = None, images: int | None = Non
         return "one seed"
     if images is not None and images < MIN_IMAGES:
         return "few images"
+    if settings is not None and settings < MIN_SETTINGS:
+        return "few settings"
     return ("unclear", "agrees", "opposite")[sign]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path, PurePath
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,6 +17,7 @@ from vfm_fusion.encoders.describe import check_architecture, check_encoder
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.selection.stride_score import rule_named
 from vfm_fusion.study.comparisons import check_comparisons, stated_classes
+from vfm_fusion.study.files import Files
 from vfm_fusion.study.messages import explain
 from vfm_fusion.study.study import SCENES, Study
 
@@ -165,6 +167,28 @@ def check_reporting(config: Config) -> None:
         known = f"choose from: {', '.join(config.runs)}" if config.runs else "there are no runs; leave it out"
         hint = did_you_mean(unknown[0], config.runs)
         raise ConfigError(f"reporting.shown: {unknown[0]!r} is no run; {known}{hint}")
+    check_more_points(config)
+
+
+def check_more_points(config: Config) -> None:
+    """Points of other experiments are there, and there are own ones to pool them with."""
+    points = config.reporting.more_points
+    if not points:
+        return
+    if not Study(config).stride_sweeps:
+        raise ConfigError(
+            "reporting.more_points: no run of this experiment sweeps the injection stride, so it compares no "
+            "predictors; leave it out"
+        )
+    own = Files(config.paths.results).pattern("table", name="predictor_points", format="csv")
+    for path in points:
+        if PurePath(path) == PurePath(own) or points.count(path) > 1:
+            raise ConfigError(f"reporting.more_points: {path!r} would count twice; name each other file once")
+        if not Path(path).is_file():
+            raise ConfigError(
+                f"reporting.more_points: {path!r} is not there; finish the experiment that writes it (its "
+                "tables/predictor_points.csv), or leave it out"
+            )
 
 
 def check_metrics(config: Config) -> None:

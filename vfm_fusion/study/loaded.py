@@ -35,6 +35,6 @@ def loaded_by_name(study: Study) -> dict[str, list[str]]:
             MATCHERS, [config.training_of(run).head.matcher for run in config.runs]
         ),
         "vfm_fusion.selection.stride_score": in_use(RULES, {config.selection.rule} - {PEAK}),
-        "vfm_fusion.reporting.predictor_points": in_use(PREDICTORS, PREDICTORS),
+        "vfm_fusion.reporting.stride_points": in_use(PREDICTORS, PREDICTORS),
         "vfm_fusion.evaluation.declared": sorted(evaluators.values()),
     }

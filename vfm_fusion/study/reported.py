@@ -153,13 +153,7 @@ def fused_elsewhere(study: Study) -> list[str]:
 
 def swept_elsewhere(study: Study) -> list[str]:
     """Those of them in which an auxiliary is injected at several single strides."""
-    found = []
-    for name in fused_elsewhere(study):
-        runs = [study.config.runs[run] for run in runs_of(study, name)]
-        strides = {run.fusion.strides for run in runs if run.auxiliary}
-        if sum(len(injected) == 1 for injected in strides) > 1:
-            found.append(name)
-    return found
+    return [name for name in study.swept if name != study.main]
 
 
 def encoder_names(study: Study) -> dict[str, Any]:
@@ -236,3 +230,48 @@ def published_results(study: Study, comparison: str) -> dict[str, Any]:
         ],
         "otherwise": "2" if comparison == study.main else None,
     }
+
+
+def points_of_sweeps(study: Study) -> dict[str, list[str]]:
+    """What the runs of every sweep over strides reach, and what was measured of their encoders before."""
+    profiled, encoders = _profiled_for_sweeps(study), study.config.encoders
+    return {
+        "evaluations": [path for name in study.stride_sweeps for path in evaluations(study, name)],
+        "summaries": study.files.every("profile_summary", dataset=profiled, encoder=encoders),
+        "pairs": study.files.every("pairs", dataset=profiled),
+    }
+
+
+def sweeps_described(study: Study) -> dict[str, Any]:
+    """Which runs make up each sweep over strides, and whose profiles say something of them."""
+    return {
+        **encoder_names(study),
+        "study": study.config.experiment,
+        "definitions": list(study.config.metrics.definitions),
+        "profiled": _profiled_for_sweeps(study),
+        "seeds": study.seeds,
+        "sweeps": [
+            {
+                "dataset": study.comparisons[name][0].dataset,
+                "profiled": chosen_on(study, name),
+                **{key: compared_fusions(study, name)[key] for key in ("runs", "fusions")},
+            }
+            for name in study.stride_sweeps
+        ],
+    }
+
+
+def all_points(study: Study) -> dict[str, list[str]]:
+    """The points of this experiment's sweeps, and those of others that are pooled with them."""
+    own = study.files.pattern("table", name="predictor_points", format="csv")
+    return {"points": [own, *study.config.reporting.more_points]}
+
+
+def predicted(study: Study) -> dict[str, Any]:
+    """How intervals over settings are drawn, and the metric definitions in their order."""
+    metrics = study.config.metrics
+    return {"definitions": list(metrics.definitions), "bootstrap": [metrics.bootstrap, metrics.seed]}
+
+
+def _profiled_for_sweeps(study: Study) -> list[str]:
+    return list(dict.fromkeys(chosen_on(study, name) for name in study.stride_sweeps))

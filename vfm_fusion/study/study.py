@@ -79,6 +79,22 @@ class Study:
         return [name for name in self.comparisons if name != self.main]
 
     @property
+    def swept(self) -> list[str]:
+        """Comparisons in which an auxiliary is injected at several single strides."""
+        found = []
+        for name, (_, runs) in self.comparisons.items():
+            fused = [self.config.runs[run] for run in runs if self.config.runs[run].auxiliary]
+            if sum(len(strides) == 1 for strides in {run.fusion.strides for run in fused}) > 1:
+                found.append(name)
+        return found
+
+    @property
+    def stride_sweeps(self) -> list[str]:
+        """Those of them that are evaluated on the data that they are trained on."""
+        groups = {name: self.comparisons[name][0] for name in self.swept}
+        return [name for name, group in groups.items() if group.targets == (group.dataset,)]
+
+    @property
     def splits(self) -> list[tuple[str, str]]:
         """The splits that are read, as (data set, split), each once."""
         config = self.config

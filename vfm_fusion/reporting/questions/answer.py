@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from vfm_fusion.reporting.cells import in_a_row
 from vfm_fusion.reporting.significance import ONE_SEED, WITHIN_SPREAD
-from vfm_fusion.reporting.verdicts import MIN_IMAGES, Outcome, weigh
+from vfm_fusion.reporting.verdicts import MIN_IMAGES, MIN_SETTINGS, Outcome, weigh
 
 _FEW_IMAGES = f"fewer than {MIN_IMAGES} images"
+_FEW_SETTINGS = f"fewer than {MIN_SETTINGS} pairs of encoders"
 
 _COUNTED: dict[Outcome, tuple[str, str]] = {
     "agrees": ("agrees with the paper", "agree with the paper"),
@@ -20,6 +21,7 @@ _COUNTED: dict[Outcome, tuple[str, str]] = {
     "unclear": ("lies within spread or chance", "lie within spread or chance"),
     "one seed": ("rests on one seed", "rest on one seed"),
     "few images": (f"rests on {_FEW_IMAGES}", f"rest on {_FEW_IMAGES}"),
+    "few settings": (f"rests on {_FEW_SETTINGS}", f"rest on {_FEW_SETTINGS}"),
     "missing": ("could not be made", "could not be made"),
 }
 
@@ -39,6 +41,7 @@ ENDINGS: dict[Outcome, str] = {
     "unclear": f": {WITHIN_SPREAD}",
     "one seed": f"; {ONE_SEED}",
     "few images": f"; {_FEW_IMAGES}, too few to tell",
+    "few settings": f"; {_FEW_SETTINGS}, too few to tell",
     "missing": ": not defined for every seed",
 }
 """How a sentence about a difference over seeds ends."""

@@ -2,37 +2,9 @@
 
 from __future__ import annotations
 
-from vfm_fusion.reporting.entry import Benchmarks, Inputs, Report
+from vfm_fusion.reporting.entry import Benchmarks, Report
+from vfm_fusion.reporting.measured_jobs import runtime_jobs
 from vfm_fusion.study import reported
-from vfm_fusion.study.study import Study
-
-
-def _runtime(study: Study, _: None) -> Inputs:
-    """Benchmarks of every stage that the experiment has, in the order of the rows."""
-    own, seeds = {"dataset": study.dataset}, {"seed": study.seeds}
-    generated = [name for name in dict(study.splits) if study.is_generated(name)]
-    encoders, tuned = {"encoder": study.config.encoders, **own}, {"run": study.finetuned_runs, **seeds}
-    runs = study.config.runs
-    evaluated = [{"run": run, **seeds, "target": study.config.targets_of(run)} for run in runs]
-    jobs = {
-        "generate_dataset": [{"dataset": generated}],
-        "index_dataset": [{"dataset": dataset, "split": split} for dataset, split in study.splits],
-        "extract_features": [encoders],
-        "profile_encoder": [encoders],
-        "score_supervised": [encoders] if study.has_pair and study.has_labels else [],
-        "sweep_settings": [encoders] if study.has_pair else [],
-        "score_controls": [own],
-        "select_pair": [own] if study.has_pair else [],
-        "assess_stability": [own] if study.has_pair else [],
-        "train": [{"run": runs, **seeds}],
-        "predict": evaluated,
-        "evaluate": evaluated,
-        "measure_cost": [{}] if runs else [],
-        "extract_finetuned": [tuned],
-        "profile_finetuned": [tuned],
-    }
-    return {rule: [Benchmarks(rule, wildcards) for wildcards in those] for rule, those in jobs.items()}
-
 
 REPORTS = (
     Report(
@@ -107,11 +79,13 @@ REPORTS = (
         "2. Selection",
         "Why this pair",
         "Text: why this pair and stride",
-        inputs=lambda study, _: {
-            **reported.profiled(study),
-            "stability": reported.of_dataset(study, "stability"),
+        inputs=lambda study, dataset: {
+            **reported.profiled(study, dataset),
+            "stability": reported.of_dataset(study, "stability", dataset),
         },
         settings=lambda study, _: reported.encoder_names(study),
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("pair",),
     ),
     Report(
@@ -120,8 +94,10 @@ REPORTS = (
         "2. Selection",
         "Stability",
         "Table: how often other images give the same pair and stride",
-        inputs=lambda study, _: {"stability": reported.of_dataset(study, "stability")},
+        inputs=lambda study, dataset: {"stability": reported.of_dataset(study, "stability", dataset)},
         settings=lambda study, _: reported.encoder_names(study),
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("pair",),
     ),
     Report(
@@ -165,16 +141,18 @@ REPORTS = (
         "1. Profiles",
         "SC against ground truth",
         "Table: SC with and without ground truth, and their rank correlation",
-        inputs=lambda study, _: {
-            "profiles": reported.of_encoders(study, "profile"),
-            "supervised": reported.of_encoders(study, "supervised"),
-            "published": reported.published(study),
+        inputs=lambda study, dataset: {
+            "profiles": reported.of_encoders(study, "profile", dataset),
+            "supervised": reported.of_encoders(study, "supervised", dataset),
+            "published": reported.published(study, dataset),
         },
-        settings=lambda study, _: {
+        settings=lambda study, dataset: {
             **reported.encoder_names(study),
             **reported.interval(study),
-            "dataset": study.dataset,
+            "dataset": dataset,
         },
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("pair", "labels"),
     ),
     Report(
@@ -217,24 +195,21 @@ REPORTS = (
         "3. Results",
         "Profiles after fine-tuning",
         "Table: SC and EF of encoders before and after fine-tuning",
-        inputs=lambda study, _: {
-            "before": reported.of_encoders(study, "profile"),
-            "after": study.files.every(
-                "finetuned_profile",
-                dataset=study.dataset,
-                run=study.finetuned_runs,
-                seed=study.seeds,
-            ),
-            "published": reported.published(study),
-            "sizes": reported.profiled_sizes(study),
+        inputs=lambda study, comparison: {
+            "before": reported.of_encoders(study, "profile", reported.chosen_on(study, comparison)),
+            "after": study.finetuned_of("finetuned_profile", comparison),
+            "published": reported.published(study, comparison),
+            "sizes": reported.profiled_sizes(study, reported.chosen_on(study, comparison)),
         },
-        settings=lambda study, _: {
-            **reported.names(study, study.finetuned_runs),
-            "remedies": reported.remedies(study),
+        settings=lambda study, comparison: {
+            **reported.names(study, study.finetuned_runs(comparison)),
+            "remedies": reported.remedies(study, reported.chosen_on(study, comparison)),
             **reported.interval(study),
-            "dataset": study.dataset,
-            "finetuned": [(run, seed) for run in study.finetuned_runs for seed in study.seeds],
+            "dataset": reported.chosen_on(study, comparison),
+            "finetuned": [(run, seed) for run in study.finetuned_runs(comparison) for seed in study.seeds],
         },
+        per="comparison",
+        elsewhere=reported.studied_elsewhere,
         needs=("runs",),
     ),
     Report(
@@ -243,14 +218,15 @@ REPORTS = (
         "0. Answers",
         "Five questions",
         "Text: what the runs answer to the paper's five questions",
-        inputs=lambda study, _: {
-            **reported.chosen_strides(study, study.main),
-            **{
-                name: study.files.pattern("table", name=name, format="csv")
-                for name in ("per_class", "supervised", "finetuned")
-            },
+        inputs=lambda study, comparison: {
+            **reported.chosen_strides(study, comparison),
+            "per_class": reported.table_of(study, "per_class", comparison),
+            "supervised": reported.table_of(study, "supervised", reported.chosen_on(study, comparison)),
+            "finetuned": reported.table_of(study, "finetuned", comparison),
         },
-        settings=lambda study, _: reported.compared_fusions(study, study.main),
+        settings=reported.compared_fusions,
+        per="comparison",
+        elsewhere=reported.studied_elsewhere,
         needs=("runs", "pair"),
     ),
     Report(
@@ -276,7 +252,7 @@ REPORTS = (
         "4. Cost",
         "Time and memory",
         "Table: time and memory of every stage",
-        inputs=_runtime,
+        inputs=runtime_jobs,
         needs=("profiles",),
     ),
     Report(
@@ -323,7 +299,9 @@ REPORTS = (
         "SC-EF plane",
         "Figure: the encoders in the SC-EF plane",
         inputs=reported.profiled,
-        settings=lambda study, _: reported.profiles_named(study, study.dataset),
+        settings=reported.profiles_named,
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("profiles",),
     ),
     Report(
@@ -332,7 +310,9 @@ REPORTS = (
         "2. Selection",
         "Against images",
         "Figure: stability of the choice against the number of images",
-        inputs=lambda study, _: {"stability": reported.of_dataset(study, "stability")},
+        inputs=lambda study, dataset: {"stability": reported.of_dataset(study, "stability", dataset)},
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("pair",),
     ),
     Report(

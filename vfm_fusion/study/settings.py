@@ -195,14 +195,14 @@ class Settings:
             }
         )
 
-    def finetuned(self, run: str) -> str:
-        """Extracting the features of the encoder that a run has fine-tuned."""
+    def finetuned(self, dataset: str, run: str) -> str:
+        """Extracting the features of the encoder that a run has fine-tuned, from the images of a data set."""
         return canonical(
             {
-                "name": self._study.dataset,
-                "dataset": self._study.dataset_section(self._study.dataset),
+                "name": dataset,
+                "dataset": self._study.dataset_section(dataset),
                 **self._encoders(run),
-                "features": self._study.features_section(self._study.dataset),
+                "features": self._study.features_section(dataset),
             }
         )
 

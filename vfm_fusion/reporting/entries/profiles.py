@@ -53,16 +53,18 @@ ENTRIES = (
         "1. Profiles",
         "SC against ground truth",
         "Table: SC with and without ground truth, and their rank correlation",
-        inputs=lambda study, _: {
-            "profiles": reported.of_encoders(study, "profile"),
-            "supervised": reported.of_encoders(study, "supervised"),
-            "published": reported.published(study),
+        inputs=lambda study, dataset: {
+            "profiles": reported.of_encoders(study, "profile", dataset),
+            "supervised": reported.of_encoders(study, "supervised", dataset),
+            "published": reported.published(study, dataset),
         },
-        settings=lambda study, _: {
+        settings=lambda study, dataset: {
             **reported.encoder_names(study),
             **reported.interval(study),
-            "dataset": study.dataset,
+            "dataset": dataset,
         },
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("pair", "labels"),
     ),
     Report(

@@ -16,7 +16,9 @@ from vfm_fusion.workflow.environment import check_place
 def test_the_whole_experiment_runs_in_a_folder_that_a_shell_would_take_apart(finished: Workflow) -> None:
     assert finished.folder.name == ODD_NAME
     assert (finished.results / "report.html").exists()
-    log = min((finished.folder / ".snakemake" / "log").iterdir())  # named by time: of the run that made it all
+    log = min(
+        (finished.folder / ".snakemake" / "log").iterdir()
+    )  # named by time: of the run that made it all
     assert re.search(rf"Run directory: .*/{re.escape(ODD_NAME)}\n", log.read_text(encoding="utf-8"))
 
 

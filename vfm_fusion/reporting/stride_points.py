@@ -147,7 +147,8 @@ def read_points(paths: Iterable[Path]) -> pd.DataFrame:
 def _read_points(path: Path) -> pd.DataFrame:
     if not path.read_text(encoding="utf-8").strip():
         return pd.DataFrame(columns=[*POINT, "reason"])
-    frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    text = dict.fromkeys((*SETTING, "reason"), "str")
+    frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     check_columns(frame, [*POINT, "reason"], path)
     for column in frame.columns.difference([*POINT, "reason"]):
         try:

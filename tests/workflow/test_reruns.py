@@ -294,7 +294,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "vfm_fusion/training/views.py",
             "_SEED = 7",
             "_SEED = 8",
-            {"extract_views": ENCODERS * len(VIEWS), **AFTER_TRAINING},
+            {"extract_views": ENCODERS * len(VIEWS), **AFTER_SELECTION},
             id="how views are drawn",
         ),
         pytest.param(

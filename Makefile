@@ -23,10 +23,10 @@ $(READY): pyproject.toml constraints.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
 
-.PHONY: help setup run quick study pretrain report test test-all lint config gpu-check clean
+.PHONY: help setup run quick study realdata-study pretrain report test test-all lint config gpu-check clean
 
 help:  ## Show this help
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup: $(READY)  ## Create or update .venv
 
@@ -39,6 +39,10 @@ quick: $(READY)  ## Run the same stages in two or three minutes, to results/quic
 study: $(READY)  ## Run the full miniature study (five seeds, an hour or more) and write docs/study/
 	@$(MAKE) --no-print-directory run EXPERIMENT=study
 	@$(BIN)/python -m vfm_fusion.reporting.publish results/study docs/study
+
+realdata-study: $(READY)  ## Run the study on real photos (five CPU hours, minutes on a GPU) and write docs/realdata-study/
+	@$(MAKE) --no-print-directory run EXPERIMENT=realdata_study
+	@$(BIN)/python -m vfm_fusion.reporting.publish results/realdata-study docs/realdata-study
 
 pretrain: $(READY)  ## Train the mini encoders in resources/encoders/ again (half an hour on two cores)
 	@$(BIN)/python -m snakemake --cores $(CORES) pretrain_mini
@@ -67,5 +71,5 @@ config: $(READY)  ## Regenerate docs/config.schema.json, docs/config.default.yam
 gpu-check:  ## Measure what needs a GPU, in ten minutes, to docs/benchmarks-gpu.md (GPU_PYTHON=python3: not with .venv)
 	@$(GPU_PYTHON) benchmarks/gpu_check.py
 
-clean:  ## Remove the default experiment's results (keeps .venv and results/quick, results/realdata)
+clean:  ## Remove the default experiment's results (keeps .venv and results/quick, results/study, results/realdata)
 	@rm -rf results/{data,datasets,features,metrics,selection,runs,tables,figures,benchmarks,logs,state} results/report.html results/config.resolved.yaml

@@ -110,6 +110,7 @@ def training_job(
         seed=0,
         out_dir=str(folder / "seed0"),
         state_dir=str(folder / "state"),
+        maps={},
         token=TOKEN,
         **scenes,
     )

@@ -11,11 +11,12 @@ from snakemake.settings.types import Quietness
 ROOT = Path(workflow.basedir)
 sys.path.insert(0, str(ROOT))
 
+from vfm_fusion.config.base import canonical
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.errors import VfmFusionError
 from vfm_fusion.study.loaded import loaded_by_name
 from vfm_fusion.study.owned import Owned
-from vfm_fusion.study.resolve import canonical, from_command_line, resolve
+from vfm_fusion.study.resolve import from_command_line, resolve
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import SCENES, Study
 from vfm_fusion.workflow import fingerprint as fingerprints
@@ -78,6 +79,7 @@ wildcard_constraints:
     part=r"\d+",
     parts=r"\d+",
     split="train|val",
+    views=one_of(name for _, name in STUDY.views),
 
 
 def refuse_absent():

@@ -62,6 +62,36 @@ rule extract_features:
         "../workflow_scripts/extract_features.py"
 
 
+# What frozen encoders make of the images that runs see: training's fixed views, and the images to segment.
+rule extract_views:
+    input:
+        index=of(STUDY.views_index, "dataset", "views"),
+        weights=weights,
+    output:
+        manifest=FILES.pattern("view_features"),
+    log:
+        f"{RESULTS}/logs/extract_views/{{dataset}}/{{views}}/{{encoder}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/extract_views/{{dataset}}/{{views}}/{{encoder}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    threads: CONFIG.features.threads
+    resources:
+        mem_mb=growing(HEAVY_MB),
+        runtime=lasting(1440, gpus),
+        gpu=gpus,
+        slurm_partition=heavy_partition(gpus),
+    params:
+        state=FILES.pattern("view_state"),
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.views, "dataset", "views", "encoder"),
+        code=fingerprint("extract_views.py"),
+    message:
+        "Extract what {wildcards.encoder} makes of the views {wildcards.views} of {wildcards.dataset}"
+    script:
+        "../workflow_scripts/extract_views.py"
+
+
 # The next three have no output, not even a benchmark: they run whenever they are asked for.
 rule verify_features:
     log:

@@ -3,16 +3,16 @@
 
 rule extract_finetuned:
     input:
-        index=STUDY.profiled_index(DATASET),
+        index=of(STUDY.profiled_index, "dataset"),
         model=rules.train.output.model,
         run=rules.train.output.run,
         weights=weights_of_run,
     output:
-        manifest=FILES.pattern("finetuned_features", dataset=DATASET),
+        manifest=FILES.pattern("finetuned_features"),
     log:
-        f"{RESULTS}/logs/extract_finetuned/{{run}}.seed{{seed}}.log",
+        f"{RESULTS}/logs/extract_finetuned/{{dataset}}/{{run}}.seed{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/extract_finetuned/{{run}}.seed{{seed}}.jsonl"
+        f"{RESULTS}/benchmarks/extract_finetuned/{{dataset}}/{{run}}.seed{{seed}}.jsonl"
     conda:
         "../envs/training.yaml"
     threads: CONFIG.features.threads
@@ -22,9 +22,9 @@ rule extract_finetuned:
         gpu=gpus,
         slurm_partition=heavy_partition(gpus),
     params:
-        state=FILES.pattern("finetuned_state", dataset=DATASET),
-        generated=FILES.pattern("data", dataset=DATASET),
-        config=of(SETTINGS.finetuned, "run"),
+        state=FILES.pattern("finetuned_state"),
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.finetuned, "dataset", "run"),
         code=fingerprint("extract_finetuned.py"),
     message:
         "Extract the features of the encoder that {wildcards.run}, seed {wildcards.seed}, fine-tuned"
@@ -35,22 +35,22 @@ rule extract_finetuned:
 rule profile_finetuned:
     input:
         manifest=rules.extract_finetuned.output.manifest,
-        index=rules.extract_finetuned.input.index,
+        index=of(STUDY.profiled_index, "dataset"),
     output:
-        scores=FILES.pattern("finetuned_profile", dataset=DATASET),
-        summary=FILES.pattern("finetuned_summary", dataset=DATASET),
+        scores=FILES.pattern("finetuned_profile"),
+        summary=FILES.pattern("finetuned_summary"),
     log:
-        f"{RESULTS}/logs/profile_finetuned/{{run}}.seed{{seed}}.log",
+        f"{RESULTS}/logs/profile_finetuned/{{dataset}}/{{run}}.seed{{seed}}.log",
     benchmark:
-        f"{RESULTS}/benchmarks/profile_finetuned/{{run}}.seed{{seed}}.jsonl"
+        f"{RESULTS}/benchmarks/profile_finetuned/{{dataset}}/{{run}}.seed{{seed}}.jsonl"
     conda:
         "../envs/workflow.yaml"
     resources:
         mem_mb=growing(4000),
         runtime=lasting(240),
     params:
-        generated=FILES.pattern("data", dataset=DATASET),
-        config=lambda wildcards: SETTINGS.profile(DATASET),
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.profile, "dataset"),
         code=fingerprint("profile_finetuned.py"),
     message:
         "Profile the encoder that {wildcards.run}, seed {wildcards.seed}, fine-tuned: SC and EF per output stride"

@@ -99,3 +99,28 @@ rule score_controls:
         "Score maps with a known answer on {wildcards.dataset} by every metric definition"
     script:
         "../workflow_scripts/score_controls.py"
+
+
+rule compare_pairs:
+    input:
+        manifests=FILES.every("features", encoder=CONFIG.encoders),
+        index=of(STUDY.profiled_index, "dataset"),
+    output:
+        pairs=FILES.pattern("pairs"),
+    log:
+        f"{RESULTS}/logs/compare_pairs/{{dataset}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/compare_pairs/{{dataset}}.jsonl"
+    conda:
+        "../envs/workflow.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=lasting(240),
+    params:
+        generated=FILES.pattern("data"),
+        config=of(SETTINGS.pairs, "dataset"),
+        code=fingerprint("compare_pairs.py"),
+    message:
+        "Compare every pair of encoders on {wildcards.dataset}: CKA and a linear probe per output stride"
+    script:
+        "../workflow_scripts/compare_pairs.py"

@@ -20,6 +20,8 @@ with rule_log(snakemake.log[0], snakemake.threads):
         size = "known once its images are indexed"
         if index.exists():
             settings = FeaturesConfig.model_validate_json(json.dumps(plan["features"]))
-            size = describe_size(planned_layout(index, spec_of(plan["architecture"]), settings))
+            size = describe_size(
+                planned_layout(index, spec_of(plan["architecture"]), settings, plan["views"])
+            )
         print(f"to be extracted: {manifest.relative_to(results)}: {size}")
     print(f"{human(free_bytes(results))} are free on this disk")

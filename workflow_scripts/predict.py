@@ -20,4 +20,5 @@ with rule_log(snakemake.log[0], snakemake.threads):
             for name, encoder in config["encoders"].items()
         },
         inference=EvaluationConfig.model_validate_json(json.dumps(config["inference"])),
+        maps=dict(zip(config["encoders"], map(Path, snakemake.input.maps), strict=False)),
     )

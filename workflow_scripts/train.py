@@ -37,6 +37,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
         dataset=config["dataset"],
         index=snakemake.input.train,
         generated=snakemake.params.generated,
+        maps=dict(zip(config["encoders"], snakemake.input.maps, strict=False)),  # none where encoders run
         out_dir=str(Path(snakemake.output.model).parent),
         state_dir=snakemake.params.state,
         token=token(

@@ -20,7 +20,7 @@ from vfm_fusion.study.resolve import resolve
 
 HEAVY = {
     *("extract_part", "extract_features", "extract_finetuned", "train", "predict", "measure_cost"),
-    "pretrain_encoder",
+    *("extract_views", "pretrain_encoder"),
 }
 ALONE = HEAVY | {"export_store", "verify_features", "figure_pretrained", "pretrain_mini"}
 REPORTED = {rule.name: report.group for report in REPORTS for rule in report.rules()}

@@ -13,6 +13,8 @@ pytestmark = [pytest.mark.timeout(1200)]
 
 ENCODERS, RUNS, TUNED = 3, 4, 1
 """Runs, and those of them that train an encoder alone."""
+VIEWS = ("train", "val")
+"""Views whose maps the run with frozen encoders reads: of every encoder, since it may come to be any's."""
 
 AFTER_EVALUATION = {
     "evaluate": RUNS,
@@ -54,7 +56,9 @@ AFTER_METRICS = {
     "score_supervised": ENCODERS,
     "sweep_settings": ENCODERS,
     "score_controls": 1,
+    "compare_pairs": 1,
     "table_controls": 1,
+    "table_measures": 1,
     "table_supervised": 1,
     "figure_controls": 1,
     "figure_feature_maps": 1,
@@ -177,10 +181,13 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             {
                 **AFTER_PROFILES,
                 "extract_features": 1,
+                "extract_views": len(VIEWS),
                 "profile_encoder": 1,
                 "score_supervised": 1,
                 "sweep_settings": 1,
+                "compare_pairs": 1,
                 "table_encoders": 1,
+                "table_measures": 1,
                 "table_supervised": 1,
                 "figure_feature_maps": 1,
             },
@@ -232,7 +239,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "experiments/quick.yaml",
             "datasets:\n",
             "evaluation: {resize: {short_side: 96, max_side: 256}}\n\ndatasets:\n",
-            {"resolved_config": 1, **AFTER_PREDICTION},
+            {"resolved_config": 1, "extract_views": ENCODERS, **AFTER_PREDICTION},
             id="size of inference",
         ),
         pytest.param(
@@ -276,6 +283,20 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "clip_norm: 2.0",
             {"resolved_config": 1, **AFTER_TRAINING},
             id="training setting",
+        ),
+        pytest.param(
+            "experiments/quick.yaml",
+            "cached_views: 4",
+            "cached_views: 5",
+            {"resolved_config": 1, "extract_views": ENCODERS, **AFTER_TRAINING},
+            id="number of views",
+        ),
+        pytest.param(
+            "vfm_fusion/training/views.py",
+            "_SEED = 7",
+            "_SEED = 8",
+            {"extract_views": ENCODERS * len(VIEWS), **AFTER_TRAINING},
+            id="how views are drawn",
         ),
         pytest.param(
             "experiments/quick.yaml",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
 STRIDES: tuple[int, ...] = (4, 8, 16, 32)
@@ -15,3 +18,12 @@ class Section(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+def canonical(section: Any) -> str:
+    """One canonical JSON string for a section or plain data: sorted keys, no spaces.
+
+    Snakemake compares params as a bag of values; one string per rule makes that comparison exact.
+    """
+    data = section.model_dump(mode="json") if hasattr(section, "model_dump") else section
+    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -8,7 +8,7 @@ from vfm_fusion.config.base import Section
 
 FREE_OF_COST = frozenset(
     {"seeds", "steps", "learning_rate", "weight_decay", "encoder_lr_multiplier", "warmup_steps", "schedule"}
-    | {"clip_norm", "workers", "checkpoint_every", "log_every", "augmentation"}
+    | {"clip_norm", "workers", "checkpoint_every", "log_every", "augmentation", "cached_views"}
 )
 """Settings of a recipe that a step of it costs the same with (but for the crop that is in `augmentation`)."""
 

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.datasets import Protocol
+from vfm_fusion.config.image_size import GridSize
 
 
 class ResizeConfig(Section):
@@ -23,6 +24,17 @@ class ResizeConfig(Section):
         if self.short_side > self.max_side:
             raise ValueError(f"short_side {self.short_side} is larger than max_side {self.max_side}")
         return self
+
+
+HEAD_GRID = 32
+"""Images are segmented at sides that are multiples of this: the head's coarsest stride."""
+
+
+def segmented_size(resize: ResizeConfig | None) -> GridSize:
+    """The size that images are segmented at: of their own or resized ones, on the head's grid."""
+    if resize is None:
+        return GridSize(multiple=HEAD_GRID)
+    return GridSize(multiple=HEAD_GRID, short_side=resize.short_side, max_side=resize.max_side)
 
 
 class WindowConfig(Section):

@@ -1,4 +1,4 @@
-"""The size at which images are profiled, in the five ways that the field has of choosing one."""
+"""The size at which images are profiled, in the ways that the field has of choosing one."""
 
 from __future__ import annotations
 
@@ -49,6 +49,22 @@ class CropSize(Section):
     crop: Sides = Field(description="[height, width] of the middle of the image that is kept.")
 
 
+class GridSize(Section):
+    """Images keep their shape, nearly: both sides go to the nearest multiples of one number.
+
+    At 32 it is the size at which images are segmented; with ``short_side`` it is scaled before, as
+    detectron2's ``ResizeShortestEdge`` does.
+    """
+
+    multiple: Annotated[int, Field(ge=1)] = Field(description="What both sides become multiples of.")
+    short_side: Side | None = Field(
+        None, description="Pixels of the shorter side before that; null: its own."
+    )
+    max_side: Side | None = Field(
+        None, description="With short_side: the longer side gets at most so many pixels."
+    )
+
+
 _FORMS = ("short_side", "long_side", "pad", "crop")
 """The keys that tell which form a section is."""
 
@@ -57,6 +73,8 @@ def _form(value: Any) -> str | None:
     if isinstance(value, list | tuple):
         return "squash"
     keys = value if isinstance(value, dict) else getattr(type(value), "model_fields", ())
+    if "multiple" in keys:
+        return "multiple"
     forms = [form for form in _FORMS if form in keys]
     return forms[0] if len(forms) == 1 else None
 
@@ -66,12 +84,13 @@ ImageSize = Annotated[
     | Annotated[ShortSideSize, Tag("short_side")]
     | Annotated[LongSideSize, Tag("long_side")]
     | Annotated[PadSize, Tag("pad")]
-    | Annotated[CropSize, Tag("crop")],
+    | Annotated[CropSize, Tag("crop")]
+    | Annotated[GridSize, Tag("multiple")],
     Discriminator(
         _form,
         custom_error_type="image_size",
         custom_error_message="expected one of [480, 640] (height, width), {short_side: 512}, "
-        "{long_side: 640}, {pad: [480, 640]}, {crop: [480, 640]} and null",
+        "{long_side: 640}, {multiple: 32}, {pad: [480, 640]}, {crop: [480, 640]} and null",
     ),
 ]
 """[height, width] squashes every image to it; the other forms keep its shape."""
@@ -92,8 +111,8 @@ def plain_image_size(setting: ImageSize | None) -> Any:
 SIZE_OF_IMAGES = (
     "The size that every image is profiled at. [height, width] squashes it; `{short_side: 512}` (with "
     "`max_side: 1024`, if the longer side is to be bounded) and `{long_side: 640}` scale it and keep its "
-    "shape; `{pad: [480, 640]}` fits it into that size and fills up the rest, which is never scored; `{crop: "
-    "[480, 640]}` keeps the middle of it. Labels are cut alike. null: the images' own sizes, whatever they "
-    "are."
+    "shape; `{multiple: 32}` takes both sides to the nearest multiples; `{pad: [480, 640]}` fits it into "
+    "that size and fills up the rest, which is never scored; `{crop: [480, 640]}` keeps the middle of it. "
+    "Labels are cut alike. null: the images' own sizes, whatever they are."
 )
 """What the setting means."""

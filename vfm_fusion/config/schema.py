@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -14,6 +14,7 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.features import FeaturesConfig, ProfiledConfig
 from vfm_fusion.config.metrics import ProfileConfig
+from vfm_fusion.config.pairs import PairsConfig
 from vfm_fusion.config.pretraining import PretrainingConfig
 from vfm_fusion.config.recipes import RecipeConfig, overlaid
 from vfm_fusion.config.runs import RunConfig
@@ -44,6 +45,12 @@ class ReportingConfig(Section):
         examples=[["master", "fused"]],
         description="Runs that the figures of masks and of training losses show, of many; null: all. Tables "
         "hold every run.",
+    )
+    leading_metric: Literal["AP", "mIoU", "PQ"] = Field(
+        "AP",
+        description="The metric that strides are judged by, hits counted, gains correlated and classes "
+        "compared, where the runs have it: else the first that they have of AP, mIoU and PQ. Choose one that "
+        "differs between runs by more than between seeds.",
     )
     dpi: int = Field(200, ge=50, description="Resolution of PNG figures.")
     more_points: tuple[str, ...] = Field(
@@ -91,6 +98,10 @@ class Config(Section):
     metrics: ProfileConfig = Field(default_factory=ProfileConfig, description="Encoder profiles.")
     controls: ControlsConfig = Field(
         default_factory=ControlsConfig, description="Check of the metric definitions on known maps."
+    )
+    pairs: PairsConfig = Field(
+        default_factory=PairsConfig,
+        description="Comparison of every pair of encoders.",
     )
     selection: SelectionConfig = Field(
         default_factory=SelectionConfig, description="Pair and stride selection."

@@ -76,6 +76,14 @@ class TrainingConfig(Section):
     augmentation: AugmentationConfig = Field(
         default_factory=AugmentationConfig, description="Training-time augmentation."
     )
+    cached_views: int | None = Field(
+        None,
+        ge=1,
+        description="Augment every image in so many ways, once and for all, instead of anew at every step. "
+        "All runs, seeds and encoders of the recipe share these views. What frozen encoders make of them is "
+        "stored, so that a run which trains neither encoder never runs one; `feature_info` says how large "
+        "the stores will be. null: new crops at every step, and every encoder runs at every step.",
+    )
     head: HeadConfig = Field(default_factory=HeadConfig, description="The mask head.")
 
     @model_validator(mode="after")

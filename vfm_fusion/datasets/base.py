@@ -62,6 +62,11 @@ class Instances:
     def __len__(self) -> int:
         return len(self.categories)
 
+    @property
+    def layers(self) -> tuple[np.ndarray, ...]:
+        """All layers of object numbers, ``(H, W)`` int32 each, front first."""
+        return (self.ids, *([] if self.covered is None else self.covered))
+
     def classes(self) -> np.ndarray:
         """The class of the front object of each pixel: ``(H, W)`` uint8 train ids, :data:`VOID` elsewhere."""
         return np.array([VOID, *self.categories], np.uint8).take(self.ids)

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from vfm_fusion.config.image_size import CropSize, ImageSize, LongSideSize, PadSize, ShortSideSize
+from vfm_fusion.config.image_size import CropSize, GridSize, ImageSize, LongSideSize, PadSize, ShortSideSize
 
 Size = tuple[int, int]
 Pixels = TypeVar("Pixels", bound=np.ndarray)
@@ -48,6 +48,8 @@ def fit_image(height: int, width: int, setting: ImageSize | None) -> Fit:
     if isinstance(setting, PadSize):
         factor = min(box / side for box, side in zip(setting.pad, own, strict=True))
         return Fit(whole, _scaled(own, factor), setting.pad)
+    if isinstance(setting, GridSize):
+        return _on_grid(own, setting)
     if isinstance(setting, ShortSideSize):
         factor = setting.short_side / min(own)
         if setting.max_side is not None:
@@ -68,6 +70,25 @@ def describe_fit(setting: ImageSize) -> str:
         f"{name} {value}" if isinstance(value, int) else f"{name} {value[0]} x {value[1]}"
         for name, value in values.items()
     )
+
+
+def fit_size(height: int, width: int, divisor: int) -> Size:
+    """Returns the nearest size whose sides are positive multiples of ``divisor`` (ties grow)."""
+    fitted_height, fitted_width = (
+        max(divisor, (side + divisor // 2) // divisor * divisor) for side in (height, width)
+    )
+    return fitted_height, fitted_width
+
+
+def _on_grid(size: Size, setting: GridSize) -> Fit:
+    height, width = size
+    if setting.short_side is not None:
+        scale = setting.short_side / min(size)
+        if setting.max_side is not None:
+            scale = min(scale, setting.max_side / max(size))
+        height, width = (int(scale * side + 0.5) for side in size)
+    fitted = fit_size(height, width, setting.multiple)
+    return Fit((slice(0, size[0]), slice(0, size[1])), fitted, fitted)
 
 
 def _scaled(size: Size, factor: float) -> Size:

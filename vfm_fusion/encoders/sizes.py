@@ -5,12 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfm_fusion.datasets.fitting import fit_size
 from vfm_fusion.encoders.spec import EncoderSpec
-
-
-def fit_size(height: int, width: int, divisor: int) -> tuple[int, int]:
-    """Returns the nearest size whose sides are positive multiples of ``divisor`` (ties grow)."""
-    return _fit(height, divisor), _fit(width, divisor)
 
 
 def fit_canvas(size: tuple[int, int], canvas: tuple[int, int], divisor: int) -> tuple[int, int]:
@@ -63,7 +59,3 @@ def resize_to(images: Tensor, size: tuple[int, int]) -> Tensor:
         return images
     resized = F.interpolate(images.float(), size=size, mode="bilinear", align_corners=False, antialias=True)
     return resized.to(images.dtype)
-
-
-def _fit(side: int, divisor: int) -> int:
-    return max(divisor, (side + divisor // 2) // divisor * divisor)

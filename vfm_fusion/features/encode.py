@@ -19,9 +19,9 @@ from torch import Tensor
 from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.config.image_size import ImageSize
 from vfm_fusion.datasets.base import Dataset, subset
-from vfm_fusion.datasets.fitting import Fit, Size, fit_image
+from vfm_fusion.datasets.fitting import Fit, Size, fit_image, fit_size
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.sizes import fit_canvas, fit_size, padded_to, resize_to
+from vfm_fusion.encoders.sizes import fit_canvas, padded_to, resize_to
 from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features.layout import StoreLayout, layout_of

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -22,18 +23,24 @@ from vfm_fusion.features.manifest import SUFFIX, Manifest
 from vfm_fusion.features.space import human, used_bytes
 
 
-def planned_layout(index: Path, spec: EncoderSpec, settings: FeaturesConfig) -> StoreLayout:
-    """Lays out the store of an encoder's maps of the images in an index.
+def planned_layout(
+    index: Path, spec: EncoderSpec, settings: FeaturesConfig, views: Mapping[str, Any] | None = None
+) -> StoreLayout:
+    """Lays out the store of an encoder's maps of the images in an index, or of fixed views of them.
 
     Args:
         index: index of the split.
         spec: the encoder.
         settings: subset, image size, element type, shards.
+        views: ``count`` of an image and their ``augmentation``; None for the images themselves.
 
     Raises:
         DatasetLayoutError: the index is missing or damaged.
     """
     images = read_index(index)
+    if views is not None:
+        size = input_of(fit_image(*views["augmentation"]["crop"], None), spec.size_divisor).size
+        return layout_of([size] * (len(images) * views["count"]), spec, settings)
     chosen = images.iloc[list(sampled(len(images), settings))]
     fits = (
         fit_image(*sides, settings.image_size) for sides in chosen[["height", "width"]].to_numpy().tolist()

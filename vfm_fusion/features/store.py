@@ -9,7 +9,7 @@ read. The SHA-256, which also tells a map that was altered to have the same CRC3
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -52,11 +52,12 @@ class FeatureStore:
         """Number of images."""
         return self.manifest.images
 
-    def read(self, index: int) -> dict[int, np.ndarray]:
+    def read(self, index: int, strides: Collection[int] | None = None) -> dict[int, np.ndarray]:
         """Reads one image's maps and checks them.
 
         Args:
             index: position of the image in ``image_ids``.
+            strides: native strides wanted; all when left out.
 
         Returns:
             ``{stride: (C, h, w)}`` float32.
@@ -65,15 +66,16 @@ class FeatureStore:
             FeatureStoreError: a chunk is missing, cut or altered; names store, image and stride.
         """
         decode = self.layout.element.decode
-        return {stride: decode(stored) for stride, stored in self.read_stored(index).items()}
+        return {stride: decode(stored) for stride, stored in self.read_stored(index, strides).items()}
 
-    def read_stored(self, index: int) -> dict[int, np.ndarray]:
+    def read_stored(self, index: int, strides: Collection[int] | None = None) -> dict[int, np.ndarray]:
         """Reads and checks one image's maps ``{stride: (C, h, w)}`` as they are stored.
 
         Raises:
             FeatureStoreError: see :meth:`read`.
         """
-        slots = {stride: self._read(index, stride) for stride in self.manifest.shapes}
+        wanted = [stride for stride in self.manifest.shapes if strides is None or stride in strides]
+        slots = {stride: self._read(index, stride) for stride in wanted}
         return {stride: self.layout.unslotted(slot, index, stride) for stride, slot in slots.items()}
 
     def verify(self) -> None:

@@ -14,6 +14,7 @@ from vfm_fusion.metrics.clustering import clustering_score
 from vfm_fusion.metrics.concentration import concentration
 from vfm_fusion.metrics.displacement import precision
 from vfm_fusion.metrics.edge_fidelity import EF_SCORES, fidelity
+from vfm_fusion.metrics.effective_rank import RANK_SCORES, rankme
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.image_edges import EdgeRegions, edge_regions
 from vfm_fusion.metrics.inputs import check_images, unit_range
@@ -60,6 +61,10 @@ class MapScores:
         """Returns sc_null and ef_null by one definition with ``null_draws``."""
         scs = self.scores(config)["scs"]
         return null_scores(self._features, scs, self._regions(config), self._size, config)
+
+    def ranks(self) -> dict[str, Score]:
+        """Returns rankme, in which no definition has a say."""
+        return dict(zip(RANK_SCORES, (rankme(self._features),), strict=True))
 
     def _regions(self, config: MetricConfig) -> EdgeRegions | str:
         size = (self._features.height, self._features.width)

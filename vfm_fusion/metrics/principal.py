@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.linalg
 import torch
-from scipy.linalg.blas import ssyrk
+from scipy.linalg.blas import dsyrk, ssyrk
 from torch import Tensor
 
 
@@ -15,24 +15,25 @@ class SymmetricProduct:
     On the CPU by a symmetric rank-k update, which costs half a general product.
     """
 
-    def __init__(self, size: int, device: torch.device) -> None:
-        """Starts at zero, ``(size, size)`` float32."""
+    def __init__(self, size: int, device: torch.device, dtype: torch.dtype = torch.float32) -> None:
+        """Starts at zero, ``(size, size)``, in float32 or float64."""
         if device.type == "cpu":
-            self._upper = np.zeros((size, size), dtype=np.float32, order="F")
+            self._update, kind = (dsyrk, np.float64) if dtype == torch.float64 else (ssyrk, np.float32)
+            self._upper = np.zeros((size, size), dtype=kind, order="F")
         else:
-            self._sum = torch.zeros(size, size, device=device)
+            self._sum = torch.zeros(size, size, device=device, dtype=dtype)
         self._device = device
 
     def add(self, block: Tensor) -> None:
-        """Adds ``block @ block.T``, block ``(size, m)`` float32."""
+        """Adds ``block @ block.T``, block ``(size, m)`` of the type of the sum."""
         if self._device.type == "cpu":
             observations = block.contiguous().numpy().T  # (m, size), Fortran order
-            self._upper = ssyrk(1.0, observations, beta=1.0, c=self._upper, trans=1, overwrite_c=1)
+            self._upper = self._update(1.0, observations, beta=1.0, c=self._upper, trans=1, overwrite_c=1)
         else:
             self._sum.addmm_(block, block.T)
 
     def total(self) -> Tensor:
-        """Returns the sum, ``(size, size)`` float32, exactly symmetric."""
+        """Returns the sum, ``(size, size)``, exactly symmetric."""
         if self._device.type != "cpu":
             return (self._sum + self._sum.T).div_(2)
         upper = torch.from_numpy(self._upper)
@@ -40,8 +41,8 @@ class SymmetricProduct:
 
 
 def self_product(matrix: Tensor) -> Tensor:
-    """Returns ``matrix @ matrix.T``, ``(N, N)`` float32, for ``matrix`` ``(N, n)`` float32."""
-    product = SymmetricProduct(matrix.shape[0], matrix.device)
+    """Returns ``matrix @ matrix.T``, ``(N, N)``, for ``matrix`` ``(N, n)`` float32 or float64."""
+    product = SymmetricProduct(matrix.shape[0], matrix.device, matrix.dtype)
     product.add(matrix)
     return product.total()
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.errors import ShapeError
+from vfm_fusion.metrics.effective_rank import RANK_SCORES
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.inputs import check_images, unit_range
 from vfm_fusion.metrics.map_scores import SWEPT_SCORES, MapScores
@@ -17,8 +18,8 @@ from vfm_fusion.metrics.null_floor import NULL_SCORES
 from vfm_fusion.metrics.reasons import Score
 from vfm_fusion.metrics.threads import one_thread
 
-SCORES = SWEPT_SCORES + NULL_SCORES
-"""Every score of a profile."""
+SCORES = SWEPT_SCORES + NULL_SCORES + RANK_SCORES
+"""Every score of a profile. RankMe is the same by every definition, so that each has all scores of a map."""
 
 _INTERVAL = (2.5, 97.5)
 
@@ -36,7 +37,8 @@ def score_map(features: FeatureMap, image: Tensor, config: MetricConfig) -> dict
 
 def every_score(scorer: MapScores, config: MetricConfig) -> dict[str, Score]:
     """Computes every score of one definition; see :func:`score_map`."""
-    return scorer.scores(config) | (scorer.nulls(config) if config.null_draws else {})
+    nulls = scorer.nulls(config) if config.null_draws else {}
+    return scorer.scores(config) | nulls | scorer.ranks()
 
 
 @one_thread
@@ -52,7 +54,7 @@ def profile_image(pyramid: Mapping[int, FeatureMap], image: Tensor, config: Prof
 
     Returns:
         One row per definition, stride and score with columns ``definition`` (str), ``stride`` (int64),
-        ``score`` (sfc, scs, sc, ec, nc, fc, sp, ef, sc_null, ef_null), ``value`` (float64, NaN where
+        ``score`` (sfc, scs, sc, ec, nc, fc, sp, ef, sc_null, ef_null, rankme), ``value`` (float64, NaN where
         undefined) and ``reason`` (str, null where defined).
 
     Raises:
@@ -117,6 +119,15 @@ def bootstrap_interval(values: np.ndarray, resamples: int, seed: int) -> tuple[f
     """Returns the 2.5th and 97.5th percentile of the mean of resampled ``values`` ``(n,)``; NaN if n = 0."""
     if values.size == 0:
         return float("nan"), float("nan")
-    draws = np.random.default_rng(seed).integers(values.size, size=(resamples, values.size))
-    low, high = np.percentile(values[draws].mean(axis=1), _INTERVAL)
+    return percentile_interval(values[bootstrap_draws(values.size, resamples, seed)].mean(axis=1))
+
+
+def bootstrap_draws(count: int, resamples: int, seed: int) -> np.ndarray:
+    """Returns which of ``count`` images every resample holds, ``(resamples, count)`` int64."""
+    return np.random.default_rng(seed).integers(count, size=(resamples, count))
+
+
+def percentile_interval(resampled: np.ndarray) -> tuple[float, float]:
+    """Returns the 2.5th and 97.5th percentile of what resamples give ``(resamples,)``."""
+    low, high = np.percentile(resampled, _INTERVAL)
     return float(low), float(high)

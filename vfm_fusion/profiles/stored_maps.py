@@ -51,15 +51,28 @@ def stored_maps(
     Raises:
         FeatureStoreError: the store is damaged, or holds an image that the data set lacks.
     """
+    positions = stored_positions(store, dataset)
+    wanted = subset(len(store), limit)
+    for index in progress(wanted, f"{what}: {store.manifest.encoder}", len(wanted)):
+        yield positions[index], map_pyramid(native_maps(store, index), config)
+
+
+def stored_positions(store: FeatureStore, dataset: Dataset) -> list[int]:
+    """Returns the positions in the data set of a store's images.
+
+    Raises:
+        FeatureStoreError: the store holds an image that the data set lacks.
+    """
     positions = {image_id: position for position, image_id in enumerate(dataset.ids)}
-    ids = store.image_ids
-    absent = [image_id for image_id in ids if image_id not in positions]
+    absent = [image_id for image_id in store.image_ids if image_id not in positions]
     if absent:
         raise FeatureStoreError(
             f"the features of {store.manifest.encoder} hold {len(absent)} images that the data set lacks "
             f"(first: {absent[0]}); extract them again"
         )
-    wanted = subset(len(ids), limit)
-    for index in progress(wanted, f"{what}: {store.manifest.encoder}", len(wanted)):
-        native = {stride: torch.from_numpy(array) for stride, array in store.read(index).items()}
-        yield positions[ids[index]], map_pyramid(native, config)
+    return [positions[image_id] for image_id in store.image_ids]
+
+
+def native_maps(store: FeatureStore, index: int) -> dict[int, Tensor]:
+    """Reads one image's native maps, ``{stride: (C, h, w)}`` float32; see :meth:`FeatureStore.read`."""
+    return {stride: torch.from_numpy(array) for stride, array in store.read(index).items()}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+from vfm_fusion.config.base import canonical
 from vfm_fusion.errors import ReportingError
-from vfm_fusion.study.resolve import canonical
 from vfm_fusion.study.study import Study
 
 CATEGORIES = {

@@ -19,6 +19,9 @@ EVALUATION_KEYS = (
 )
 NO_SUCH_CLASS = "the class is not in the run's evaluation"
 
+MAIN_METRICS = ("AP", "mIoU", "PQ")
+"""Metrics of whole tasks, in percent."""
+
 Evaluation = Mapping[str, Any]
 """One parsed ``evaluation.json``: what a run, trained with one seed, reaches on one data set."""
 
@@ -234,9 +237,18 @@ def _check_same(found: Mapping[tuple[str, str, int], Evaluation], keys: Sequence
                 )
 
 
-def main_metrics(results: Sequence[RunResults]) -> list[str]:
-    """Returns the metrics of whole tasks that some run has, the main one first."""
-    return [metric for metric in ("AP", "mIoU", "PQ") if any(result.has(metric) for result in results)]
+def main_metrics(results: Sequence[RunResults], leading: str) -> list[str]:
+    """Returns the metrics of whole tasks that some run has: the ``leading`` one first, then AP, mIoU, PQ."""
+    return [metric for metric in led_by(leading, MAIN_METRICS) if any(run.has(metric) for run in results)]
+
+
+def led_by(leading: str, metrics: Iterable[str]) -> tuple[str, ...]:
+    """Puts the leading metric first, where it is among them; the others keep their order.
+
+    >>> led_by("PQ", ("AP", "mIoU", "PQ"))
+    ('PQ', 'AP', 'mIoU')
+    """
+    return tuple(sorted(metrics, key=lambda metric: metric != leading))
 
 
 def one_per_target(results: Sequence[RunResults]) -> list[Evaluation]:

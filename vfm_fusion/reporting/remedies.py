@@ -10,8 +10,7 @@ from typing import Any
 
 from vfm_fusion.config.image_size import ImageSize, read_image_size
 from vfm_fusion.config.metrics import MetricConfig
-from vfm_fusion.datasets.fitting import fit_image
-from vfm_fusion.encoders.sizes import fit_size
+from vfm_fusion.datasets.fitting import fit_image, fit_size
 from vfm_fusion.metrics import reasons
 from vfm_fusion.metrics.structural_coherence import grid_of
 

@@ -159,6 +159,7 @@ class Sweep:
         selection: parsed ``selection.json``.
         labels: names of the encoders in print.
         seeds: expected seeds.
+        leading: the metric that leads where the runs have it, see ``reporting.leading_metric``.
     """
 
     results: tuple[RunResults, ...]
@@ -169,6 +170,13 @@ class Sweep:
     selection: Mapping[str, Any]
     labels: EncoderLabels
     seeds: tuple[int, ...]
+    leading: str
+
+    @property
+    def metrics(self) -> list[str]:
+        """The metrics that some run of a setting has, the leading one first."""
+        runs = [run for setting in self.settings for run in setting.group.fused.values()]
+        return main_metrics(runs, self.leading)
 
 
 def collect_sweep(
@@ -180,6 +188,7 @@ def collect_sweep(
     fusions: Mapping[str, str],
     seeds: Sequence[int],
     targets: Sequence[str] = (),
+    leading: str = "AP",
 ) -> Sweep:
     """Sorts runs by setting and stride.
 
@@ -193,6 +202,7 @@ def collect_sweep(
         fusions: run to its fusion settings without the stride, as text.
         seeds: expected seeds.
         targets: expected data sets, over which scores are averaged; empty for the one that all runs have.
+        leading: the metric that leads where the runs have it.
 
     Raises:
         ReportingError: evaluations that do not belong together, or an encoder without a label.
@@ -213,6 +223,7 @@ def collect_sweep(
         selection=selection,
         labels=labels,
         seeds=tuple(seeds),
+        leading=leading,
     )
 
 
@@ -222,7 +233,7 @@ def read_sweep(
     """Reads the files of :func:`collect_sweep`; see there for the error.
 
     Args:
-        config: ``encoders``, ``runs`` and ``fusions`` as pairs, ``seeds`` and ``targets``.
+        config: ``encoders``, ``runs`` and ``fusions`` as pairs, ``seeds``, ``targets`` and ``leading``.
         evaluations: paths of ``evaluation.json``.
         profiles: path of every encoder's joined profiles, in the order of ``config["encoders"]``.
         selection: path of ``selection.json``.
@@ -237,12 +248,8 @@ def read_sweep(
         dict(config["fusions"]),
         config["seeds"],
         config["targets"],
+        config["leading"],
     )
-
-
-def shown_metrics(settings: Sequence[Setting]) -> list[str]:
-    """Returns the metrics that some run of a setting has, the main one of the task first."""
-    return main_metrics([run for setting in settings for run in setting.group.fused.values()])
 
 
 def rates(settings: Sequence[Setting], metric: str) -> tuple[HitRate, HitRate]:

@@ -12,6 +12,8 @@ from torch import Tensor
 from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.datasets.base import VOID, Dataset, Instances, Sample
 from vfm_fusion.errors import TrainingError
+from vfm_fusion.segmentation.encoded import Encoded, stack
+from vfm_fusion.segmentation.stored_maps import StoredMaps
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.training.augment import LabelledImage, augment
 from vfm_fusion.training.samples import Place
@@ -51,13 +53,14 @@ class Batch:
     """A training batch.
 
     Attributes:
-        images: ``(B, 3, H, W)`` RGB, uint8 as it is loaded, float32 in [0, 1] once it is on its device.
+        images: ``(B, 3, H, W)`` RGB, uint8 as it is loaded, float32 in [0, 1] once it is on its device; or
+            what frozen encoders have made of the images.
         masks: per image ``(N, H, W)`` bool.
         labels: per image ``(N,)`` int64 outputs of the head, see
             :class:`~vfm_fusion.segmentation.task_classes.TaskClasses`.
     """
 
-    images: Tensor
+    images: Tensor | Encoded
     masks: list[Tensor]
     labels: list[Tensor]
 
@@ -66,12 +69,10 @@ class Batch:
 
         From page-locked memory it moves while the program goes on.
         """
-        pinned = self.images.is_pinned()
-        images = self.images.to(device, non_blocking=pinned)
         return Batch(
-            images.float() / 255 if images.dtype == torch.uint8 else images,
-            [mask.to(device, non_blocking=pinned) for mask in self.masks],
-            [label.to(device, non_blocking=pinned) for label in self.labels],
+            _moved(self.images, device),
+            [mask.to(device, non_blocking=mask.is_pinned()) for mask in self.masks],
+            [label.to(device, non_blocking=label.is_pinned()) for label in self.labels],
         )
 
     def split(self, parts: int) -> list[Batch]:
@@ -91,6 +92,13 @@ class Batch:
         )
 
 
+def _moved(images: Tensor | Encoded, device: torch.device) -> Tensor | Encoded:
+    if isinstance(images, Encoded):
+        return images.to(device)
+    moved = images.to(device, non_blocking=images.is_pinned())
+    return moved.float() / 255 if moved.dtype == torch.uint8 else moved
+
+
 class MaskDataset:
     """Augmented samples with their target masks.
 
@@ -98,20 +106,31 @@ class MaskDataset:
     index. The position seeds the augmentation, so an item does not depend on workers or on what was read
     before.
 
+    Of fixed views, which are augmented already, only the labels are read where frozen encoders have left
+    their maps.
+
     For ``instance``, an image without an object to learn (none is annotated, or only crowds and objects that
     draw no pixel) gives its place to another image, drawn from the position's seed. So only images with
     objects are trained on, as with detectron2's ``FILTER_EMPTY_ANNOTATIONS``, and no label has to be read
     before training starts. A crop may still hold no object.
     """
 
-    def __init__(self, dataset: Dataset, task: str, config: AugmentationConfig, seed: int) -> None:
+    def __init__(
+        self,
+        dataset: Dataset,
+        task: str,
+        config: AugmentationConfig | None,
+        seed: int,
+        maps: StoredMaps | None = None,
+    ) -> None:
         """Wraps a data set.
 
         Args:
             dataset: images and labels.
             task: ``panoptic``, ``instance`` or ``semantic``.
-            config: augmentation.
+            config: augmentation; None where the images are fixed views.
             seed: seed of the augmentation.
+            maps: those that frozen encoders made of the views, which are then not read.
 
         Raises:
             TrainingError: the task is ``instance``, and no class of the data set is a thing.
@@ -120,46 +139,58 @@ class MaskDataset:
         self.task = task
         self.config = config
         self.seed = seed
+        self.maps = maps
         self.classes = TaskClasses.of(task, dataset.categories)
 
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, item: Place) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns image ``(3, H, W)`` uint8, masks ``(N, H, W)`` bool and outputs ``(N,)`` int64.
+    def __getitem__(self, item: Place) -> tuple[Tensor | Encoded, Tensor, Tensor]:
+        """Returns an image ``(3, H, W)`` uint8, its masks ``(N, H, W)`` bool and outputs ``(N,)`` int64.
+
+        Where frozen encoders have seen it, what they have made of it takes the place of the image.
 
         Raises:
             TrainingError: the image lacks the labels that the task needs, or no image has an object.
+            FeatureStoreError: a stored map is missing or damaged.
         """
         position, index = item
-        sample = self._sample(position, index)
+        index, sample = self._sample(position, index)
         instances = None if self.task == "semantic" else sample.instances
-        rng = np.random.default_rng([self.seed, 1, position])
         labelled = LabelledImage(sample.image, _regions(sample, self.task), _layers(instances))
-        augmented = augment(labelled, self.config, rng)
-        masks, labels = self._targets(augmented, instances)
-        image = np.ascontiguousarray(augmented.image.transpose(2, 0, 1))
-        return torch.from_numpy(image), torch.from_numpy(masks), torch.from_numpy(labels)
+        if self.config is not None:
+            labelled = augment(labelled, self.config, np.random.default_rng([self.seed, 1, position]))
+        targets = map(torch.from_numpy, self._targets(labelled, instances))
+        if self.maps is not None:
+            return self.maps.read(index, self.dataset.size_of(index)), *targets
+        return torch.from_numpy(np.ascontiguousarray(labelled.image.transpose(2, 0, 1))), *targets
 
     def batch(self, items: Sequence[Place]) -> Batch:
         """Stacks the images of items and lists their masks and outputs, whose number differs."""
         images, masks, labels = zip(*(self[item] for item in items), strict=True)
-        return Batch(torch.stack(images), list(masks), list(labels))
+        return Batch(torch.stack(images) if self.maps is None else stack(images), list(masks), list(labels))
 
-    def _sample(self, position: int, index: int) -> Sample:
-        """Reads an image that the task can learn from."""
+    def _sample(self, position: int, index: int) -> tuple[int, Sample]:
+        """Reads an image that the task can learn from, and says which."""
         rng = np.random.default_rng([self.seed, 3, position])
         for _ in range(_DRAWS):
-            sample = self.dataset[index]
+            sample = self._read(index)
             _check_labels(sample, self.task)
             objects = sample.instances
             if self.task != "instance" or len(visible_objects(_layers(objects), objects)):
-                return sample
+                return index, sample
             index = int(rng.integers(len(self.dataset)))
         raise TrainingError(
             f"{_DRAWS} images in a row hold no object (the last one is {sample.image_id!r}), which "
             "`training.task: instance` learns; use `training.task: semantic`, or a split with objects"
         )
+
+    def _read(self, index: int) -> Sample:
+        """Reads an image and its labels, or these alone where the pixels are of no use any more."""
+        if self.maps is None:
+            return self.dataset[index]
+        labels = self.dataset.labels(index)
+        return Sample(self.dataset.ids[index], np.empty((*self.dataset.size_of(index), 0), np.uint8), *labels)
 
     def _targets(
         self, augmented: LabelledImage, instances: Instances | None
@@ -184,9 +215,7 @@ def _regions(sample: Sample, task: str) -> np.ndarray:
 
 
 def _layers(instances: Instances | None) -> tuple[np.ndarray, ...]:
-    if instances is None:
-        return ()
-    return (instances.ids, *([] if instances.covered is None else instances.covered))
+    return () if instances is None else instances.layers
 
 
 def _check_labels(sample: Sample, task: str) -> None:

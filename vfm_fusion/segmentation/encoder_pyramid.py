@@ -7,35 +7,25 @@ from collections.abc import Collection, Sequence
 from torch import Tensor, nn
 
 from vfm_fusion.config.base import STRIDES
+from vfm_fusion.datasets.fitting import fit_size
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.pyramid import derive_pyramid, nearest_stride
-from vfm_fusion.encoders.sizes import fit_size, resize_to
+from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.encoders.spec import EncoderSpec
 from vfm_fusion.fusion.align import resize_to_grid
-
-
-def encode(encoder: Encoder, images: Tensor, strides: Collection[int] = STRIDES) -> dict[int, Tensor]:
-    """Encodes images of any size into a pyramid; see :func:`encode_native`.
-
-    Strides that the encoder lacks are resized from its nearest native stride (nearest neighbour, as in the
-    released code).
-
-    Args:
-        encoder: the encoder.
-        images: ``(B, 3, H, W)`` float RGB in [0, 1].
-        strides: output strides wanted, of 4, 8, 16, 32.
-
-    Returns:
-        ``{stride: (B, C, h, w)}`` with h, w = H/stride, W/stride where the image was not resized.
-    """
-    return derive_pyramid(encode_native(encoder, images, strides), sorted(strides))
 
 
 def encode_native(encoder: Encoder, images: Tensor, strides: Collection[int]) -> dict[int, Tensor]:
     """Returns the encoder's own maps that a pyramid at ``strides`` is derived from.
 
     An image whose sides are no multiples of the encoder's size divisor is resized bilinearly to the nearest
-    size that is. The encoder runs no further than the strides need.
+    size that is. The encoder runs no further than the strides need. (Strides that it lacks are resized from
+    its nearest one by nearest neighbour, as in the released code.)
+
+    Args:
+        encoder: the encoder.
+        images: ``(B, 3, H, W)`` float RGB in [0, 1].
+        strides: output strides wanted, of 4, 8, 16, 32.
     """
     height, width = images.shape[-2:]
     fitted = resize_to(images, fit_size(height, width, encoder.spec.size_divisor))
@@ -43,7 +33,7 @@ def encode_native(encoder: Encoder, images: Tensor, strides: Collection[int]) ->
 
 
 def derived_channels(spec: EncoderSpec) -> dict[int, int]:
-    """Returns output stride -> channels of the pyramid that :func:`encode` gives for an encoder."""
+    """Returns output stride -> channels of the pyramid that is derived from an encoder's maps."""
     return {stride: spec.channels[nearest_stride(spec.strides, stride)] for stride in STRIDES}
 
 

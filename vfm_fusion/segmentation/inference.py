@@ -9,16 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig, WindowConfig
-from vfm_fusion.encoders.sizes import fit_size, resize_to
+from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig, WindowConfig, segmented_size
+from vfm_fusion.datasets.fitting import fit_image
+from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.errors import ConfigError
+from vfm_fusion.segmentation.encoded import Encoded
 from vfm_fusion.segmentation.head import MaskPrediction
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
 from vfm_fusion.segmentation.task_classes import TaskClasses
-
-SIZE_DIVISOR = 32
-"""Images are resized to the nearest multiple of this (the head's coarsest stride)."""
 
 
 @torch.inference_mode()
@@ -48,13 +47,40 @@ def predict(
     height, width = images[0].shape[:2]
     device = next(model.parameters()).device
     batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float() / 255  # (B, 3, H, W)
-    resized = resize_to(batch, inference_size(height, width, config.resize))
+    resized = resize_to(batch, inference_size(height, width, config.resize)).clamp(
+        0, 1
+    )  # antialiasing rounds
     if config.window is not None and len(windows(tuple(resized.shape[-2:]), config.window)) > 1:
         evidence = _resized(windowed_evidence(model, resized, config.window), (height, width))
         return [Prediction(_most_evident(single), None, None, None) for single in evidence]
-    output = model(resized)
+    return _decoded(model(resized), (height, width), classes, config)
+
+
+@torch.inference_mode()
+def predict_encoded(
+    model: FusedSegmenter,
+    encoded: Encoded,
+    size: tuple[int, int],
+    classes: TaskClasses,
+    config: EvaluationConfig,
+) -> list[Prediction]:
+    """Segments images that frozen encoders have seen at :func:`inference_size`; as :func:`predict` does.
+
+    Args:
+        model: the trained model, in evaluation mode; its encoders do not run.
+        encoded: what they have made of the images, on the device of the model.
+        size: (H, W) of the images themselves.
+        classes: what the model's outputs stand for.
+        config: thresholds; no windows.
+    """
+    return _decoded(model(encoded), size, classes, config)
+
+
+def _decoded(
+    output: MaskPrediction, size: tuple[int, int], classes: TaskClasses, config: EvaluationConfig
+) -> list[Prediction]:
     return [
-        decode(logits, masks, (height, width), classes, config)
+        decode(logits, masks, size, classes, config)
         for logits, masks in zip(output.class_logits, output.mask_logits, strict=True)
     ]
 
@@ -117,10 +143,7 @@ def inference_size(height: int, width: int, resize: ResizeConfig | None) -> tupl
     >>> inference_size(512, 683, ResizeConfig(short_side=640, max_side=2560))
     (640, 864)
     """
-    if resize is not None:
-        scale = min(resize.short_side / min(height, width), resize.max_side / max(height, width))
-        height, width = (int(scale * side + 0.5) for side in (height, width))
-    return fit_size(height, width, SIZE_DIVISOR)
+    return fit_image(height, width, segmented_size(resize)).size
 
 
 def decode(

@@ -13,6 +13,7 @@ from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.stored_maps import StoredMaps
 from vfm_fusion.segmentation.task import SegmentationTask
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.segmentation.trained import describe_run
@@ -20,6 +21,7 @@ from vfm_fusion.training.job import Job
 from vfm_fusion.training.learner import Execution
 from vfm_fusion.training.loop import train
 from vfm_fusion.training.processes import Processes, single_process
+from vfm_fusion.training.views import Views
 
 
 class SegmentationJob(Job):
@@ -34,6 +36,7 @@ class SegmentationJob(Job):
         dataset: settings of the data set.
         index: index of the images to train on (Parquet).
         generated: folder of the data set if it is a generated one.
+        maps: encoder to the manifest of its maps of the fixed views; empty where encoders run.
     """
 
     run: RunConfig
@@ -44,6 +47,7 @@ class SegmentationJob(Job):
     dataset: dict[str, Any]
     index: str
     generated: str
+    maps: dict[str, str]
 
     def train(self, processes: Processes) -> None:
         """See :meth:`Job.train`."""
@@ -57,6 +61,7 @@ class SegmentationJob(Job):
             out_dir=Path(self.out_dir),
             state_dir=Path(self.state_dir),
             token=self.token,
+            maps={encoder: Path(manifest) for encoder, manifest in self.maps.items()},
             processes=processes,
         )
 
@@ -72,6 +77,7 @@ def train_run(
     out_dir: Path,
     state_dir: Path,
     token: str,
+    maps: Mapping[str, Path] | None = None,
     processes: Processes | None = None,
 ) -> SegmentationTask:
     """Trains one run and writes ``model.safetensors``, ``metrics.csv``, ``run.json`` and TensorBoard logs.
@@ -86,6 +92,8 @@ def train_run(
         out_dir: folder of the results, ``.../{run}/seed{seed}``; its parent names the run.
         state_dir: folder of the checkpoints; belongs to this job alone.
         token: identifies the job's settings; checkpoints of another token are not used.
+        maps: encoder to the manifest of its maps of the recipe's views, for a run whose encoders are frozen;
+            they are then not run. The encoders run when left out.
         processes: this process among the ``training.devices`` that train together; alone when left out.
 
     Returns:
@@ -105,7 +113,7 @@ def train_run(
     name = out_dir.resolve().parent.name
     execution = Execution(training.precision, training.deterministic, training.accumulate, training.workers)
     return train(
-        lambda: _task(name, run, encoders, strides, training, seed, dataset),
+        lambda: _task(name, run, encoders, strides, training, seed, dataset, maps),
         out_dir=out_dir,
         state_dir=state_dir,
         token=token,
@@ -122,6 +130,7 @@ def _task(
     training: TrainingConfig,
     seed: int,
     dataset: Dataset,
+    manifests: Mapping[str, Path] | None,
 ) -> SegmentationTask:
     """Builds the untrained model of a run, and what ``run.json`` will say."""
     categories = len(TaskClasses.of(training.task, dataset.categories))
@@ -136,4 +145,7 @@ def _task(
         categories=dataset.categories,
         model=model,
     )
-    return SegmentationTask(model, categories, training, seed, dataset, description)
+    if training.cached_views is not None:
+        dataset = Views(dataset, training.augmentation, training.cached_views)
+    maps = StoredMaps(dataset.ids, run, manifests, model.read_strides) if manifests else None
+    return SegmentationTask(model, categories, training, seed, dataset, description, maps)

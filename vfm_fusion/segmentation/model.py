@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.encoders.pyramid import derive_pyramid, nearest_stride
 from vfm_fusion.fusion.injection import FusionOperator
-from vfm_fusion.segmentation.encoder_pyramid import PyramidProjection, encode, encode_native
+from vfm_fusion.segmentation.encoded import Encoded
+from vfm_fusion.segmentation.encoder_pyramid import PyramidProjection, encode_native
 from vfm_fusion.segmentation.head import MaskHead, MaskPrediction
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -76,20 +79,42 @@ class FusedSegmenter(nn.Module):
                     module.eval()
         return self
 
-    def pyramid(self, images: Tensor) -> dict[int, Tensor]:
-        """Returns the fused pyramid ``{stride: (B, C, H/stride, W/stride)}`` that the head reads."""
+    @property
+    def read_strides(self) -> tuple[frozenset[int], frozenset[int]]:
+        """Native output strides that are read of the master and of the auxiliary (none without one)."""
+        master = _native(self.master, self.projection.strides)
+        return master, frozenset() if self.fusion is None else _native(self.auxiliary, self.fusion.strides)
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether neither encoder is trained, so that their maps can be stored."""
+        return not (self.train_master or self.train_auxiliary)
+
+    def encode(self, images: Tensor) -> Encoded:
+        """Runs the encoders, no further than the strides that are read of them.
+
+        Args:
+            images: ``(B, 3, H, W)`` float RGB in [0, 1]; H and W multiples of 32.
+        """
         with torch.set_grad_enabled(self.train_master and torch.is_grad_enabled()):
-            read = encode_native(self.master, images, self.projection.strides)
-        pyramid = self.projection(read, tuple(images.shape[-2:]))
+            master = encode_native(self.master, images, self.projection.strides)
+        auxiliary = None if self.fusion is None else self._auxiliary_maps(images)
+        # Stored maps lie contiguously; kernels round otherwise where a map does not.
+        return Encoded(tuple(images.shape[-2:]), master, auxiliary).contiguous()
+
+    def pyramid(self, images: Tensor | Encoded) -> dict[int, Tensor]:
+        """Returns the fused pyramid ``{stride: (B, C, H/stride, W/stride)}`` that the head reads."""
+        encoded = images if isinstance(images, Encoded) else self.encode(images)
+        pyramid = self.projection(encoded.master, encoded.size)
         if self.fusion is None:
             return pyramid
-        return self.fusion(pyramid, self._auxiliary_maps(images))
+        return self.fusion(pyramid, derive_pyramid(encoded.auxiliary, sorted(self.fusion.strides)))
 
     def _auxiliary_maps(self, images: Tensor) -> dict[int, Tensor]:
-        """Returns ``{stride: (B, C, h, w)}`` of the auxiliary at the injection strides."""
+        """Returns the native maps of the auxiliary that the injection strides are derived from."""
         trains = self.train_auxiliary and torch.is_grad_enabled()
         with torch.set_grad_enabled(trains), self._auxiliary_precision(images.device):
-            maps = encode(self.auxiliary, images, self.fusion.strides)
+            maps = encode_native(self.auxiliary, images, self.fusion.strides)
         if self.auxiliary_bfloat16:
             return {stride: feature.float() for stride, feature in maps.items()}
         return maps
@@ -98,12 +123,13 @@ class FusedSegmenter(nn.Module):
         return torch.autocast(device.type, torch.bfloat16) if self.auxiliary_bfloat16 else nullcontext()
 
     def forward(
-        self, images: Tensor, queries: Tensor | None = None, texts: Tensor | None = None
+        self, images: Tensor | Encoded, queries: Tensor | None = None, texts: Tensor | None = None
     ) -> MaskPrediction:
         """Predicts classes and masks.
 
         Args:
-            images: ``(B, 3, H, W)`` float RGB in [0, 1]; H and W multiples of 32.
+            images: ``(B, 3, H, W)`` float RGB in [0, 1]; H and W multiples of 32. Or what the encoders have
+                made of them, which then do not run.
             queries: contents of the queries, see :meth:`vfm_fusion.segmentation.head.MaskHead.forward`.
             texts: text embeddings of the classes, see there.
         """
@@ -117,6 +143,10 @@ class FusedSegmenter(nn.Module):
         """Returns the number of parameters, ``total`` and ``trainable``."""
         sizes = [(parameter.numel(), parameter.requires_grad) for parameter in self.parameters()]
         return {"total": sum(n for n, _ in sizes), "trainable": sum(n for n, trained in sizes if trained)}
+
+
+def _native(encoder: Encoder, strides: Collection[int]) -> frozenset[int]:
+    return frozenset(nearest_stride(encoder.spec.strides, stride) for stride in strides)
 
 
 def _round_matrices(encoder: Encoder) -> None:

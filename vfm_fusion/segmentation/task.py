@@ -14,17 +14,19 @@ from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.segmentation.data import Batch, MaskDataset
 from vfm_fusion.segmentation.loss import TERMS, MaskCriterion, StepTotals
 from vfm_fusion.segmentation.model import FusedSegmenter
+from vfm_fusion.segmentation.stored_maps import StoredMaps
 from vfm_fusion.segmentation.trained import save_run
 from vfm_fusion.training.optimization import parameter_groups
 from vfm_fusion.training.samples import Place, StepSampler
 from vfm_fusion.training.stochastic_depth import share_stochastic_depth
 from vfm_fusion.training.task import Part, Task
+from vfm_fusion.training.views import Views
 
 _POINTS, _DEPTH = 4, 5  # streams of random numbers; MaskDataset draws from 1 and 3
 
 
 class SegmentationTask(Task):
-    """A segmentation model learns the masks of augmented crops.
+    """A segmentation model learns the masks of augmented crops, new ones or fixed views.
 
     Every image draws its points with a generator that its place in the stream of samples seeds, and
     stochastic depth draws for all images of the step.
@@ -44,6 +46,7 @@ class SegmentationTask(Task):
         seed: int,
         dataset: Dataset | None = None,
         description: Mapping[str, Any] | None = None,
+        maps: StoredMaps | None = None,
     ) -> None:
         """Puts a loss on the model.
 
@@ -52,8 +55,10 @@ class SegmentationTask(Task):
             categories: number of classes.
             recipe: the recipe.
             seed: seed of sampling, augmentation and points.
-            dataset: training images and labels; left out where batches come from elsewhere.
+            dataset: training images and labels, or fixed views of them; left out where batches come from
+                elsewhere.
             description: content of ``run.json``; left out where nothing is written.
+            maps: those of the views, where the encoders are frozen and need not run.
         """
         super().__init__(recipe, seed)
         self.model = model
@@ -62,10 +67,11 @@ class SegmentationTask(Task):
         self.description = description
         self.dataset = dataset
         if dataset is not None:
-            self.data = MaskDataset(dataset, recipe.task, recipe.augmentation, seed)
+            drawn = None if isinstance(dataset, Views) else recipe.augmentation
+            self.data = MaskDataset(dataset, recipe.task, drawn, seed, maps)
 
     def sampler(self) -> StepSampler:
-        """See :meth:`Task.sampler`: every image once an epoch."""
+        """See :meth:`Task.sampler`: every image, or every view, once an epoch."""
         return StepSampler(len(self.dataset), self.recipe.batch_size, self.seed)
 
     def batch(self, step: int, samples: Sequence[Place]) -> Batch:
@@ -79,7 +85,7 @@ class SegmentationTask(Task):
 
     def losses(self, part: Part) -> dict[str, Tensor]:
         """See :meth:`Task.losses`."""
-        batch, device = part.batch, part.batch.images.device
+        batch, device = part.batch, next(self.parameters()).device
         self.depth.begin(self.derive(_DEPTH, part.step), part.samples, part.first, part.count, device)
         start = part.step * part.samples + part.first
         generators = [

@@ -24,6 +24,7 @@ from vfm_fusion.study.study import SCENES, Study
 _TAKEN = {
     **dict.fromkeys(ROLES, "the name of a role"),
     "controls": "what the scores of the controls are called",
+    "pairs": "what the comparison of pairs is called",
 }
 
 

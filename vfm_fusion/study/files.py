@@ -18,6 +18,8 @@ PATTERNS: dict[str, str] = {
     "feature_part": "state/features/{dataset}/{encoder}/{part}of{parts}.json",
     "feature_state": "state/features/{dataset}/{encoder}",
     "features": "features/{dataset}/{encoder}.zarr.manifest.json",
+    "view_features": "features/{dataset}/{views}/{encoder}.zarr.manifest.json",
+    "view_state": "state/features/{dataset}/{views}/{encoder}",
     "feature_export": "exports/{dataset}/{encoder}.h5",
     # profiles and the choice
     "profile": "metrics/{dataset}/{encoder}.parquet",

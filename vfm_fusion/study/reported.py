@@ -151,6 +151,22 @@ def fused_elsewhere(study: Study) -> list[str]:
     ]
 
 
+def studied_elsewhere(study: Study) -> list[str]:
+    """Comparisons besides the main one that the research questions are answered for."""
+    return [name for name in study.studied if name != study.main]
+
+
+def chosen_elsewhere(study: Study) -> list[str]:
+    """The data sets of those, by whose own profiles the pair of their runs is chosen."""
+    return [name for name in study.studied_on if name != study.dataset]
+
+
+def table_of(study: Study, name: str, item: str) -> str:
+    """The data of a table that is made for a comparison or a data set."""
+    own = item in (study.main, study.dataset)
+    return study.files.pattern("table", name=name if own else f"{name}-{item}", format="csv")
+
+
 def swept_elsewhere(study: Study) -> list[str]:
     """Those of them in which an auxiliary is injected at several single strides."""
     return [name for name in study.swept if name != study.main]
@@ -195,9 +211,13 @@ def interval(study: Study) -> dict[str, Any]:
 
 
 def compared(study: Study, comparison: str) -> dict[str, Any]:
-    """How the runs of a comparison are called, their seeds, and what they are evaluated on."""
-    targets = targets_of(study, comparison)
-    return {**names(study, runs_of(study, comparison)), "seeds": study.seeds, "targets": targets}
+    """How the runs of a comparison are called, their seeds, what they are evaluated on, and by what first."""
+    return {
+        **names(study, runs_of(study, comparison)),
+        "seeds": study.seeds,
+        "targets": targets_of(study, comparison),
+        "leading": study.config.reporting.leading_metric,
+    }
 
 
 def compared_fusions(study: Study, comparison: str) -> dict[str, Any]:

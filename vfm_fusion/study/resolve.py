@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -88,12 +87,3 @@ def validate(data: Mapping[str, Any]) -> Config:
         raise ConfigError("\n".join(explain(error.errors()))) from None
     check(config)
     return config
-
-
-def canonical(section: Any) -> str:
-    """One canonical JSON string for a section or plain data: sorted keys, no spaces.
-
-    Snakemake compares params as a bag of values; one string per rule makes that comparison exact.
-    """
-    data = section.model_dump(mode="json") if hasattr(section, "model_dump") else section
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -8,13 +8,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from vfm_fusion.config.base import canonical
 from vfm_fusion.config.controls import controlled_definitions
 from vfm_fusion.config.cost import FREE_OF_COST
 from vfm_fusion.config.runs import ARRANGEMENT
 from vfm_fusion.config.training import EXECUTION
 from vfm_fusion.encoders.registry import spec_of
-from vfm_fusion.study.resolve import canonical
 from vfm_fusion.study.study import SCENES, Study
+from vfm_fusion.study.views import ViewSet, segmented_images, training_views
 
 _MAPS = {"strides", "interpolation"}
 """Settings of profiles that say which maps are looked at."""
@@ -46,20 +47,43 @@ class Settings:
             }
         )
 
+    def views(self, dataset: str, views: str, encoder: str) -> str:
+        """Extracting what an encoder makes of the views that runs see."""
+        seen = self._study.views[dataset, views]
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(dataset),
+                "encoder": self._study.encoder_section(encoder),
+                "spec": self._study.encoder_spec(encoder),
+                "views": seen.views,
+                "features": seen.features,
+            }
+        )
+
     def planned_features(self) -> str:
         """Every store of an encoder's own features: its manifest, and what its size follows from."""
-        return canonical(
-            [
-                {
-                    "manifest": self._study.files.pattern("features", dataset=dataset, encoder=name),
-                    "index": self._study.profiled_index(dataset),
-                    "architecture": encoder.architecture,
-                    "features": self._study.features_section(dataset),
-                }
-                for dataset in self._study.profiled
-                for name, encoder in self._config.encoders.items()
-            ]
-        )
+        profiled = [
+            {
+                "manifest": self._study.files.pattern("features", dataset=dataset, encoder=name),
+                "index": self._study.profiled_index(dataset),
+                "architecture": encoder.architecture,
+                "features": self._study.features_section(dataset),
+                "views": None,
+            }
+            for dataset in self._study.profiled
+            for name, encoder in self._config.encoders.items()
+        ]
+        seen = [
+            {
+                "manifest": manifest,
+                "index": self._study.views_index(views.dataset, views.name),
+                "architecture": self._config.encoders[encoder].architecture,
+                "features": views.features,
+                "views": views.views,
+            }
+            for manifest, (views, encoder) in self._study.maps_of_views().items()
+        ]
+        return canonical(profiled + seen)
 
     def profile(self, dataset: str) -> str:
         """Profiling an encoder, fine-tuned or not."""
@@ -115,6 +139,17 @@ class Settings:
             }
         )
 
+    def pairs(self, dataset: str) -> str:
+        """Comparing every pair of encoders."""
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(dataset),
+                "encoders": list(self._config.encoders),
+                "maps": self._config.metrics.model_dump(mode="json", include={*_MAPS, "bootstrap", "seed"}),
+                "pairs": self._config.pairs.model_dump(mode="json"),
+            }
+        )
+
     def selection(self) -> str:
         """The choice of a pair and a stride."""
         return canonical(
@@ -141,6 +176,7 @@ class Settings:
         return canonical(
             {
                 "dataset": self._study.dataset_section(self._config.dataset_of(run)),
+                "maps": _name(training_views(self._config, run)),
                 **self._recipe(run),
                 **self._encoders(run),
             }
@@ -159,14 +195,14 @@ class Settings:
             }
         )
 
-    def finetuned(self, run: str) -> str:
-        """Extracting the features of the encoder that a run has fine-tuned."""
+    def finetuned(self, dataset: str, run: str) -> str:
+        """Extracting the features of the encoder that a run has fine-tuned, from the images of a data set."""
         return canonical(
             {
-                "name": self._study.dataset,
-                "dataset": self._study.dataset_section(self._study.dataset),
+                "name": dataset,
+                "dataset": self._study.dataset_section(dataset),
                 **self._encoders(run),
-                "features": self._study.features_section(self._study.dataset),
+                "features": self._study.features_section(dataset),
             }
         )
 
@@ -176,6 +212,7 @@ class Settings:
         return canonical(
             {
                 "dataset": self._study.dataset_section(target),
+                "maps": _name(segmented_images(self._config, run, target)),
                 **self._encoders(run),
                 "inference": inference,
             }
@@ -241,3 +278,7 @@ class Settings:
             "encoders": {name: self._study.encoder_section(name) for name in used},
             "specs": {name: self._study.encoder_spec(name) for name in used},
         }
+
+
+def _name(views: ViewSet | None) -> str | None:
+    return None if views is None else views.name

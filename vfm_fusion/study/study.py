@@ -14,6 +14,7 @@ from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.selection.stride_score import rule_named
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
+from vfm_fusion.study.views import ViewSet, segmented_images, training_views, view_sets
 
 SCENES = "pretraining-scenes"
 """Name of the scenes that the mini encoders are trained on."""
@@ -34,6 +35,7 @@ class Study:
         seeds: seeds of every run.
         comparisons: name to (what the runs have in common, the runs), the main one first.
         main: name of the main comparison.
+        views: by data set and name, the views whose stored maps runs with frozen encoders read.
     """
 
     def __init__(self, config: Config) -> None:
@@ -47,6 +49,7 @@ class Study:
             group.name: (group, runs) for group, runs in comparisons(config).items()
         }
         self.main = main_comparison(config).name
+        self.views = view_sets(config)
 
     # What the experiment asks for
 
@@ -86,10 +89,30 @@ class Study:
         return found
 
     @property
+    def studied(self) -> list[str]:
+        """Comparisons that the research questions are answered for, the main one first.
+
+        The others are those on a data set of their own that the encoders are profiled on too, as far as an
+        auxiliary is injected in one of their runs.
+        """
+        found = [self.main]
+        for name in self.elsewhere:
+            group, runs = self.comparisons[name]
+            own = group.dataset in self.config.also_profiled and group.targets == (group.dataset,)
+            if own and any(self.config.runs[run].auxiliary for run in runs):
+                found.append(name)
+        return found
+
+    @property
     def stride_sweeps(self) -> list[str]:
         """Those of them that are evaluated on the data that they are trained on."""
         groups = {name: self.comparisons[name][0] for name in self.swept}
         return [name for name, group in groups.items() if group.targets == (group.dataset,)]
+
+    @property
+    def studied_on(self) -> list[str]:
+        """The data sets of these comparisons, whose profiles give runs their pair: the own one first."""
+        return list(dict.fromkeys(self.comparisons[name][0].dataset for name in self.studied))
 
     @property
     def splits(self) -> list[tuple[str, str]]:
@@ -110,11 +133,19 @@ class Study:
         named = {self.config.runs[run].master, self.config.runs[run].auxiliary} - {None}
         return sorted(named if named <= set(self.config.encoders) else self.config.encoders)
 
-    @property
-    def finetuned_runs(self) -> list[str]:
-        """Runs of the main comparison that train an encoder alone, as in the paper's Table 8."""
-        runs = {name: self.config.runs[name] for name in self.comparisons[self.main][1]}
+    def finetuned_runs(self, comparison: str) -> list[str]:
+        """Runs of a comparison that train an encoder alone, as in the paper's Table 8."""
+        runs = {name: self.config.runs[name] for name in self.comparisons[comparison][1]}
         return [name for name, run in runs.items() if run.train_master and not run.auxiliary]
+
+    def finetuned(self, kind: str) -> list[str]:
+        """Files of a kind, of the encoders that runs of the studied comparisons train alone."""
+        return [path for name in self.studied for path in self.finetuned_of(kind, name)]
+
+    def finetuned_of(self, kind: str, comparison: str) -> list[str]:
+        """Files of a kind, of the encoders that runs of a comparison train alone, run by run."""
+        dataset, runs = self.comparisons[comparison][0].dataset, self.finetuned_runs(comparison)
+        return self.files.every(kind, dataset=dataset, run=runs, seed=self.seeds)
 
     # What it is made of
 
@@ -168,12 +199,41 @@ class Study:
             "feature_part", dataset=dataset, encoder=encoder, part=range(1, parts + 1), parts=parts
         )
 
+    def views_index(self, dataset: str, views: str) -> str:
+        """The index of the images that views are drawn from."""
+        return self.files.pattern("index", dataset=dataset, split=self.views[dataset, views].split)
+
+    def training_maps(self, run: str) -> list[str]:
+        """Manifests of the maps that a run learns from, an encoder each; nothing where encoders run."""
+        return self._maps(run, training_views(self.config, run))
+
+    def segmented_maps(self, run: str, target: str) -> list[str]:
+        """Manifests of the maps that a run segments a data set by, likewise."""
+        return self._maps(run, segmented_images(self.config, run, target))
+
+    def _maps(self, run: str, views: ViewSet | None) -> list[str]:
+        if views is None:
+            return []
+        return self.files.every(
+            "view_features", dataset=views.dataset, views=views.name, encoder=self.encoders_of(run)
+        )
+
+    def maps_of_views(self) -> dict[str, tuple[ViewSet, str]]:
+        """Every manifest of maps that runs read, with the views and the encoder that they are of."""
+        found = {}
+        for run in self.config.runs:
+            targets = self.config.targets_of(run)
+            seen = [training_views(self.config, run)]
+            seen += [segmented_images(self.config, run, target) for target in targets]
+            for views in filter(None, seen):
+                manifests = self._maps(run, views)
+                found |= {m: (views, name) for m, name in zip(manifests, self.encoders_of(run), strict=True)}
+        return found
+
     def feature_manifests(self) -> list[str]:
         """Manifests of all feature stores that this configuration uses."""
         own = self.files.every("features", dataset=self.profiled, encoder=self.config.encoders)
-        return own + self.files.every(
-            "finetuned_features", dataset=self.dataset, run=self.finetuned_runs, seed=self.seeds
-        )
+        return [*own, *self.maps_of_views(), *self.finetuned("finetuned_features")]
 
     def training_index(self, run: str) -> str:
         """The index of the images that a run is trained on."""

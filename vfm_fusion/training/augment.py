@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
@@ -39,7 +39,7 @@ class LabelledImage:
 
 
 class Labels(NamedTuple):
-    """What a window shows of an image's labels, without padding.
+    """The label maps of an image or of a part of it.
 
     Attributes:
         semantic: ``(h, w)`` uint8 train ids, 255 void.
@@ -62,8 +62,6 @@ def augment(
 ) -> LabelledImage:
     """Scales, crops (padding with grey and void), flips and recolours, in this order.
 
-    Padding lies below and on the right, and on the left of a flipped image. ``ssd`` leaves it grey.
-
     Args:
         sample: image and labels.
         config: which augmentations.
@@ -74,24 +72,65 @@ def augment(
     Returns:
         Image and labels of ``config.crop`` size.
     """
-    old = sample.semantic.shape
-    resizing = Resizing(old, draw_size(old, config, rng))
-    window = draw_window(sample, resizing, config, rng, accept)
-    cropped = _crop(sample, resizing, window, config.crop)
-    shown = _length(window[0]), _length(window[1])
-    content = np.s_[: shown[0], : shown[1]]
-    if config.flip and rng.random() < 0.5:
-        cropped = _map(cropped, lambda array: cv2.flip(array, 1))
-        content = np.s_[: shown[0], config.crop[1] - shown[1] :]
-    if config.color == "simple":
-        return replace(cropped, image=jitter_color(cropped.image, rng))
-    if config.color == "ssd":
-        cropped.image[content] = distort_color(np.ascontiguousarray(cropped.image[content]), rng)
-    return cropped
+    crop = draw_crop(sample, config, rng, accept)
+    labels = crop.labels(sample)
+    return LabelledImage(crop.image(sample.image, config, rng), labels.semantic, labels.instances)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of a resized image, padded to one size, perhaps mirrored.
+
+    Padding lies below and on the right, and on the left of a mirrored image.
+
+    Attributes:
+        resizing: of the whole image.
+        window: what is kept of it.
+        size: (H, W) that the window is padded to.
+        flipped: whether it is mirrored then.
+    """
+
+    resizing: Resizing
+    window: Window
+    size: Size
+    flipped: bool
+
+    def image(self, image: np.ndarray, config: AugmentationConfig, rng: np.random.Generator) -> np.ndarray:
+        """Cuts the crop out of ``(H, W, 3)`` uint8 and recolours it; ``ssd`` leaves the padding grey."""
+        pixels = self._laid(self.resizing.image(image, self.window), _PAD_GREY)
+        if config.color == "simple":
+            return jitter_color(pixels, rng)
+        if config.color == "ssd":
+            height, width = (_length(part) for part in self.window)
+            shown = np.s_[:height, self.size[1] - width :] if self.flipped else np.s_[:height, :width]
+            pixels[shown] = distort_color(np.ascontiguousarray(pixels[shown]), rng)
+        return pixels
+
+    def labels(self, labels: LabelledImage | Labels) -> Labels:
+        """Cuts the crop out of label maps; the padding is void and without objects."""
+        found = _labels(labels, self.resizing, self.window)
+        layers = tuple(self._laid(layer, 0) for layer in found.instances)
+        return Labels(self._laid(found.semantic, VOID), layers)
+
+    def _laid(self, window: np.ndarray, fill: int) -> np.ndarray:
+        padded = _pad(window, self.size, fill)
+        return cv2.flip(padded, 1) if self.flipped else padded
+
+
+def draw_crop(
+    labels: LabelledImage | Labels,
+    config: AugmentationConfig,
+    rng: np.random.Generator,
+    accept: Accept | None = None,
+) -> Crop:
+    """Draws how an image is scaled, cut and mirrored; see :func:`augment`."""
+    resizing = Resizing(labels.semantic.shape, draw_size(labels.semantic.shape, config, rng))
+    window = draw_window(labels, resizing, config, rng, accept)
+    return Crop(resizing, window, config.crop, config.flip and bool(rng.random() < 0.5))
 
 
 def draw_window(
-    sample: LabelledImage,
+    labels: LabelledImage | Labels,
     resizing: Resizing,
     config: AugmentationConfig,
     rng: np.random.Generator,
@@ -103,7 +142,7 @@ def draw_window(
     the recipes that have it.
 
     Args:
-        sample: the image before it is resized.
+        labels: those of the image before it is resized.
         resizing: its old and new size.
         config: crop, and the largest share of one category.
         rng: drawn from once for every window tried.
@@ -112,8 +151,8 @@ def draw_window(
     largest = config.single_category_max_area
     for _ in range(_ATTEMPTS):
         window = _place(resizing.new, config, rng)
-        mixed = largest == 1 or is_mixed(resizing.labels(sample.semantic, window), largest)
-        if mixed and (accept is None or accept(_labels(sample, resizing, window))):
+        mixed = largest == 1 or is_mixed(resizing.labels(labels.semantic, window), largest)
+        if mixed and (accept is None or accept(_labels(labels, resizing, window))):
             break
     return window
 
@@ -200,16 +239,9 @@ def _place(size: Size, config: AugmentationConfig, rng: np.random.Generator) -> 
     return slice(top, bottom), slice(left, right)
 
 
-def _labels(sample: LabelledImage, resizing: Resizing, window: Window) -> Labels:
-    layers = tuple(resizing.labels(layer, window) for layer in sample.instances)
-    return Labels(resizing.labels(sample.semantic, window), layers)
-
-
-def _crop(sample: LabelledImage, resizing: Resizing, window: Window, size: Size) -> LabelledImage:
-    image = _pad(resizing.image(sample.image, window), size, _PAD_GREY)
-    labels = _labels(sample, resizing, window)
-    layers = tuple(_pad(layer, size, 0) for layer in labels.instances)
-    return LabelledImage(image, _pad(labels.semantic, size, VOID), layers)
+def _labels(labels: LabelledImage | Labels, resizing: Resizing, window: Window) -> Labels:
+    layers = tuple(resizing.labels(layer, window) for layer in labels.instances)
+    return Labels(resizing.labels(labels.semantic, window), layers)
 
 
 def _pad(array: np.ndarray, size: Size, fill: int) -> np.ndarray:
@@ -217,12 +249,6 @@ def _pad(array: np.ndarray, size: Size, fill: int) -> np.ndarray:
     padded = np.full((*size, *array.shape[2:]), fill, array.dtype)
     padded[: array.shape[0], : array.shape[1]] = array
     return padded
-
-
-def _map(sample: LabelledImage, function: Callable[[np.ndarray], np.ndarray]) -> LabelledImage:
-    return LabelledImage(
-        function(sample.image), function(sample.semantic), tuple(map(function, sample.instances))
-    )
 
 
 def _length(part: slice) -> int:

@@ -11,10 +11,11 @@ from encoder_zoo import HEAVY, TINY, as_timm, seeded
 from torch import Tensor, nn
 
 from vfm_fusion.config.registries import FAMILIES
+from vfm_fusion.datasets.fitting import fit_size
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.registry import ARCHITECTURES
-from vfm_fusion.encoders.sizes import fit_size, resize_to
+from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT, timm
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.loading import load

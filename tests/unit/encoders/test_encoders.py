@@ -11,10 +11,11 @@ import torch.nn.functional as F
 from safetensors.torch import load_file, save_file
 
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, SeededWeights
+from vfm_fusion.datasets.fitting import fit_size
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.encoders.pyramid import derive_pyramid, nearest_stride
-from vfm_fusion.encoders.sizes import fit_size, resize_to
+from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.errors import ShapeError, WeightsError
 
 REAL = {

@@ -13,18 +13,18 @@ import torch
 from encoder_zoo import seeded
 from safetensors.torch import save_file
 
+from vfm_fusion.config.base import canonical
 from vfm_fusion.config.encoders import EncoderConfig, FileWeights, HubWeights
+from vfm_fusion.datasets.fitting import fit_size
 from vfm_fusion.encoders.build import build_encoder, build_token_encoder
 from vfm_fusion.encoders.derived import derived_spec
 from vfm_fusion.encoders.describe import check_encoder, encoder_facts
 from vfm_fusion.encoders.registry import spec_of
-from vfm_fusion.encoders.sizes import fit_size
 from vfm_fusion.encoders.timm_models import timm
 from vfm_fusion.encoders.tokens import TokenEncoder
 from vfm_fusion.encoders.weight_files import weight_file
 from vfm_fusion.encoders.weights import load_into
 from vfm_fusion.errors import ConfigError, WeightsError
-from vfm_fusion.study.resolve import canonical
 
 QUICK = {
     "byobnet": "test_byobnet",

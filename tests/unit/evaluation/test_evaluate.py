@@ -106,9 +106,12 @@ def test_batches_do_not_change_the_predictions(untrained, scored) -> None:
 
 
 def test_images_are_batched_by_size() -> None:
-    images = ((Scenes.ids[index], Scenes().image(index)) for index in range(3))
+    images = (
+        (Scenes.ids[index], image.shape[:2], image)
+        for index, image in enumerate(map(Scenes().image, range(3)))
+    )
     batches = predict.same_size_batches(images, 8)
-    assert [[image_id for image_id, _ in batch] for batch in batches] == [["a", "b/ü"], ["c"]]
+    assert [[image_id for image_id, *_ in batch] for batch in batches] == [["a", "b/ü"], ["c"]]
 
 
 def test_a_limit_takes_the_first_images(untrained, scored) -> None:

@@ -12,6 +12,7 @@ import torch
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.metrics import edge_fidelity, null_floor, structural_coherence
+from vfm_fusion.metrics.effective_rank import rankme
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.profile import SCORES, profile_image, summarise
 
@@ -44,7 +45,8 @@ def test_profile_holds_every_score_of_every_definition_and_stride(pyramid):
             structure = structural_coherence(feature[None], definition)
             edges = edge_fidelity(feature[None], image, definition)
             floor = null_floor(feature[None], image, definition)
-            for score in SCORES:
+            assert table.loc[(name, stride, "rankme"), "value"] == rankme(FeatureMap(feature)).value
+            for score in SCORES[:-1]:
                 source = next(found for found in (structure, edges, floor) if hasattr(found, score))
                 np.testing.assert_equal(
                     table.loc[(name, stride, score), "value"], getattr(source, score).item()

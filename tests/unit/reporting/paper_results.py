@@ -78,10 +78,8 @@ class PaperResults:
             self._features(encoder, MINI[position % len(MINI)])
         for dataset in (self.study.dataset, *self.study.config.also_profiled):
             self._profiles(dataset)
-        for run, seed in product(self.study.finetuned_runs, self.study.seeds):
-            encoder = self.study.config.runs[run].master
-            path = self._path("finetuned_profile", dataset=self.study.dataset, run=run, seed=seed)
-            self._scores(encoder, f"{run} {seed}").assign(role="master", encoder=encoder).to_parquet(path)
+        for comparison in self.study.studied:
+            self._finetuned(comparison)
         for comparison in self.study.comparisons:
             self._runs(comparison)
         for run in self.study.config.runs:
@@ -161,6 +159,13 @@ class PaperResults:
         self._pairs().to_parquet(self._path("pairs", dataset=dataset))
         controls = score_controls(self.datasets[dataset], config.metrics, 2)
         controls.to_parquet(self._path("controls", dataset=dataset))
+
+    def _finetuned(self, comparison: str) -> None:
+        dataset = self.study.comparisons[comparison][0].dataset
+        for run, seed in product(self.study.finetuned_runs(comparison), self.study.seeds):
+            encoder = self.study.config.runs[run].master
+            path = self._path("finetuned_profile", dataset=dataset, run=run, seed=seed)
+            self._scores(encoder, f"{run} {seed}").assign(role="master", encoder=encoder).to_parquet(path)
 
     def _scores(self, encoder: str, seed: str) -> pd.DataFrame:
         """A profile; SC of one image is undefined at the coarsest stride."""

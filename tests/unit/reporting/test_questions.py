@@ -259,6 +259,12 @@ class TestText:
         runs = sweeps.sweep("a", {8: [None], 16: [None]})  # type: ignore[list-item]
         assert evidence(runs, 1).metric == "mIoU"
 
+    def test_the_leading_metric_judges_strides_where_the_runs_have_it(self) -> None:
+        runs = sweeps.sweep("a", {8: [5.0], 16: [9.0]})
+        assert sweeps.collected(runs, range(1)).metrics == ["AP", "mIoU"]
+        assert sweeps.collected(runs, range(1), leading="mIoU").metrics == ["mIoU", "AP"]
+        assert sweeps.collected(runs, range(1), leading="PQ").metrics == ["AP", "mIoU"]
+
     def test_tidy_files_are_checked_and_may_be_blank(self, tmp_path: Path) -> None:
         path = tmp_path / "per_class.csv"
         path.write_text("\n", encoding="utf-8")

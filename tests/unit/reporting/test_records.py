@@ -132,6 +132,7 @@ def test_of_several_targets_only_their_own_values_are_published(
         {"evaluations": files, "published": [repository / "resources/published/metric_guided_fusion.csv"]},
         {
             **{"encoders": results.LABELS, "runs": RUNS, "seeds": (0, 1), "targets": TARGETS},
+            "leading": "AP",
             "published": {"of": of, "otherwise": "2"},
         },
     )

@@ -46,7 +46,7 @@ def test_every_module_of_a_table_or_figure_is_a_report() -> None:
         package = f"vfm_fusion.reporting.{folder}."
         assert {name.removeprefix(package) for name in built if name.startswith(package)} == modules
     names = [rule.name for report in REPORTS for rule in report.rules()]
-    assert len(names) == len(set(names)) == 36
+    assert len(names) == len(set(names)) == 45
 
 
 def test_the_registry_is_light() -> None:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from vfm_fusion.config.metrics import MetricConfig
-from vfm_fusion.encoders.sizes import fit_size
+from vfm_fusion.datasets.fitting import fit_size
 from vfm_fusion.metrics.structural_coherence import structural_coherence
 from vfm_fusion.reporting.remedies import Remedies, plain_words
 

@@ -190,6 +190,18 @@ class TestPerClass:
         assert {"sky", "road", "person"} <= set(cells(table))
         assert set(table.data["metric"]) == {"IoU", "boundary_IoU"}
 
+    @pytest.mark.parametrize(
+        ("leading", "found"),
+        [("AP", {"AP", "boundary_AP"}), ("mIoU", {"IoU", "boundary_IoU"}), ("PQ", {"PQ"})],
+    )
+    def test_classes_show_what_the_leading_metric_is_the_mean_of(self, leading: str, found: set[str]) -> None:
+        table = per_class_table(
+            results.evaluations(), results.LABELS, results.RUNS, SEEDS, RATIOS, leading=leading
+        )
+        assert set(table.data["metric"]) == found
+        assert ("sky" in cells(table)) == (leading != "AP")
+        assert any(note.startswith("boundary: ") for note in table.notes) == (leading != "PQ")
+
     def test_mean_is_the_mean_of_the_rows(self) -> None:
         evaluations = results.evaluations()
         expected = statistics.fmean(

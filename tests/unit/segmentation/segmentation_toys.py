@@ -33,6 +33,16 @@ class ToyDataset:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def size_of(self, index: int) -> tuple[int, int]:
+        return self.size
+
+    def image(self, index: int) -> np.ndarray:
+        return self[index].image
+
+    def labels(self, index: int) -> tuple[np.ndarray, Instances | None]:
+        sample = self[index]
+        return sample.semantic, sample.instances
+
     def __getitem__(self, index: int) -> Sample:
         rng = np.random.default_rng(index)
         height, width = self.size

@@ -61,6 +61,7 @@ def job(tmp_path: Path, scenes: dict, encoders: dict[str, EncoderConfig], recipe
             out_dir=str(tmp_path / folder / "fused" / "seed0"),
             state_dir=str(tmp_path / folder / "state"),
             token=token,
+            maps={},
         )
 
     return build

@@ -49,7 +49,37 @@ def test_comparisons_with_injections_and_with_several_strides(several: Study) ->
     ]
     assert reported.fused_elsewhere(several) == ["miniscapes-instance", "elsewhere-panoptic"]
     assert reported.swept_elsewhere(several) == ["miniscapes-instance"]
-    assert several.finetuned_runs == ["master"]
+    assert several.finetuned_runs(several.main) == ["master"]
+
+
+def test_questions_are_answered_for_each_data_set_that_encoders_are_profiled_on(several: Study) -> None:
+    """Not for another task of the main data set, a transfer, or a data set without profiles of its own."""
+    assert (several.studied, several.studied_on) == ([several.main], ["miniscapes"])
+    profiled = study(
+        datasets={"elsewhere": ELSEWHERE},
+        recipes={"objects": {"training": {"task": "instance"}}},
+        runs=RUNS | {"alone-elsewhere": {"dataset": "elsewhere", "master": "mini-sam"}},
+        also_profiled={"elsewhere": {"max_images": 2}},
+        training={"seeds": [0, 3]},
+    )
+    assert profiled.studied == [profiled.main, "elsewhere-panoptic"]
+    assert reported.studied_elsewhere(profiled) == ["elsewhere-panoptic"]
+    assert reported.chosen_elsewhere(profiled) == ["elsewhere"]
+    assert profiled.finetuned_of("finetuned_profile", "elsewhere-panoptic") == [
+        f"results/quick/metrics/elsewhere/finetuned/alone-elsewhere.seed{seed}.parquet" for seed in (0, 3)
+    ]
+    assert profiled.finetuned("run_state") == [
+        f"results/quick/state/runs/{run}/seed{seed}"
+        for run in ("master", "alone-elsewhere")
+        for seed in (0, 3)
+    ]
+    for name, item, end in (
+        ("per_class", profiled.main, ""),
+        ("per_class", "elsewhere-panoptic", "-elsewhere-panoptic"),
+        ("supervised", "miniscapes", ""),
+        ("supervised", "elsewhere", "-elsewhere"),
+    ):
+        assert reported.table_of(profiled, name, item) == f"results/quick/tables/{name}{end}.csv"
 
 
 def test_figures_show_the_chosen_runs_or_all(several: Study) -> None:

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from vfm_fusion.config import document
-from vfm_fusion.config.base import Section
+from vfm_fusion.config.base import Section, canonical
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.metrics import MetricConfig
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.study.resolve import canonical, experiments, from_command_line, resolve, validate
+from vfm_fusion.study.resolve import experiments, from_command_line, resolve, validate
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
 

@@ -60,7 +60,7 @@ def test_runs_with_further_targets_are_the_main_ones_where_there_are_no_others()
         "miniscapes-to-miniscapes-and-elsewhere-panoptic": ("both",),
     }
     assert study.main == "miniscapes-panoptic"
-    assert study.finetuned_runs == ["both"]
+    assert study.finetuned_runs(study.main) == ["both"]
 
 
 def test_a_run_stands_in_every_comparison_all_of_whose_targets_it_is_evaluated_on() -> None:

@@ -2,37 +2,9 @@
 
 from __future__ import annotations
 
-from vfm_fusion.reporting.entry import Benchmarks, Inputs, Report
+from vfm_fusion.reporting.entry import Benchmarks, Report
+from vfm_fusion.reporting.measured_jobs import runtime_jobs
 from vfm_fusion.study import reported
-from vfm_fusion.study.study import Study
-
-
-def _runtime(study: Study, _: None) -> Inputs:
-    """Benchmarks of every stage that the experiment has, in the order of the rows."""
-    own, seeds = {"dataset": study.dataset}, {"seed": study.seeds}
-    generated = [name for name in dict(study.splits) if study.is_generated(name)]
-    encoders, tuned = {"encoder": study.config.encoders, **own}, {"run": study.finetuned_runs, **seeds}
-    runs = study.config.runs
-    evaluated = [{"run": run, **seeds, "target": study.config.targets_of(run)} for run in runs]
-    jobs = {
-        "generate_dataset": [{"dataset": generated}],
-        "index_dataset": [{"dataset": dataset, "split": split} for dataset, split in study.splits],
-        "extract_features": [encoders],
-        "profile_encoder": [encoders],
-        "score_supervised": [encoders] if study.has_pair and study.has_labels else [],
-        "sweep_settings": [encoders] if study.has_pair else [],
-        "score_controls": [own],
-        "select_pair": [own] if study.has_pair else [],
-        "assess_stability": [own] if study.has_pair else [],
-        "train": [{"run": runs, **seeds}],
-        "predict": evaluated,
-        "evaluate": evaluated,
-        "measure_cost": [{}] if runs else [],
-        "extract_finetuned": [tuned],
-        "profile_finetuned": [tuned],
-    }
-    return {rule: [Benchmarks(rule, wildcards) for wildcards in those] for rule, those in jobs.items()}
-
 
 ENTRIES = (
     Report(
@@ -58,7 +30,7 @@ ENTRIES = (
         "4. Cost",
         "Time and memory",
         "Table: time and memory of every stage",
-        inputs=_runtime,
+        inputs=runtime_jobs,
         needs=("profiles",),
     ),
     Report(

@@ -25,6 +25,20 @@ ENTRIES = (
         needs=("profiles",),
     ),
     Report(
+        "table_measures",
+        "vfm_fusion.reporting.tables.measures",
+        "1. Profiles",
+        "RankMe, CKA, probe",
+        "Table: RankMe, CKA and a linear probe per output stride",
+        inputs=lambda study, dataset: {
+            "summaries": reported.of_encoders(study, "profile_summary", dataset),
+            "pairs": reported.of_dataset(study, "pairs", dataset) if study.has_pair else [],
+        },
+        settings=lambda study, dataset: {**reported.encoder_names(study), "dataset": dataset},
+        per="dataset",
+        needs=("profiles",),
+    ),
+    Report(
         "table_controls",
         "vfm_fusion.reporting.tables.controls",
         "1. Profiles",
@@ -53,16 +67,18 @@ ENTRIES = (
         "1. Profiles",
         "SC against ground truth",
         "Table: SC with and without ground truth, and their rank correlation",
-        inputs=lambda study, _: {
-            "profiles": reported.of_encoders(study, "profile"),
-            "supervised": reported.of_encoders(study, "supervised"),
-            "published": reported.published(study),
+        inputs=lambda study, dataset: {
+            "profiles": reported.of_encoders(study, "profile", dataset),
+            "supervised": reported.of_encoders(study, "supervised", dataset),
+            "published": reported.published(study, dataset),
         },
-        settings=lambda study, _: {
+        settings=lambda study, dataset: {
             **reported.encoder_names(study),
             **reported.interval(study),
-            "dataset": study.dataset,
+            "dataset": dataset,
         },
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("pair", "labels"),
     ),
     Report(

@@ -81,24 +81,21 @@ ENTRIES = (
         "3. Results",
         "Profiles after fine-tuning",
         "Table: SC and EF of encoders before and after fine-tuning",
-        inputs=lambda study, _: {
-            "before": reported.of_encoders(study, "profile"),
-            "after": study.files.every(
-                "finetuned_profile",
-                dataset=study.dataset,
-                run=study.finetuned_runs,
-                seed=study.seeds,
-            ),
-            "published": reported.published(study),
-            "sizes": reported.profiled_sizes(study),
+        inputs=lambda study, comparison: {
+            "before": reported.of_encoders(study, "profile", reported.chosen_on(study, comparison)),
+            "after": study.finetuned_of("finetuned_profile", comparison),
+            "published": reported.published(study, comparison),
+            "sizes": reported.profiled_sizes(study, reported.chosen_on(study, comparison)),
         },
-        settings=lambda study, _: {
-            **reported.names(study, study.finetuned_runs),
-            "remedies": reported.remedies(study),
+        settings=lambda study, comparison: {
+            **reported.names(study, study.finetuned_runs(comparison)),
+            "remedies": reported.remedies(study, reported.chosen_on(study, comparison)),
             **reported.interval(study),
-            "dataset": study.dataset,
-            "finetuned": [(run, seed) for run in study.finetuned_runs for seed in study.seeds],
+            "dataset": reported.chosen_on(study, comparison),
+            "finetuned": [(run, seed) for run in study.finetuned_runs(comparison) for seed in study.seeds],
         },
+        per="comparison",
+        elsewhere=reported.studied_elsewhere,
         needs=("runs",),
     ),
     Report(
@@ -107,14 +104,15 @@ ENTRIES = (
         "0. Answers",
         "Five questions",
         "Text: what the runs answer to the paper's five questions",
-        inputs=lambda study, _: {
-            **reported.chosen_strides(study, study.main),
-            **{
-                name: study.files.pattern("table", name=name, format="csv")
-                for name in ("per_class", "supervised", "finetuned")
-            },
+        inputs=lambda study, comparison: {
+            **reported.chosen_strides(study, comparison),
+            "per_class": reported.table_of(study, "per_class", comparison),
+            "supervised": reported.table_of(study, "supervised", reported.chosen_on(study, comparison)),
+            "finetuned": reported.table_of(study, "finetuned", comparison),
         },
-        settings=lambda study, _: reported.compared_fusions(study, study.main),
+        settings=reported.compared_fusions,
+        per="comparison",
+        elsewhere=reported.studied_elsewhere,
         needs=("runs", "pair"),
     ),
     Report(

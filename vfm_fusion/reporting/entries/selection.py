@@ -12,11 +12,13 @@ ENTRIES = (
         "2. Selection",
         "Why this pair",
         "Text: why this pair and stride",
-        inputs=lambda study, _: {
-            **reported.profiled(study),
-            "stability": reported.of_dataset(study, "stability"),
+        inputs=lambda study, dataset: {
+            **reported.profiled(study, dataset),
+            "stability": reported.of_dataset(study, "stability", dataset),
         },
         settings=lambda study, _: reported.encoder_names(study),
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("pair",),
     ),
     Report(
@@ -25,8 +27,10 @@ ENTRIES = (
         "2. Selection",
         "Stability",
         "Table: how often other images give the same pair and stride",
-        inputs=lambda study, _: {"stability": reported.of_dataset(study, "stability")},
+        inputs=lambda study, dataset: {"stability": reported.of_dataset(study, "stability", dataset)},
         settings=lambda study, _: reported.encoder_names(study),
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("pair",),
     ),
     Report(
@@ -36,7 +40,9 @@ ENTRIES = (
         "SC-EF plane",
         "Figure: the encoders in the SC-EF plane",
         inputs=reported.profiled,
-        settings=lambda study, _: reported.profiles_named(study, study.dataset),
+        settings=reported.profiles_named,
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("profiles",),
     ),
     Report(
@@ -45,7 +51,9 @@ ENTRIES = (
         "2. Selection",
         "Against images",
         "Figure: stability of the choice against the number of images",
-        inputs=lambda study, _: {"stability": reported.of_dataset(study, "stability")},
+        inputs=lambda study, dataset: {"stability": reported.of_dataset(study, "stability", dataset)},
+        per="dataset",
+        elsewhere=reported.chosen_elsewhere,
         needs=("pair",),
     ),
 )

@@ -11,7 +11,7 @@ import pandas as pd
 from vfm_fusion.reporting.labels import label
 from vfm_fusion.reporting.records import RunResults, one_per_target
 from vfm_fusion.reporting.result_files import check_columns
-from vfm_fusion.reporting.stride_sweep import Sweep, shown_metrics, structure_and_edges
+from vfm_fusion.reporting.stride_sweep import Sweep, structure_and_edges
 
 PER_CLASS = ("class", "group", "run", "seed", "metric", "value")
 SUPERVISED = ("encoder", "measure", "statistic", "value", "n")
@@ -49,8 +49,8 @@ class Evidence:
 
     @property
     def metric(self) -> str:
-        """The main metric: AP where the runs have it, else mIoU."""
-        return next(iter(shown_metrics(self.sweep.settings)), "AP")
+        """The leading metric, or the first other one where the runs do not have it."""
+        return next(iter(self.sweep.metrics), self.sweep.leading)
 
     @property
     def images(self) -> int:

@@ -11,7 +11,6 @@ from vfm_fusion.reporting.stride_sweep import (
     chance_of_hits,
     rate_notes,
     rates,
-    shown_metrics,
     suggestions,
 )
 from vfm_fusion.reporting.verdicts import Outcome, every, judged, part
@@ -80,7 +79,7 @@ def _margin(evidence: Evidence, setting: Setting) -> tuple[str, Outcome]:
 
 def _other_metrics(evidence: Evidence) -> list[Finding]:
     parts = []
-    for metric in shown_metrics(evidence.sweep.settings):
+    for metric in evidence.sweep.metrics:
         rate = rates(evidence.sweep.settings, metric)[0]
         if metric != evidence.metric and rate.trials:
             parts.append(f"{metric} {rate.hits} of {rate.trials}")

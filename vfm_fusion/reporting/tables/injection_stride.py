@@ -29,7 +29,6 @@ from vfm_fusion.reporting.stride_sweep import (
     rate_notes,
     rates,
     read_sweep,
-    shown_metrics,
     suggestions,
 )
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
@@ -51,8 +50,7 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
         sweep: runs by setting and stride.
         published: all reference values; those of Tables 5 and 6 are shown below where the runs have an AP.
     """
-    settings, labels = sweep.settings, sweep.labels
-    metrics = shown_metrics(settings)
+    settings, labels, metrics = sweep.settings, sweep.labels, sweep.metrics
     strides = sorted({stride for setting in settings for stride in (*setting.group.single, *setting.ef)})
     sections = [
         Section(metric, [_row(setting, metric, strides, labels) for setting in settings])

@@ -26,6 +26,7 @@ from vfm_fusion.reporting.records import (
     boundary_note,
     collect_runs,
     images_in_words,
+    led_by,
     one_per_target,
     protocol,
     read_evaluation,
@@ -56,6 +57,7 @@ def main_results_table(
     seeds: Sequence[int],
     published: pd.DataFrame | None = None,
     targets: Sequence[str] = (),
+    leading: str = "AP",
 ) -> Table:
     """Builds the table of results, in percent, mean and sample standard deviation over seeds.
 
@@ -71,6 +73,7 @@ def main_results_table(
         published: rows of a published result table, shown below as a section of its own; of several targets
             a column ``target`` says below which a value stands.
         targets: expected data sets, in the order of the columns; empty for the one that all runs have.
+        leading: the metric whose column comes first, where the task has it.
 
     Raises:
         ReportingError: evaluations that do not belong into one table (see
@@ -78,7 +81,7 @@ def main_results_table(
     """
     results = collect_runs(evaluations, runs, seeds, targets)
     evaluated = one_per_target(results)
-    groups = _groups(evaluated)
+    groups = _groups(evaluated, leading)
     rows = [_row(result, labels, groups) for result in results]
     sections = [Section("", rows)]
     notes = [
@@ -104,8 +107,8 @@ def main_results_table(
     )
 
 
-def _groups(evaluated: Sequence[Evaluation]) -> Groups:
-    of = {evaluation["dataset"]: _metrics(evaluation) for evaluation in evaluated}
+def _groups(evaluated: Sequence[Evaluation], leading: str) -> Groups:
+    of = {evaluation["dataset"]: led_by(leading, _metrics(evaluation)) for evaluation in evaluated}
     if len(of) < 2:
         return {"": next(iter(of.values()), METRICS["coco"])}
     first, *rest = of.values()
@@ -254,4 +257,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
         settings["seeds"],
         reference,
         settings["targets"],
+        settings["leading"],
     )

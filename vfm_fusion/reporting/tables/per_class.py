@@ -22,6 +22,7 @@ from vfm_fusion.reporting.records import (
     boundary_line,
     boundary_note,
     collect_runs,
+    main_metrics,
     one_per_target,
     protocol,
     read_evaluation,
@@ -35,7 +36,11 @@ TITLES = {
     "large": "Large classes (ratio up to the median)",
     "": "Classes without a ground-truth pixel",
 }
+OF_CLASS = {"AP": "AP", "mIoU": "IoU", "PQ": "PQ"}
+"""Metrics of whole tasks, and what they are the mean over classes of."""
+
 BOUNDARY = {"AP": "boundary_AP", "IoU": "boundary_IoU"}
+"""Metrics with their counterpart of boundary regions, which stands below them."""
 
 
 def per_class_table(
@@ -45,11 +50,13 @@ def per_class_table(
     seeds: Sequence[int],
     ratios: Mapping[str, float],
     targets: Sequence[str] = (),
+    leading: str = "AP",
 ) -> Table:
     """Builds the table of classes (rows) by runs (columns).
 
-    Shows AP of the thing classes, or IoU of all classes where the task is semantic, and below it what the
-    boundary regions give. Of several targets the table shows the average, and the CSV file each of them.
+    Shows what the leading metric is the mean of: AP of the thing classes, IoU or PQ of all classes. Below AP
+    and IoU stands what the boundary regions give. Of several targets the table shows the average, and the CSV
+    file each of them.
 
     Args:
         evaluations: parsed ``evaluation.json`` of every run, seed and target that exists.
@@ -59,13 +66,15 @@ def per_class_table(
         ratios: class name to boundary-to-area ratio, see
             :func:`vfm_fusion.reporting.boundary_ratio.boundary_to_area`.
         targets: expected data sets; empty for the one that all runs have.
+        leading: the metric that leads where the runs have it.
 
     Raises:
         ReportingError: evaluations that do not belong into one table.
     """
     results = collect_runs(evaluations, runs, seeds, targets)
     evaluated = one_per_target(results)
-    metric = "IoU" if evaluated and evaluated[0]["task"] == "semantic" else "AP"
+    semantic = bool(evaluated) and evaluated[0]["task"] == "semantic"
+    metric = "IoU" if semantic else OF_CLASS[next(iter(main_metrics(results, leading)), "AP")]
     classes = _classes(results, metric)
     shown_ratios = {name: ratios.get(name, math.nan) for name in classes}
     sensitive, large, median = group_by_ratio(shown_ratios)
@@ -91,7 +100,7 @@ def per_class_table(
         ),
         columns=_columns(results),
         sections=sections,
-        notes=_notes(results, labels, seeds, median, evaluated),
+        notes=_notes(results, labels, seeds, median, evaluated, metric),
         problems=[result.problem for result in results],
         best_in="row",
     )
@@ -103,7 +112,7 @@ def _columns(results: Sequence[RunResults]) -> tuple[Column, ...]:
 
 
 def _caption(evaluated: Sequence[Evaluation], metric: str) -> str:
-    what = f"Instance AP (by {protocol(evaluated)})" if metric == "AP" else "IoU"
+    what = f"Instance AP (by {protocol(evaluated)})" if metric == "AP" else metric
     return (
         f"{what} per class{where(evaluated)}, in percent. Ratio: boundary pixels over area in the ground "
         "truth, which groups the classes."
@@ -113,22 +122,27 @@ def _caption(evaluated: Sequence[Evaluation], metric: str) -> str:
 def _classes(results: Sequence[RunResults], metric: str) -> list[str]:
     """Class names in the order of the data set; for AP only things."""
     entries = (e for r in results for found in r.evaluations.values() for e in found["per_class"])
-    return list(dict.fromkeys(e["category"] for e in entries if metric == "IoU" or e["isthing"]))
+    return list(dict.fromkeys(e["category"] for e in entries if metric != "AP" or e["isthing"]))
 
 
 def _row(name: str, results: Sequence[RunResults], metric: str, ratio: float) -> Row:
     shown = Value.missing("no ground-truth pixel") if math.isnan(ratio) else ratio
-    return {"class": name, "ratio": shown} | {
-        result.key: Entry(result.level(metric, name), boundary_line(result.level(BOUNDARY[metric], name)))
-        for result in results
-    }
+    row: dict[str, Any] = {"class": name, "ratio": shown}
+    for result in results:
+        level, *boundary = (result.level(key, name) for key in _with_boundary(metric))
+        row[result.key] = Entry(level, *map(boundary_line, boundary))
+    return row
+
+
+def _with_boundary(metric: str) -> tuple[str, ...]:
+    return (metric, BOUNDARY[metric]) if metric in BOUNDARY else (metric,)
 
 
 def _average(results: Sequence[RunResults], metric: str, classes: Sequence[str]) -> Row:
     row: dict[str, Any] = {"class": "mean", "ratio": ""}
     for result in results:
-        mean, boundary = (_class_mean(result, key, classes) for key in (metric, BOUNDARY[metric]))
-        row[result.key] = Entry(mean, boundary_line(boundary))
+        mean, *boundary = (_class_mean(result, key, classes) for key in _with_boundary(metric))
+        row[result.key] = Entry(mean, *map(boundary_line, boundary))
     return row
 
 
@@ -151,7 +165,7 @@ def _records(name: str, results: Sequence[RunResults], metric: str) -> list[dict
     records = []
     for result in results:
         who = {"run": result.key, "label": result.label}
-        for key, target in itertools.product((metric, BOUNDARY[metric]), result.targets):
+        for key, target in itertools.product(_with_boundary(metric), result.targets):
             of = {"target": target} if len(result.targets) > 1 else {}
             records += [
                 who | of | {"seed": seed, "metric": key, "value": value, "reason": reason}
@@ -166,6 +180,7 @@ def _notes(
     seeds: Sequence[int],
     median: float,
     evaluated: Sequence[Evaluation],
+    metric: str,
 ) -> list[str]:
     notes = [f"{result.label}: {run_encoders(result.facts, labels)}." for result in results if result.facts]
     if evaluated:
@@ -173,7 +188,7 @@ def _notes(
             f"n = {sum(e['images'] for e in evaluated)} validation images. Median ratio: {median:.3f} per "
             "pixel. Mean: over the classes with a defined value. Bold: best run of the row."
         )
-        notes += [average_note(evaluated), boundary_note(evaluated)]
+        notes += [average_note(evaluated), boundary_note(evaluated) if metric in BOUNDARY else ""]
     return [*notes, seeds_note(seeds)]
 
 
@@ -188,4 +203,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
         settings["seeds"],
         class_ratios(*splits),
         settings["targets"],
+        settings["leading"],
     )

@@ -54,6 +54,7 @@ def stride_gain_table(
     bootstrap: Bootstrap,
     published: pd.DataFrame | None = None,
     targets: Sequence[str] = (),
+    leading: str = "AP",
 ) -> Table:
     """Builds the table of EF and gain per injection stride, with Spearman's rho over the strides of a group.
 
@@ -71,13 +72,14 @@ def stride_gain_table(
         bootstrap: resampling of the images behind each interval of EF.
         published: rows of the published Table 7, shown below where the runs have an AP.
         targets: expected data sets, over which gains are averaged; empty for the one that all runs have.
+        leading: the metric whose gains stand first, where the runs have it.
 
     Raises:
         ReportingError: evaluations that do not belong into one table, or an auxiliary without a profile.
     """
     results = collect_runs(evaluations, runs, seeds, targets)
     groups = group_by_stride(results, fusions)
-    metrics = main_metrics(results)
+    metrics = main_metrics(results, leading)
     by_group = (_ef(profiles, group, definition, bootstrap) for group in groups)
     ef = {key: found for of in by_group for key, found in of.items()}
     sections = [Section(_title(g, labels, fusions), _rows(g, metrics, ef), fill="") for g in groups]
@@ -275,4 +277,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
         Bootstrap(*settings["bootstrap"]),
         shown_table(inputs["published"], "7"),
         settings["targets"],
+        settings["leading"],
     )

@@ -1,0 +1,72 @@
+"""The stored maps of a run's frozen encoders: what they made of each image, read in place of running them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from vfm_fusion.config.runs import RunConfig
+from vfm_fusion.errors import FeatureStoreError
+from vfm_fusion.features.store import FeatureStore
+from vfm_fusion.segmentation.encoded import Encoded, Maps
+
+Strides = tuple[Collection[int], Collection[int]]
+"""Native strides that are read of the master and of the auxiliary."""
+
+
+class StoredMaps:
+    """What one frozen encoder, or two, made of a sequence of images.
+
+    Every map is checked as it is read, see :class:`~vfm_fusion.features.store.FeatureStore`.
+    """
+
+    def __init__(
+        self, image_ids: Sequence[str], run: RunConfig, manifests: Mapping[str, Path], strides: Strides
+    ) -> None:
+        """Opens the stores of a run's encoders.
+
+        Args:
+            image_ids: the images, in their order.
+            run: the run, with encoder names in place of roles.
+            manifests: encoder to the manifest of its store.
+            strides: which maps are read, see
+                :attr:`~vfm_fusion.segmentation.model.FusedSegmenter.read_strides`.
+
+        Raises:
+            FeatureStoreError: a store or its manifest is missing, or is not of these images.
+        """
+        self.master = _opened(manifests[run.master], image_ids)
+        self.auxiliary = None if run.auxiliary is None else _opened(manifests[run.auxiliary], image_ids)
+        self.strides = strides
+
+    def read(self, place: int, size: tuple[int, int]) -> Encoded:
+        """Reads the maps of one image, as a batch of one.
+
+        Args:
+            place: the image.
+            size: (H, W) that it had for the encoders, multiples of 32.
+
+        Raises:
+            FeatureStoreError: a map is missing, cut or altered; names store, image and stride.
+        """
+        auxiliary = None if self.auxiliary is None else _maps(self.auxiliary, place, self.strides[1])
+        return Encoded(size, _maps(self.master, place, self.strides[0]), auxiliary)
+
+
+def _opened(manifest: Path, image_ids: Sequence[str]) -> FeatureStore:
+    store = FeatureStore(manifest)
+    if store.image_ids != tuple(image_ids):
+        odd = sorted(set(store.image_ids) ^ set(image_ids))
+        odd = f", such as {odd[0]!r}" if odd else " in another order"
+        raise FeatureStoreError(
+            f"{store.path}: holds maps of {len(store)} images{odd}, and {len(image_ids)} others are wanted; "
+            f"delete {manifest} and run the workflow again"
+        )
+    return store
+
+
+def _maps(store: FeatureStore, place: int, strides: Collection[int]) -> Maps:
+    read = store.read(place, strides)
+    return {stride: torch.from_numpy(feature)[None] for stride, feature in read.items()}

@@ -64,7 +64,8 @@ AFTER_METRICS = {
     "figure_feature_maps": 1,
     **AFTER_PROFILES,
 }
-EVERY_REPORT = {report.name: 1 for report in REPORTS}
+EVERY_REPORT = {report.name: 1 for report in REPORTS if "sweep" not in report.needs}
+"""Those of an experiment that trains no pair at several strides."""
 
 NO_EFFECT = {
     "comment": (

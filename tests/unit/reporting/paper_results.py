@@ -31,6 +31,7 @@ from vfm_fusion.features.extract import extraction
 from vfm_fusion.metrics.map_scores import SWEPT_SCORES
 from vfm_fusion.profiles.control_scores import score_controls
 from vfm_fusion.profiles.encoder_profile import summarise_profile
+from vfm_fusion.profiles.pair_rows import ALONE, PairRow, pairs_frame
 from vfm_fusion.profiles.settings_sweep import tables_of_seeds
 from vfm_fusion.reporting.entry import Benchmarks
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
@@ -189,10 +190,11 @@ class PaperResults:
         for master, auxiliary in permutations(encoders, 2):
             rng = _random(master, auxiliary)
             for stride in self.strides:
-                rows.append((master, auxiliary, stride, "cka", rng.uniform(0, 1), None))
-                rows.append((master, auxiliary, stride, "probe", rng.uniform(20, 40), None))
-        rows += [(encoder, None, 0, "probe", 25.0, None) for encoder in encoders]
-        return pd.DataFrame(rows, columns=["master", "auxiliary", "stride", "measure", "value", "reason"])
+                for measure, scale in (("cka", 1), ("probe", 40), ("probe_gain", 5)):
+                    value = rng.uniform(0.5, 1) * scale
+                    rows.append((master, auxiliary, stride, measure, value, value * 0.9, value * 1.1, None))
+        rows += [(encoder, None, ALONE, "probe", 25.0, 24.0, 26.0, None) for encoder in encoders]
+        return pairs_frame(PairRow(*row) for row in rows)
 
     def _supervised(self, encoder: str) -> pd.DataFrame:
         rng = _random(encoder, "supervised")

@@ -31,6 +31,7 @@ from vfm_fusion.features.extract import extraction
 from vfm_fusion.metrics.map_scores import SWEPT_SCORES
 from vfm_fusion.profiles.control_scores import score_controls
 from vfm_fusion.profiles.encoder_profile import summarise_profile
+from vfm_fusion.profiles.pair_rows import ALONE, PairRow, pairs_frame
 from vfm_fusion.profiles.settings_sweep import tables_of_seeds
 from vfm_fusion.reporting.entry import Benchmarks
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
@@ -185,14 +186,15 @@ class PaperResults:
 
     def _pairs(self) -> pd.DataFrame:
         """CKA and the probe of every ordered pair, and the probe of every encoder alone."""
-        encoders, rows = [*self.study.config.encoders], []
+        encoders = [*self.study.config.encoders]
+        found = [(encoder, None, ALONE, "probe", 25.0) for encoder in encoders]
         for master, auxiliary in permutations(encoders, 2):
-            rng = _random(master, auxiliary)
+            rng = _random(*sorted((master, auxiliary)))
             for stride in self.strides:
-                rows.append((master, auxiliary, stride, "cka", rng.uniform(0, 1), None))
-                rows.append((master, auxiliary, stride, "probe", rng.uniform(20, 40), None))
-        rows += [(encoder, None, 0, "probe", 25.0, None) for encoder in encoders]
-        return pd.DataFrame(rows, columns=["master", "auxiliary", "stride", "measure", "value", "reason"])
+                probe = rng.uniform(20, 40)
+                measures = {"cka": rng.uniform(0, 1), "probe": probe, "probe_gain": probe - 25}
+                found += [(master, auxiliary, stride, name, value) for name, value in measures.items()]
+        return pairs_frame(PairRow(*key, value, value - 0.1, value + 0.1, None) for *key, value in found)
 
     def _supervised(self, encoder: str) -> pd.DataFrame:
         rng = _random(encoder, "supervised")

@@ -93,6 +93,16 @@ NO_EFFECT = {
         '    "identity": ',
         '    "greedy": f"{_MATCHERS}_by_greed:Greedy",\n    "identity": ',
     ),
+    "a new stride score": (
+        "vfm_fusion/config/registries.py",
+        '    "sc_lead": ',
+        '    "level": f"{_PREDICTORS}:EF",\n    "sc_lead": ',
+    ),
+    "stride score that is not used": (
+        "vfm_fusion/selection/predictors.py",
+        "RANKME = StrideScore(",
+        "CHANGED = 1\n\nRANKME = StrideScore(",
+    ),
     "a new family of encoders": (
         "vfm_fusion/config/registries.py",
         '    "r2d2": ',

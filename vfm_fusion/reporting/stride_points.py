@@ -15,7 +15,7 @@ from vfm_fusion.errors import ReportingError
 from vfm_fusion.loading import load
 from vfm_fusion.reporting.labels import mode
 from vfm_fusion.reporting.records import Evaluation, RunResults, collect_runs, main_metrics
-from vfm_fusion.reporting.result_files import check_columns
+from vfm_fusion.reporting.result_files import check_columns, read_pairs, read_profiles
 from vfm_fusion.reporting.stride_groups import Group, group_by_stride
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED
 from vfm_fusion.selection.pair_scores import Measured, Values
@@ -198,12 +198,14 @@ def measured_by_dataset(
         settings: ``encoders`` as pairs and ``profiled``, the data sets.
         summaries: profile summaries, data set by data set and encoder by encoder.
         pairs: measures of pairs, data set by data set.
+
+    Raises:
+        ReportingError: a file lacks a column, or is of another encoder.
     """
     names = [name for name, _ in settings["encoders"]]
-    by_key = dict(zip(product(settings["profiled"], names), summaries, strict=True))
-    return {
-        dataset: Measured(
-            {name: pd.read_parquet(by_key[dataset, name]) for name in names}, pd.read_parquet(path)
-        )
-        for dataset, path in zip(settings["profiled"], pairs, strict=True)
-    }
+    files = dict(zip(product(settings["profiled"], names), summaries, strict=True))
+    found = {}
+    for dataset, path in zip(settings["profiled"], pairs, strict=True):
+        profiles = read_profiles({name: files[dataset, name] for name in names})
+        found[dataset] = Measured(dict(iter(profiles.groupby("encoder", sort=False))), read_pairs(path))
+    return found

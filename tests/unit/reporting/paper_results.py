@@ -186,15 +186,15 @@ class PaperResults:
 
     def _pairs(self) -> pd.DataFrame:
         """CKA and the probe of every ordered pair, and the probe of every encoder alone."""
-        encoders, rows = [*self.study.config.encoders], []
+        encoders = [*self.study.config.encoders]
+        found = [(encoder, None, ALONE, "probe", 25.0) for encoder in encoders]
         for master, auxiliary in permutations(encoders, 2):
-            rng = _random(master, auxiliary)
+            rng = _random(*sorted((master, auxiliary)))
             for stride in self.strides:
-                for measure, scale in (("cka", 1), ("probe", 40), ("probe_gain", 5)):
-                    value = rng.uniform(0.5, 1) * scale
-                    rows.append((master, auxiliary, stride, measure, value, value * 0.9, value * 1.1, None))
-        rows += [(encoder, None, ALONE, "probe", 25.0, 24.0, 26.0, None) for encoder in encoders]
-        return pairs_frame(PairRow(*row) for row in rows)
+                probe = rng.uniform(20, 40)
+                measures = {"cka": rng.uniform(0, 1), "probe": probe, "probe_gain": probe - 25}
+                found += [(master, auxiliary, stride, name, value) for name, value in measures.items()]
+        return pairs_frame(PairRow(*key, value, value - 0.1, value + 0.1, None) for *key, value in found)
 
     def _supervised(self, encoder: str) -> pd.DataFrame:
         rng = _random(encoder, "supervised")

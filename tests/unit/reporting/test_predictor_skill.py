@@ -101,8 +101,14 @@ def test_the_best_stride_is_that_of_the_means_over_seeds_that_all_strides_have()
     (setting,) = settings_of(sweep(scores, PREDICTED))
     assert (setting.means, setting.seeds) == ({4: 30.0, 8: 27.0, 16: 29.0}, 2)
     assert setting.by_constant(4)[:2] == (1, 0)
+    assert setting.has_clear_best
     (alone,) = settings_of(sweep({4: [30.0], 8: [31.0]}, PREDICTED))
     assert (alone.means, alone.seeds, alone.by_predictor("rankme").regret) == ({4: 30.0, 8: 31.0}, 1, 0)
+    assert not alone.has_clear_best
+    (unclear,) = settings_of(sweep({4: [30.0, 30.1], 8: [34.0, 34.2], 16: [29.0, 38.9]}, PREDICTED))
+    assert not unclear.has_clear_best
+    (clear,) = settings_of(sweep({4: [30.0, 30.1], 8: [34.0, 34.2], 16: [29.0, 29.3]}, PREDICTED))
+    assert clear.has_clear_best
 
 
 BEST_AT_4 = {4: 40.0, 8: 31.0, 16: 32.0, 32: 33.0}
@@ -150,6 +156,9 @@ def test_settings_of_a_pair_are_resampled_together() -> None:
     assert own.mean == joint.mean == 3
     assert (joint.low, joint.high) == (0, 9)
     assert own.high < 9 + 1e-9
+    modes = compared([*pairs(2), *pairs(2, study="again"), *pairs(2, task="semantic")])
+    assert len(modes.settings) == 6
+    assert modes.skills[RANDOM].pairs_behind(modes.skills["rankme"]) == 2
     one = mean_over_settings(regrets, (apart[0],) * 3, Bootstrap(2000, 0))
     assert (one.mean, one.n, one.sign) == (3, 3, None)
 

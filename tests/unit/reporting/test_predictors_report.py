@@ -13,6 +13,7 @@ import reporting_results as results
 import stride_results as sweeps
 from predictor_results import BEST_AT_8, PREDICTED, compared, mixed, pairs, sweep
 
+from vfm_fusion.profiles.pair_rows import ALONE, PairRow, pairs_frame
 from vfm_fusion.reporting.figures.predictors import predictors_figure
 from vfm_fusion.reporting.predictor_skill import HELD_OUT_PREDICTOR
 from vfm_fusion.reporting.render.figure_files import save_figure
@@ -136,10 +137,12 @@ def test_the_table_has_every_way_with_its_interval() -> None:
     )
     missing = data[data["value"].isna() & (data["statistic"] != "chosen")]
     assert missing["reason"].all()
-    assert "15 settings (" in to_markdown(table)
-    assert "of 12 pairs on miniscapes (AP), camvid (AP) and penn-fudan (AP), from study; 3 seeds each" in (
-        to_markdown(table)
+    said = to_markdown(table)
+    assert "15 settings (" in said
+    assert (
+        "of 12 pairs on miniscapes (AP), camvid (AP) and penn-fudan (AP), from study; 3 seeds each." in said
     )
+    assert "The best stride is ahead of the next beyond the spread over seeds in 6 of them." in said
 
 
 def test_a_predictor_that_is_partly_undefined_is_told_in_a_note() -> None:
@@ -171,13 +174,12 @@ class TestPoints:
     def inputs(self, tmp_path: Path) -> dict[str, list[Path]]:
         summaries = results.write_profiles(tmp_path)
         rows = [
-            ("mini_dino", "mini_sam", stride, measure, value, None)
+            PairRow("mini_dino", "mini_sam", stride, measure, value, value, value, None)
             for measure, values in (("cka", (0.9, 0.5, 0.8, 0.1)), ("probe", (20.0, 30.0, 25.0, 10.0)))
             for stride, value in zip(results.STRIDES, values, strict=True)
         ]
-        rows.append(("mini_dino", None, 0, "probe", 15.0, None))
-        columns = ["master", "auxiliary", "stride", "measure", "value", "reason"]
-        pd.DataFrame(rows, columns=columns).to_parquet(tmp_path / "pairs.parquet")
+        rows.append(PairRow("mini_dino", None, ALONE, "probe", 15.0, 14.0, 16.0, None))
+        pairs_frame(rows).to_parquet(tmp_path / "pairs.parquet")
         runs = [
             *sweeps.alone("dino-fz", sweeps.DINO, False, [28.0, 29.0]),
             *sweeps.sweep("b", {4: [30.0, 30.5], 8: [31.0, 33.0], 16: [32.0, 32.0]}),

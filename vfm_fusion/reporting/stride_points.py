@@ -61,6 +61,7 @@ def collect_points(
     fusions: Mapping[str, str],
     measured: Measured,
     definitions: Sequence[str],
+    leading: str,
 ) -> pd.DataFrame:
     """Returns the points of one sweep: one row per setting, stride and seed.
 
@@ -70,14 +71,18 @@ def collect_points(
         fusions: run to its fusion settings without the stride, as text.
         measured: what was measured of the encoders that the runs fuse.
         definitions: metric definitions of the profiles.
+        leading: the metric that strides are judged by where the runs have it.
 
     Returns:
         Columns :data:`POINT`, one for every predictor (see :func:`predictor_keys`; NaN where undefined) and
-        ``reason``. The metric is the main one that some setting has; ``trains`` says of master and auxiliary
-        whether they are fine-tuned (FT) or frozen (FZ); ``gain`` is over the master alone, NaN without it.
+        ``reason``. The metric is the leading one of those that some setting has; ``trains`` says of master
+        and auxiliary whether they are fine-tuned (FT) or frozen (FZ); ``gain`` is over the master alone, NaN
+        without it.
     """
     groups = [g for g in group_by_stride(task_runs, fusions) if len(g.single) >= MIN_TRAINED]
-    metric = next(iter(main_metrics([run for group in groups for run in group.fused.values()])), None)
+    metric = next(
+        iter(main_metrics([run for group in groups for run in group.fused.values()], leading)), None
+    )
     keys = predictor_keys(definitions)
     rows = (
         []
@@ -179,7 +184,8 @@ def points_of_study(
         results = collect_runs(own, runs, settings["seeds"], [dataset])
         problems += [result.problem for result in results if result.problem]
         fusions, known = dict(sweep["fusions"]), measured[sweep["profiled"]]
-        frames.append(collect_points(settings["study"], results, fusions, known, settings["definitions"]))
+        how = (settings["definitions"], settings["leading"])
+        frames.append(collect_points(settings["study"], results, fusions, known, *how))
     return pd.concat(frames, ignore_index=True), problems
 
 

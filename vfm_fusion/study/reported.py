@@ -266,6 +266,7 @@ def sweeps_described(study: Study) -> dict[str, Any]:
         "definitions": list(study.config.metrics.definitions),
         "profiled": _profiled_for_sweeps(study),
         "seeds": study.seeds,
+        "leading": study.config.reporting.leading_metric,
         "sweeps": [
             {
                 "dataset": study.comparisons[name][0].dataset,

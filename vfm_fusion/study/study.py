@@ -89,6 +89,12 @@ class Study:
         return found
 
     @property
+    def stride_sweeps(self) -> list[str]:
+        """Those of them that are evaluated on the data that they are trained on."""
+        groups = {name: self.comparisons[name][0] for name in self.swept}
+        return [name for name, group in groups.items() if group.targets == (group.dataset,)]
+
+    @property
     def studied(self) -> list[str]:
         """Comparisons that the research questions are answered for, the main one first.
 
@@ -102,12 +108,6 @@ class Study:
             if own and any(self.config.runs[run].auxiliary for run in runs):
                 found.append(name)
         return found
-
-    @property
-    def stride_sweeps(self) -> list[str]:
-        """Those of them that are evaluated on the data that they are trained on."""
-        groups = {name: self.comparisons[name][0] for name in self.swept}
-        return [name for name, group in groups.items() if group.targets == (group.dataset,)]
 
     @property
     def studied_on(self) -> list[str]:

@@ -9,7 +9,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Mapping
-from itertools import product
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from vfm_fusion.features.extract import extraction
 from vfm_fusion.metrics.map_scores import SWEPT_SCORES
 from vfm_fusion.profiles.control_scores import score_controls
 from vfm_fusion.profiles.encoder_profile import summarise_profile
+from vfm_fusion.profiles.pair_rows import ALONE, PairRow, pairs_frame
 from vfm_fusion.profiles.settings_sweep import tables_of_seeds
 from vfm_fusion.reporting.entry import Benchmarks
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
@@ -156,6 +157,7 @@ class PaperResults:
             tables_of_seeds=tables_of_seeds({name: sweeps[name] for name in among}, chosen["definition"]),
         )
         write_json(self._path("stability", dataset=dataset), stability)
+        self._pairs().to_parquet(self._path("pairs", dataset=dataset))
         controls = score_controls(self.datasets[dataset], config.metrics, 2)
         controls.to_parquet(self._path("controls", dataset=dataset))
 
@@ -175,12 +177,24 @@ class PaperResults:
                 if stride == max(self.strides) and image == 0:
                     sc = np.nan
                 values = dict.fromkeys(("sfc", "scs"), sc**0.5) | dict.fromkeys(("ec", "nc", "fc", "sp"), 0.5)
-                values |= {"sc": sc, "ef": ef, "sc_null": 0.2, "ef_null": 5.0}
+                values |= {"sc": sc, "ef": ef, "sc_null": 0.2, "ef_null": 5.0, "rankme": ef / sc}
                 for score, value in values.items():
                     reason = "grid_too_fine" if np.isnan(value) else None
                     rows.append((f"image {image}", definition, stride, score, value, reason))
         columns = ["image_id", "definition", "stride", "score", "value", "reason"]
         return pd.DataFrame(rows, columns=columns).astype({"reason": "str"})
+
+    def _pairs(self) -> pd.DataFrame:
+        """CKA and the probe of every ordered pair, and the probe of every encoder alone."""
+        encoders, rows = [*self.study.config.encoders], []
+        for master, auxiliary in permutations(encoders, 2):
+            rng = _random(master, auxiliary)
+            for stride in self.strides:
+                for measure, scale in (("cka", 1), ("probe", 40), ("probe_gain", 5)):
+                    value = rng.uniform(0.5, 1) * scale
+                    rows.append((master, auxiliary, stride, measure, value, value * 0.9, value * 1.1, None))
+        rows += [(encoder, None, ALONE, "probe", 25.0, 24.0, 26.0, None) for encoder in encoders]
+        return pairs_frame(PairRow(*row) for row in rows)
 
     def _supervised(self, encoder: str) -> pd.DataFrame:
         rng = _random(encoder, "supervised")

@@ -189,7 +189,7 @@ class TestPoints:
             "pairs": [tmp_path / "pairs.parquet"],
         }
 
-    def table(self, inputs: dict[str, list[Path]]) -> Any:
+    def table(self, inputs: dict[str, list[Path]], leading: str = "AP") -> Any:
         runs = dict.fromkeys(json.loads(path.read_text())["run"] for path in inputs["evaluations"])
         swept = {"dataset": "miniscapes", "profiled": "miniscapes", "runs": [(run, run) for run in runs]}
         settings = {
@@ -198,6 +198,7 @@ class TestPoints:
             "definitions": ["paper", "calibrated"],
             "profiled": ["miniscapes"],
             "seeds": [0, 1],
+            "leading": leading,
             "sweeps": [swept | {"fusions": [(run, "replace") for run in runs]}],
         }
         return predictor_points.build(inputs, settings)
@@ -223,6 +224,10 @@ class TestPoints:
         assert point["reason"] == (
             "rankme: rankme was not computed; rankme_times_unlikeness: rankme was not computed"
         )
+
+    def test_the_leading_metric_is_what_strides_are_judged_by(self, inputs: dict[str, list[Path]]) -> None:
+        assert set(self.table(inputs, "mIoU").data["metric"]) == {"mIoU"}
+        assert set(self.table(inputs, "PQ").data["metric"]) == {"AP"}  # no run has it
 
     def test_the_shown_rows_are_gains(self, inputs: dict[str, list[Path]]) -> None:
         table = self.table(inputs)

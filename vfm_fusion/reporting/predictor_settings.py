@@ -177,8 +177,8 @@ def settings_in_words(settings: Sequence[SweptSetting]) -> str:
         f"{counted(len(settings), 'setting')} (a pair of encoders, each fine-tuned or frozen, trained at "
         f"several strides) of {counted(pairs, 'pair')} on "
         f"{in_a_row([f'{dataset} ({metric})' for dataset, metric in where])}, from "
-        f"{in_a_row([*studies])}; {trained} seed{'' if trained == '1' else 's'} each. The best stride is "
-        f"ahead of the next beyond the spread over seeds in {sum(s.has_clear_best for s in settings)} of them."
+        f"{in_a_row([*studies])}; {trained} seed{'' if trained == '1' else 's'} each. The best stride is ahead "
+        f"of the next beyond the spread over seeds in {sum(s.has_clear_best for s in settings)} of them."
     )
 
 

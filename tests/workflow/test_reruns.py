@@ -56,13 +56,16 @@ AFTER_METRICS = {
     "score_supervised": ENCODERS,
     "sweep_settings": ENCODERS,
     "score_controls": 1,
+    "compare_pairs": 1,
     "table_controls": 1,
+    "table_measures": 1,
     "table_supervised": 1,
     "figure_controls": 1,
     "figure_feature_maps": 1,
     **AFTER_PROFILES,
 }
-EVERY_REPORT = {report.name: 1 for report in REPORTS}
+EVERY_REPORT = {report.name: 1 for report in REPORTS if "sweep" not in report.needs}
+"""Those of an experiment that trains no pair at several strides."""
 
 NO_EFFECT = {
     "comment": (
@@ -89,6 +92,16 @@ NO_EFFECT = {
         "vfm_fusion/config/registries.py",
         '    "identity": ',
         '    "greedy": f"{_MATCHERS}_by_greed:Greedy",\n    "identity": ',
+    ),
+    "a new stride score": (
+        "vfm_fusion/config/registries.py",
+        '    "sc_lead": ',
+        '    "level": f"{_PREDICTORS}:EF",\n    "sc_lead": ',
+    ),
+    "stride score that is not used": (
+        "vfm_fusion/selection/predictors.py",
+        "RANKME = StrideScore(",
+        "CHANGED = 1\n\nRANKME = StrideScore(",
     ),
     "a new family of encoders": (
         "vfm_fusion/config/registries.py",
@@ -182,7 +195,9 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
                 "profile_encoder": 1,
                 "score_supervised": 1,
                 "sweep_settings": 1,
+                "compare_pairs": 1,
                 "table_encoders": 1,
+                "table_measures": 1,
                 "table_supervised": 1,
                 "figure_feature_maps": 1,
             },
@@ -290,7 +305,7 @@ def test_a_finished_run_has_nothing_to_do(finished: Workflow) -> None:
             "vfm_fusion/training/views.py",
             "_SEED = 7",
             "_SEED = 8",
-            {"extract_views": ENCODERS * len(VIEWS), **AFTER_TRAINING},
+            {"extract_views": ENCODERS * len(VIEWS), **AFTER_SELECTION},
             id="how views are drawn",
         ),
         pytest.param(

@@ -47,7 +47,7 @@ encoders:
 toy: {encoder: mini-dino}
 """
 ABOUT_PAIRS_AND_RUNS = {
-    *("select_pair", "assess_stability", "text_selection", "table_stability"),
+    *("compare_pairs", "select_pair", "assess_stability", "text_selection", "table_stability"),
     *("train", "predict", "evaluate", "measure_cost", "table_main_results", "table_cost", "text_questions"),
     *("figure_qualitative", "figure_training_curves", "extract_finetuned"),
 }
@@ -68,7 +68,7 @@ def test_a_section_of_another_system_is_planned_without_runs_and_without_a_pair(
     planned = fresh.planned()
     assert (planned["extract_features"], planned["profile_encoder"], planned["play"]) == (1, 1, 1)
     assert not ABOUT_PAIRS_AND_RUNS & planned.keys()
-    assert {"table_profiles", "figure_profiles", "figure_sc_ef_plane"} <= planned.keys()
+    assert {"table_profiles", "table_measures", "figure_profiles", "figure_sc_ef_plane"} <= planned.keys()
 
     fresh.config |= {"encoders": "{mini-dino: null}", "toy": "{encoder: null}"}
     assert fresh.planned() == {

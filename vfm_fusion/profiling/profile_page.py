@@ -85,7 +85,7 @@ def _body(profile: Profile) -> str:
         lines.append(f'<p class="problem">No pair could be chosen: {escape(reason)}.</p>')
     lines += [f'<p class="problem">Warning: {escape(text)}</p>' for text in _warnings(profile)]
     lines.append(profile.plot()._repr_html_())
-    lines += [fragment(table) for table in (profile.table, profile.supervised_table) if table is not None]
+    lines += [fragment(table) for table in profile.tables]
     return "\n".join(lines) + "\n"
 
 

@@ -29,6 +29,7 @@ from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.render.table_files import to_csv
 from vfm_fusion.reporting.result_files import joined_profiles, read_choice
 from vfm_fusion.reporting.table import Table
+from vfm_fusion.reporting.tables.measures import measures_table
 from vfm_fusion.reporting.tables.profiles import profiles_table
 from vfm_fusion.reporting.tables.supervised import supervised_table
 from vfm_fusion.selection.candidates import Pair, encoder_profiles
@@ -71,7 +72,8 @@ class Profile:
 
         Columns: ``encoder, label, pretraining, definition, stride, score, mean, ci_low, ci_high, images,
         undefined, reason``. Scores: ``sc`` of ``sfc, scs``; ``ef`` of ``ec, nc, fc, sp``; the null floors
-        ``sc_null, ef_null``; and ``sc_excess, ef_excess`` over these, picture by picture.
+        ``sc_null, ef_null``; ``sc_excess, ef_excess`` over these, picture by picture; and ``rankme``, the
+        same by every definition.
         """
         return self.table.data
 
@@ -79,6 +81,11 @@ class Profile:
     def table(self) -> Table:
         """The workflow's table of profiles."""
         return profiles_table(self._profiles, self.labels, self._choice, words=self.remedies.words)
+
+    @cached_property
+    def measures_table(self) -> Table:
+        """The workflow's table of RankMe."""
+        return measures_table(self._profiles, self.labels, self.name)
 
     @cached_property
     def supervised_table(self) -> Table | None:
@@ -89,6 +96,11 @@ class Profile:
         return supervised_table(
             self.scores, self.supervised, self.labels, self.name, self.definition, bootstrap
         )
+
+    @property
+    def tables(self) -> list[Table]:
+        """Every table that there is."""
+        return [table for table in (self.table, self.measures_table, self.supervised_table) if table]
 
     def selection(
         self, task: Literal["semantic", "edge"] = "semantic", stride_by: Literal["ef", "sc"] = "ef"
@@ -160,7 +172,7 @@ class Profile:
             The page, which needs no other file and no network.
         """
         folder = results_folder(folder, "folder")
-        for table in filter(None, (self.table, self.supervised_table)):
+        for table in self.tables:
             write_text(folder / f"{table.name}.csv", to_csv(table))
             write_text(folder / f"{table.name}.md", to_markdown(table))
         self.plot().save(folder)

@@ -5,18 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import pandas as pd
 
 from vfm_fusion.reporting.cells import in_a_row
-from vfm_fusion.reporting.significance import correlate
+from vfm_fusion.reporting.significance import correlate, difference
 from vfm_fusion.reporting.stride_points import POINT, SETTING
 from vfm_fusion.reporting.stride_suggestion import judge
 from vfm_fusion.selection.pair_scores import best_stride
 
-PAIR = ("study", "dataset", "task", "master", "auxiliary")
-"""What settings share that share what predictors say: intervals take them together."""
+PAIR = ("dataset", "master", "auxiliary")
+"""What settings share that share what predictors say, whatever is trained: intervals take them together."""
 
 
 class Taken(NamedTuple):
@@ -43,19 +44,36 @@ class SweptSetting:
 
     Attributes:
         key: its values of ``SETTING``.
-        means: trained stride -> mean score over the seeds that all strides have; NaN where undefined.
-        seeds: how many seeds that are.
+        scores: trained stride -> score of every seed that all strides have; NaN where undefined.
         images: images that it was evaluated on.
         predicted: predictor -> stride -> value; NaN where undefined.
         reasons: predictor -> why it is undefined somewhere.
     """
 
     key: tuple[str, ...]
-    means: Mapping[int, float]
-    seeds: int
+    scores: Mapping[int, Sequence[float]]
     images: int
     predicted: Mapping[str, Mapping[int, float]]
     reasons: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def means(self) -> dict[int, float]:
+        """Trained stride -> mean score over the seeds; NaN where undefined or without a seed."""
+        return {s: math.fsum(of) / len(of) if of else math.nan for s, of in self.scores.items()}
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds that are."""
+        return len(next(iter(self.scores.values())))
+
+    @property
+    def has_clear_best(self) -> bool:
+        """Whether the best stride is ahead of the next beyond the spread over seeds."""
+        if len(self.means) < 2 or any(math.isnan(mean) for mean in self.means.values()):
+            return False
+        second, best = sorted(self.means, key=self.means.__getitem__)[-2:]
+        pairs = zip(self.scores[best], self.scores[second], strict=True)
+        return difference({seed: a - b for seed, (a, b) in enumerate(pairs)}).sign == 1
 
     @property
     def dataset(self) -> str:
@@ -124,12 +142,11 @@ def settings_of(points: pd.DataFrame) -> list[SweptSetting]:
 def _setting(key: tuple[str, ...], rows: pd.DataFrame, predictors: Sequence[str]) -> SweptSetting:
     strides = rows["stride"].nunique()
     shared = rows[rows.groupby("seed")["stride"].transform("size") == strides]  # seeds that all strides have
-    scores = {int(stride): of["score"].mean(skipna=False) for stride, of in shared.groupby("stride")}
+    scores = {stride: of.sort_values("seed")["score"].tolist() for stride, of in shared.groupby("stride")}
     of_stride = rows.drop_duplicates("stride").set_index("stride").sort_index()
     return SweptSetting(
         key=key,
-        means={int(stride): float(scores.get(stride, math.nan)) for stride in of_stride.index},
-        seeds=shared["seed"].nunique(),
+        scores={int(stride): scores.get(stride, []) for stride in of_stride.index},
         images=int(rows["images"].min()),
         predicted={
             name: {int(stride): float(value) for stride, value in of_stride[name].items()}
@@ -155,12 +172,14 @@ def settings_in_words(settings: Sequence[SweptSetting]) -> str:
     pairs, seeds = len({s.pair for s in settings}), sorted({s.seeds for s in settings})
     where = {(s.dataset, s.metric): None for s in settings}
     studies = {s.study: None for s in settings}
+    clear = sum(s.has_clear_best for s in settings)
     trained = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     return (
         f"{counted(len(settings), 'setting')} (a pair of encoders, each fine-tuned or frozen, trained at "
         f"several strides) of {counted(pairs, 'pair')} on "
         f"{in_a_row([f'{dataset} ({metric})' for dataset, metric in where])}, from "
-        f"{in_a_row([*studies])}; {trained} seed{'' if trained == '1' else 's'} each."
+        f"{in_a_row([*studies])}; {trained} seed{'' if trained == '1' else 's'} each. The best stride is "
+        f"ahead of the next beyond the spread over seeds in {clear} of them."
     )
 
 

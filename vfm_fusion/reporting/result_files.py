@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.profiles.pair_rows import PairRow
 
 PROFILE_COLUMNS = (
     *("definition", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"),
@@ -127,6 +128,25 @@ def read_choice(paths: Sequence[Path], dataset: str, definition: str) -> dict[st
 def chosen_among(selection: Mapping[str, Any]) -> list[str]:
     """Returns the encoders that a selection has ranked, in alphabetical order."""
     return sorted(ranked["encoder"] for ranked in selection["ranks"]["sc"])
+
+
+def read_pairs(path: Path) -> pd.DataFrame:
+    """Reads what was compared of pairs of encoders (Parquet).
+
+    Returns:
+        The columns of :class:`~vfm_fusion.profiles.pair_rows.PairRow`.
+
+    Raises:
+        ReportingError: a column is missing, or a measure of a pair occurs twice at a stride.
+    """
+    frame = pd.read_parquet(path)
+    check_columns(frame, PairRow._fields, path)
+    key = ["master", "auxiliary", "stride", "measure"]
+    twice = frame[frame.duplicated(key)]
+    if len(twice):
+        first = twice[key].iloc[0].to_dict()
+        raise ReportingError(f"{path}: {first} occurs twice; compare the pairs again")
+    return frame
 
 
 def read_stability(path: Path) -> dict[str, Any]:

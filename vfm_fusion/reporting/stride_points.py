@@ -15,7 +15,7 @@ from vfm_fusion.errors import ReportingError
 from vfm_fusion.loading import load
 from vfm_fusion.reporting.labels import mode
 from vfm_fusion.reporting.records import Evaluation, RunResults, collect_runs, main_metrics
-from vfm_fusion.reporting.result_files import check_columns
+from vfm_fusion.reporting.result_files import check_columns, read_pairs, read_profiles
 from vfm_fusion.reporting.stride_groups import Group, group_by_stride
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED
 from vfm_fusion.selection.pair_scores import Measured, Values
@@ -61,6 +61,7 @@ def collect_points(
     fusions: Mapping[str, str],
     measured: Measured,
     definitions: Sequence[str],
+    leading: str,
 ) -> pd.DataFrame:
     """Returns the points of one sweep: one row per setting, stride and seed.
 
@@ -70,14 +71,18 @@ def collect_points(
         fusions: run to its fusion settings without the stride, as text.
         measured: what was measured of the encoders that the runs fuse.
         definitions: metric definitions of the profiles.
+        leading: the metric that strides are judged by where the runs have it.
 
     Returns:
         Columns :data:`POINT`, one for every predictor (see :func:`predictor_keys`; NaN where undefined) and
-        ``reason``. The metric is the main one that some setting has; ``trains`` says of master and auxiliary
-        whether they are fine-tuned (FT) or frozen (FZ); ``gain`` is over the master alone, NaN without it.
+        ``reason``. The metric is the leading one of those that some setting has; ``trains`` says of master
+        and auxiliary whether they are fine-tuned (FT) or frozen (FZ); ``gain`` is over the master alone, NaN
+        without it.
     """
     groups = [g for g in group_by_stride(task_runs, fusions) if len(g.single) >= MIN_TRAINED]
-    metric = next(iter(main_metrics([run for group in groups for run in group.fused.values()])), None)
+    metric = next(
+        iter(main_metrics([run for group in groups for run in group.fused.values()], leading)), None
+    )
     keys = predictor_keys(definitions)
     rows = (
         []
@@ -147,7 +152,8 @@ def read_points(paths: Iterable[Path]) -> pd.DataFrame:
 def _read_points(path: Path) -> pd.DataFrame:
     if not path.read_text(encoding="utf-8").strip():
         return pd.DataFrame(columns=[*POINT, "reason"])
-    frame = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    text = dict.fromkeys((*SETTING, "reason"), "str")
+    frame = pd.read_csv(path, dtype=text, keep_default_na=False, na_values=[""])
     check_columns(frame, [*POINT, "reason"], path)
     for column in frame.columns.difference([*POINT, "reason"]):
         try:
@@ -178,7 +184,8 @@ def points_of_study(
         results = collect_runs(own, runs, settings["seeds"], [dataset])
         problems += [result.problem for result in results if result.problem]
         fusions, known = dict(sweep["fusions"]), measured[sweep["profiled"]]
-        frames.append(collect_points(settings["study"], results, fusions, known, settings["definitions"]))
+        how = (settings["definitions"], settings["leading"])
+        frames.append(collect_points(settings["study"], results, fusions, known, *how))
     return pd.concat(frames, ignore_index=True), problems
 
 
@@ -191,12 +198,14 @@ def measured_by_dataset(
         settings: ``encoders`` as pairs and ``profiled``, the data sets.
         summaries: profile summaries, data set by data set and encoder by encoder.
         pairs: measures of pairs, data set by data set.
+
+    Raises:
+        ReportingError: a file lacks a column, or is of another encoder.
     """
     names = [name for name, _ in settings["encoders"]]
-    by_key = dict(zip(product(settings["profiled"], names), summaries, strict=True))
-    return {
-        dataset: Measured(
-            {name: pd.read_parquet(by_key[dataset, name]) for name in names}, pd.read_parquet(path)
-        )
-        for dataset, path in zip(settings["profiled"], pairs, strict=True)
-    }
+    files = dict(zip(product(settings["profiled"], names), summaries, strict=True))
+    found = {}
+    for dataset, path in zip(settings["profiled"], pairs, strict=True):
+        profiles = read_profiles({name: files[dataset, name] for name in names})
+        found[dataset] = Measured(dict(iter(profiles.groupby("encoder", sort=False))), read_pairs(path))
+    return found

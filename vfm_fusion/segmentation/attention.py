@@ -40,7 +40,8 @@ class DeformableAttention(Mask2FormerPixelDecoderEncoderMultiscaleDeformableAtte
     """Multi-scale deformable attention that weighs and sums the samples of each level as it takes them.
 
     transformers stacks the samples of all levels first, the largest tensors of the model, and holds three
-    copies of them.
+    copies of them. Here cells come last in every tensor: nothing is broadcast or summed over a last axis of
+    a few points or two coordinates, where a CPU computes number by number.
     """
 
     def forward(
@@ -68,13 +69,14 @@ class DeformableAttention(Mask2FormerPixelDecoderEncoderMultiscaleDeformableAtte
         """
         batch, cells, width = hidden_states.shape
         queries = hidden_states + position_embeddings
-        points = (batch, cells, self.n_heads, self.n_levels, self.n_points)
-        offsets = self.sampling_offsets(queries).view(*points, 2)
-        weights = self.attention_weights(queries).view(*points[:3], -1).softmax(-1).view(points)
-        sizes = _widths_and_heights(tuple(spatial_shapes_list), offsets.device, offsets.dtype)
-        where = reference_points[:, :, None, :, None] + offsets / sizes[:, None]  # (B, S, heads, L, P, 2)
-        value = self.value_proj(encoder_hidden_states).view(batch, cells, self.n_heads, -1)
-        sampled = weighted_samples(value, spatial_shapes_list, 2 * where - 1, weights)
+        points = (batch, self.n_heads, self.n_levels, self.n_points)
+        offsets = _cells_last(self.sampling_offsets(queries)).view(*points, 2, cells)
+        weights = _cells_last(self.attention_weights(queries)).view(batch, self.n_heads, -1, cells)
+        scales = _cell_sizes(tuple(spatial_shapes_list), offsets.device, offsets.dtype)
+        centres = 2 * reference_points.permute(0, 2, 3, 1).contiguous() - 1  # (B, L, 2, S)
+        where = centres[:, None, :, None] + offsets * scales[:, None]  # (B, heads, L, P, 2, S)
+        value = _cells_last(self.value_proj(encoder_hidden_states)).view(batch, self.n_heads, -1, cells)
+        sampled = weighted_samples(value, spatial_shapes_list, where, weights.softmax(2).view(*points, cells))
         return self.output_proj(sampled.view(batch, width, cells).transpose(1, 2)), None
 
     @classmethod
@@ -92,30 +94,37 @@ def weighted_samples(value: Tensor, grids: list[Grid], where: Tensor, weights: T
     """Samples every level bilinearly and sums up the weighted samples of all of them.
 
     Args:
-        value: ``(B, S, heads, C)``; S counts the cells of all levels, one level after the other.
+        value: ``(B, heads, C, S)``; S counts the cells of all levels, one level after the other.
         grids: (height, width) of the L levels.
-        where: ``(B, Q, heads, L, P, 2)``, (x, y) with -1 and 1 at the borders; 0 is sampled beyond them.
-        weights: ``(B, Q, heads, L, P)``.
+        where: ``(B, heads, L, P, 2, Q)``, (x, y) with -1 and 1 at the borders; 0 is sampled beyond them.
+        weights: ``(B, heads, L, P, Q)``.
 
     Returns:
         ``(B * heads, C, Q)``.
     """
-    batch, _, heads, channels = value.shape
-    queries, points = where.shape[1], where.shape[4]
-    levels = value.split([height * width for height, width in grids], dim=1)
+    levels = value.flatten(0, 1).split([height * width for height, width in grids], dim=2)
     total: Tensor | None = None
     for level, (cells, grid) in enumerate(zip(levels, grids, strict=True)):
-        maps = cells.permute(0, 2, 3, 1).reshape(batch * heads, channels, *grid)
-        at = where[:, :, :, level].transpose(1, 2).reshape(batch * heads, queries, points, 2)
-        samples = F.grid_sample(maps, at, mode="bilinear", padding_mode="zeros", align_corners=False)
-        weight = weights[:, :, :, level].transpose(1, 2).reshape(batch * heads, 1, queries, points)
-        summed = (samples * weight).sum(-1)  # (B * heads, C, Q, P) -> (B * heads, C, Q)
+        at = where[:, :, level].flatten(0, 1).transpose(2, 3)  # (B * heads, P, Q, 2)
+        samples = F.grid_sample(
+            cells.unflatten(2, grid), at, mode="bilinear", padding_mode="zeros", align_corners=False
+        )  # (B * heads, C, P, Q)
+        summed = (samples * weights[:, :, level].flatten(0, 1)[:, None]).sum(2)
         total = summed if total is None else total + summed
     return total
 
 
+def _cells_last(tokens: Tensor) -> Tensor:
+    """Copies ``(B, S, D)`` to ``(B, D, S)``."""
+    return tokens.transpose(1, 2).contiguous()
+
+
 @lru_cache(maxsize=16)
-def _widths_and_heights(grids: tuple[Grid, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Returns ``(L, 2)``; kept, for a GPU is waited for whenever a tensor is made of Python's numbers."""
+def _cell_sizes(grids: tuple[Grid, ...], device: torch.device, dtype: torch.dtype) -> Tensor:
+    """Returns the width and height of a cell of each grid, whose sides are 2 long: ``(L, 2, 1)``.
+
+    They are kept, for a GPU is waited for whenever a tensor is made of Python's numbers.
+    """
     with torch.inference_mode(False):
-        return torch.tensor([(width, height) for height, width in grids], device=device, dtype=dtype)
+        sizes = [[[2 / width], [2 / height]] for height, width in grids]
+        return torch.tensor(sizes, device=device, dtype=dtype)

@@ -164,7 +164,7 @@ def training_step(
     own = recipe.model_copy(update={"batch_size": len(batch.images)})
     task = SegmentationTask(model, categories, own, 0)
     execution = Execution(recipe.precision, accumulate=recipe.accumulate)
-    learner = Learner(task, execution, Processes(0, 1, batch.images.device))
+    learner = Learner(task, execution, Processes(0, 1, batch.labels[0].device))
     totals = task.totals(batch)
 
     def step() -> None:

@@ -89,6 +89,12 @@ class Study:
         return found
 
     @property
+    def stride_sweeps(self) -> list[str]:
+        """Those of them that are evaluated on the data that they are trained on."""
+        groups = {name: self.comparisons[name][0] for name in self.swept}
+        return [name for name, group in groups.items() if group.targets == (group.dataset,)]
+
+    @property
     def studied(self) -> list[str]:
         """Comparisons that the research questions are answered for, the main one first.
 
@@ -102,12 +108,6 @@ class Study:
             if own and any(self.config.runs[run].auxiliary for run in runs):
                 found.append(name)
         return found
-
-    @property
-    def stride_sweeps(self) -> list[str]:
-        """Those of them that are evaluated on the data that they are trained on."""
-        groups = {name: self.comparisons[name][0] for name in self.swept}
-        return [name for name, group in groups.items() if group.targets == (group.dataset,)]
 
     @property
     def studied_on(self) -> list[str]:
@@ -266,6 +266,13 @@ class Study:
     def heavy_mb(self) -> int:
         """Memory of a heavy job."""
         return 16_000 if self.config.compute.gpu else 4000
+
+    @property
+    def pairs_mb(self) -> int:
+        """Memory of the comparison of pairs: maps of an image, and products of all channels of all maps."""
+        widest = (max(spec_of(e.architecture).channels.values()) for e in self.config.encoders.values())
+        channels = len(self.config.metrics.strides) * sum(widest)
+        return 3000 + channels * (8 * channels + 16 * self.config.pairs.pixels) // 1_000_000
 
     def training_gpus(self, run: str) -> int:
         """The GPUs of a training job: all of one task on one node."""

@@ -109,7 +109,7 @@ def test_the_frame_is_tidy(found: Profile) -> None:
     frame = found.frame
     assert not frame.duplicated(["encoder", "definition", "stride", "score"]).any()
     parts = {"sfc", "scs", "ec", "nc", "fc", "sp"}
-    whole = {"sc", "ef", "sc_null", "ef_null", "sc_excess", "ef_excess"}
+    whole = {"sc", "ef", "sc_null", "ef_null", "sc_excess", "ef_excess", "rankme"}
     assert set(frame["score"]) == parts | whole
     assert set(frame["stride"]) == set(STRIDES)
     defined = frame.dropna(subset="mean")
@@ -147,7 +147,8 @@ def test_one_encoder_ends_in_a_table_and_figures(photos: Path, tmp_path: Path) -
     page = result.save(tmp_path / "out").read_text(encoding="utf-8")
     names = {path.name for path in (tmp_path / "out").iterdir()}
     figures = {f"{stem}.{end}" for stem in ("profiles", "sc_ef_plane") for end in ("pdf", "png")}
-    assert names == {"profile.html", "profiles.csv", "profiles.md", *figures}
+    tables = {f"{stem}.{end}" for stem in ("profiles", "measures") for end in ("csv", "md")}
+    assert names == {"profile.html", *tables, *figures}
     assert page.count("data:image/png;base64,") == 2
     assert "http" not in page, "needs no network"
     assert "n = 2 images" in page

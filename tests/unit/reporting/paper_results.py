@@ -9,7 +9,7 @@ import json
 import shutil
 import zlib
 from collections.abc import Mapping
-from itertools import product
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from vfm_fusion.features.extract import extraction
 from vfm_fusion.metrics.map_scores import SWEPT_SCORES
 from vfm_fusion.profiles.control_scores import score_controls
 from vfm_fusion.profiles.encoder_profile import summarise_profile
+from vfm_fusion.profiles.pair_rows import ALONE, PairRow, pairs_frame
 from vfm_fusion.profiles.settings_sweep import tables_of_seeds
 from vfm_fusion.reporting.entry import Benchmarks
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
@@ -156,6 +157,7 @@ class PaperResults:
             tables_of_seeds=tables_of_seeds({name: sweeps[name] for name in among}, chosen["definition"]),
         )
         write_json(self._path("stability", dataset=dataset), stability)
+        self._pairs().to_parquet(self._path("pairs", dataset=dataset))
         controls = score_controls(self.datasets[dataset], config.metrics, 2)
         controls.to_parquet(self._path("controls", dataset=dataset))
 
@@ -175,12 +177,24 @@ class PaperResults:
                 if stride == max(self.strides) and image == 0:
                     sc = np.nan
                 values = dict.fromkeys(("sfc", "scs"), sc**0.5) | dict.fromkeys(("ec", "nc", "fc", "sp"), 0.5)
-                values |= {"sc": sc, "ef": ef, "sc_null": 0.2, "ef_null": 5.0}
+                values |= {"sc": sc, "ef": ef, "sc_null": 0.2, "ef_null": 5.0, "rankme": ef / sc}
                 for score, value in values.items():
                     reason = "grid_too_fine" if np.isnan(value) else None
                     rows.append((f"image {image}", definition, stride, score, value, reason))
         columns = ["image_id", "definition", "stride", "score", "value", "reason"]
         return pd.DataFrame(rows, columns=columns).astype({"reason": "str"})
+
+    def _pairs(self) -> pd.DataFrame:
+        """CKA and the probe of every ordered pair, and the probe of every encoder alone."""
+        encoders = [*self.study.config.encoders]
+        found = [(encoder, None, ALONE, "probe", 25.0) for encoder in encoders]
+        for master, auxiliary in permutations(encoders, 2):
+            rng = _random(*sorted((master, auxiliary)))
+            for stride in self.strides:
+                probe = rng.uniform(20, 40)
+                measures = {"cka": rng.uniform(0, 1), "probe": probe, "probe_gain": probe - 25}
+                found += [(master, auxiliary, stride, name, value) for name, value in measures.items()]
+        return pairs_frame(PairRow(*key, value, value - 0.1, value + 0.1, None) for *key, value in found)
 
     def _supervised(self, encoder: str) -> pd.DataFrame:
         rng = _random(encoder, "supervised")

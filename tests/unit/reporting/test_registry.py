@@ -46,7 +46,7 @@ def test_every_module_of_a_table_or_figure_is_a_report() -> None:
         package = f"vfm_fusion.reporting.{folder}."
         assert {name.removeprefix(package) for name in built if name.startswith(package)} == modules
     names = [rule.name for report in REPORTS for rule in report.rules()]
-    assert len(names) == len(set(names)) == 39
+    assert len(names) == len(set(names)) == 45
 
 
 def test_the_registry_is_light() -> None:
@@ -142,13 +142,14 @@ def test_settings_are_canonical_and_a_figure_has_its_resolution() -> None:
 
 
 def test_a_report_that_the_experiment_has_nothing_for_is_not_planned() -> None:
-    needed = ("data", "labels", "profiles", "pair", "runs")
+    needed = ("data", "labels", "profiles", "pair", "runs", "sweep")
     reports = [example("table_any"), *(example(f"table_{need}", needs=(need,)) for need in needed)]
     reports.append(example("table_both", needs=("runs", "pair")))
 
     def planned(*present: str) -> list[str]:
-        has = {f"has_{need}": need in present for need in needed[1:]}
-        experiment = SimpleNamespace(splits=["val"] if "data" in present else [], **has)
+        has = {f"has_{need}": need in present for need in needed[1:-1]}
+        splits, sweeps = (["x"] if need in present else [] for need in ("data", "sweep"))
+        experiment = SimpleNamespace(splits=splits, stride_sweeps=sweeps, **has)
         return [rule.name.removeprefix("table_") for rule in report_rules(reports, experiment)]
 
     assert planned(*needed) == ["any", *needed, "both"]

@@ -161,6 +161,13 @@ class TestTable:
             "on all profiled images the choice is another one: master DINO, auxiliary SWIN, OS 8."
         )
 
+    def test_strides_of_another_rule_are_no_part_of_a_sweep(self, swept: Sensitivity) -> None:
+        ruled = results.SELECTION | {"stride": 32, "rule": {"name": "rankme"}, "peaks": {"sam": 4}}
+        assert sensitivity_table(swept, results.LABELS, ruled).notes[0] == (
+            "n = 2 images, evenly spaced; strides are those of the peak EF, not of selection.rule; the "
+            "baseline's choice on them is the one on all profiled images."
+        )
+
     def test_images_that_a_mean_leaves_out_are_counted(self, tmp_path: Path) -> None:
         sweeps = read_sweeps(results.write_sweeps(tmp_path))
         grid = (sweeps["setting"] == "grid") & (sweeps["encoder"] == "swin") & (sweeps["score"] == "sc")

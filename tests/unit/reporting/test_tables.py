@@ -39,6 +39,17 @@ class TestProfiles:
             entry["label"]: entry["pretraining"] for entry in results.LABELS.values()
         }
 
+    def test_another_rule_is_named_where_the_stride_is_marked(
+        self, profiles: pd.DataFrame, selection: dict[str, Any]
+    ) -> None:
+        ruled = selection | {"stride": 4, "rule": {"name": "unlikeness", "title": "1 − CKA"}}
+        table = profiles_table(profiles, results.LABELS, ruled)
+        assert cells(table)["SAM mini"]["ef_4"].underline
+        said = (
+            "underlined: the auxiliary's EF where it is injected, at OS 4 (peak of 1 − CKA, selection.rule: "
+        )
+        assert [note for note in table.notes if said in note]
+
     def test_choice_is_marked_once(self, profiles: pd.DataFrame, selection: dict[str, Any]) -> None:
         shown = cells(profiles_table(profiles, results.LABELS, selection))
         underlined = [(n, key) for n, row in shown.items() for key, cell in row.items() if cell.underline]

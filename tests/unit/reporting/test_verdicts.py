@@ -17,6 +17,7 @@ from vfm_fusion.reporting.questions.answer import Answer
 from vfm_fusion.reporting.verdicts import (
     MIN_IMAGES,
     MIN_SEEDS,
+    MIN_SETTINGS,
     MIRRORED,
     STRENGTH,
     Outcome,
@@ -34,17 +35,19 @@ class Shown:
     sign: int | None
     seeds: int | None
     images: int | None
+    settings: int | None
 
     @property
     def outcome(self) -> Outcome:
-        return part(self.sign, seeds=self.seeds, images=self.images)
+        return part(self.sign, seeds=self.seeds, images=self.images, settings=self.settings)
 
     def less(self) -> list[Shown]:
-        """The same with a seed or an image less, with an interval that reaches zero, and not made."""
+        """The same with a seed, image or pair less, with an interval that reaches zero, and not made."""
         fewer = [replace(self, sign=None)]
         fewer += [] if self.sign is None else [replace(self, sign=0)]
         fewer += [replace(self, seeds=self.seeds - 1)] if self.seeds else []
         fewer += [replace(self, images=self.images - 1)] if self.images else []
+        fewer += [replace(self, settings=self.settings - 1)] if self.settings else []
         return fewer
 
     def mirrored(self) -> Shown:
@@ -56,6 +59,7 @@ SHOWN = st.builds(
     st.sampled_from([1, 1, -1, 0, None]),
     st.sampled_from([None, 1, MIN_SEEDS, 5]),
     st.sampled_from([None, 1, MIN_IMAGES - 1, MIN_IMAGES, 80]),
+    st.sampled_from([None, 1, MIN_SETTINGS - 1, MIN_SETTINGS, 20]),
 )
 TEST = st.lists(SHOWN, min_size=1, max_size=5)
 QUESTION = st.lists(TEST, min_size=1, max_size=4)

@@ -17,8 +17,8 @@ from vfm_fusion.study.resolve import resolve
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
 FORMS = (
-    "expected one of [480, 640] (height, width), {short_side: 512}, {long_side: 640}, {pad: [480, 640]}, "
-    "{crop: [480, 640]} and null"
+    "expected one of [480, 640] (height, width), {short_side: 512}, {long_side: 640}, {multiple: 32}, "
+    "{pad: [480, 640]}, {crop: [480, 640]} and null"
 )
 
 

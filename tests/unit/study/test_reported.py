@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vfm_fusion.errors import ConfigError
 from vfm_fusion.study import reported
 from vfm_fusion.study.resolve import resolve
 from vfm_fusion.study.study import Study
@@ -21,6 +22,7 @@ RUNS = {
     "moved": {"master": "mini-swin", "dataset": "elsewhere", "evaluated_on": "miniscapes"},
     "fused-elsewhere": {"master": "master", "auxiliary": "auxiliary", "dataset": "elsewhere"},
 }
+OWN = {run: RUNS[run] for run in ("objects", "objects-os8", "objects-os16")}
 
 
 def study(**raw: Any) -> Study:
@@ -164,3 +166,45 @@ def test_published_results_are_those_of_the_same_data_and_task(several: Study) -
     assert reported.published(several, several.main) == shown
     assert reported.published(several, "miniscapes-instance") == []
     assert reported.published(study(reporting={"published": False})) == []
+
+
+def test_sweeps_are_compared_where_they_are_trained(several: Study) -> None:
+    assert several.stride_sweeps == ["miniscapes-instance"]
+    inputs = reported.points_of_sweeps(several)
+    assert inputs["evaluations"] == reported.evaluations(several, "miniscapes-instance")
+    assert inputs["pairs"] == ["results/quick/metrics/miniscapes/pairs.parquet"]
+    assert len(inputs["summaries"]) == len(several.config.encoders)
+    (sweep,) = reported.sweeps_described(several)["sweeps"]
+    assert (sweep["dataset"], sweep["profiled"]) == ("miniscapes", "miniscapes")
+    assert [run for run, _ in sweep["runs"]] == ["objects", "objects-os8", "objects-os16"]
+    moved = {
+        run: {**RUNS[run], "dataset": "elsewhere", "evaluated_on": "miniscapes"} for run in ("objects-os8",)
+    }
+    moved["objects-os16"] = {**moved["objects-os8"], "label": "OS 16", "fusion": {"stride": 16}}
+    transfer = study(
+        datasets={"elsewhere": ELSEWHERE}, recipes={"objects": {"training": {"task": "instance"}}}, runs=moved
+    )
+    assert (transfer.swept, transfer.stride_sweeps) == (["elsewhere-to-miniscapes-instance"], [])
+    assert study().swept == []
+
+
+def test_points_of_other_experiments_are_pooled(tmp_path: Path) -> None:
+    there, absent = tmp_path / "points.csv", str(tmp_path / "absent.csv")
+    there.write_text("")
+
+    def pooled(*points: str, runs: bool = True) -> Study:
+        swept = {"recipes": {"objects": {"training": {"task": "instance"}}}, "runs": OWN} if runs else {}
+        return study(reporting={"more_points": points}, **swept)
+
+    own = "results/quick/tables/predictor_points.csv"
+    assert reported.all_points(pooled(str(there))) == {"points": [own, str(there)]}
+    for points, message in (
+        ([absent], "absent.csv' is not there; finish the experiment that writes it"),
+        ([own], "would count twice"),
+        ([f"./{own}"], "would count twice"),
+        ([str(there)] * 2, "would count twice"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            pooled(*points)
+    with pytest.raises(ConfigError, match=r"more_points: no run of this experiment sweeps"):
+        pooled(str(there), runs=False)

@@ -25,6 +25,20 @@ ENTRIES = (
         needs=("profiles",),
     ),
     Report(
+        "table_measures",
+        "vfm_fusion.reporting.tables.measures",
+        "1. Profiles",
+        "RankMe, CKA, probe",
+        "Table: RankMe, CKA and a linear probe per output stride",
+        inputs=lambda study, dataset: {
+            "summaries": reported.of_encoders(study, "profile_summary", dataset),
+            "pairs": reported.of_dataset(study, "pairs", dataset) if study.has_pair else [],
+        },
+        settings=lambda study, dataset: {**reported.encoder_names(study), "dataset": dataset},
+        per="dataset",
+        needs=("profiles",),
+    ),
+    Report(
         "table_controls",
         "vfm_fusion.reporting.tables.controls",
         "1. Profiles",

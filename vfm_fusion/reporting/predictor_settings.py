@@ -178,7 +178,7 @@ def settings_in_words(settings: Sequence[SweptSetting]) -> str:
         f"several strides) of {counted(pairs, 'pair')} on "
         f"{in_a_row([f'{dataset} ({metric})' for dataset, metric in where])}, from "
         f"{in_a_row([*studies])}; {trained} seed{'' if trained == '1' else 's'} each. The best stride is "
-        f"ahead of the next beyond the spread over seeds in {sum(s.has_clear_best for s in settings)} of them."
+        f"ahead of the next beyond the spread over seeds in {sum(one.has_clear_best for one in settings)}."
     )
 
 

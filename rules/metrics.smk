@@ -114,7 +114,7 @@ rule compare_pairs:
     conda:
         "../envs/workflow.yaml"
     resources:
-        mem_mb=growing(4000),
+        mem_mb=growing(STUDY.pairs_mb),
         runtime=lasting(240),
     params:
         generated=FILES.pattern("data"),

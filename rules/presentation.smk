@@ -5,6 +5,7 @@ from functools import partial
 from vfm_fusion.reporting.entry import KINDS, report_rules
 from vfm_fusion.reporting.registry import REPORTS
 from vfm_fusion.reporting.render.undrawn import undrawn
+from vfm_fusion.study import reported
 
 REPORT = Path(RESULTS, "report.html")
 REPORT_RULES = report_rules(REPORTS, STUDY)
@@ -90,20 +91,24 @@ def outcome(page):
             f"  Figure: {FILES.pattern('figure', name='profiles', format='png')}",
         ]
     if STUDY.has_pair and {"select", "all"} & targets:
-        parts["the selection"] = partial(
-            told.selection_lines,
-            Path(FILES.pattern("selection", dataset=DATASET)),
-            {
-                encoder: FILES.pattern(
-                    "profile_summary", encoder=encoder, dataset=DATASET
-                )
-                for encoder in CONFIG.encoders
-            },
-            Path(FILES.pattern("table", name="selection", format="md")),
-        )
-    answers = FILES.pattern("table", name="questions", format="md")
-    if "all" in targets and answers in rules.all.input:
-        parts["the answers"] = partial(told.answer_lines, Path(answers))
+        for dataset in STUDY.studied_on if "all" in targets else [DATASET]:
+            parts[f"the selection on {dataset}"] = partial(
+                told.selection_lines,
+                Path(FILES.pattern("selection", dataset=dataset)),
+                {
+                    encoder: FILES.pattern(
+                        "profile_summary", encoder=encoder, dataset=dataset
+                    )
+                    for encoder in CONFIG.encoders
+                },
+                Path(reported.table_of(STUDY, "selection", dataset, "md")),
+            )
+    for comparison in STUDY.studied if "all" in targets else []:
+        answers = reported.table_of(STUDY, "questions", comparison, "md")
+        if answers in rules.all.input:
+            parts[f"the answers for {comparison}"] = partial(
+                told.answer_lines, Path(answers)
+            )
     if page:
         parts["the report"] = lambda: [f"Report: {page}"]
     return told.outcome(parts)

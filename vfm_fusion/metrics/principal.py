@@ -8,6 +8,9 @@ import torch
 from scipy.linalg.blas import dsyrk, ssyrk
 from torch import Tensor
 
+_STRIP = 512
+"""Rows of a matrix that are mirrored at a time."""
+
 
 class SymmetricProduct:
     """Sums ``block @ block.T`` over blocks of observations.
@@ -33,11 +36,16 @@ class SymmetricProduct:
             self._sum.addmm_(block, block.T)
 
     def total(self) -> Tensor:
-        """Returns the sum, ``(size, size)``, exactly symmetric."""
+        """Returns the sum, ``(size, size)``, exactly symmetric: on the CPU not a copy, but the sum itself."""
         if self._device.type != "cpu":
             return (self._sum + self._sum.T).div_(2)
-        upper = torch.from_numpy(self._upper)
-        return upper.triu() + upper.triu(diagonal=1).T
+        whole = torch.from_numpy(self._upper)
+        for start in range(0, len(whole), _STRIP):
+            rows = slice(start, start + _STRIP)
+            whole[rows, :start] = whole[:start, rows].T
+            corner = whole[rows, rows]
+            corner.copy_(corner.triu() + corner.triu(diagonal=1).T)
+        return whole
 
 
 def self_product(matrix: Tensor) -> Tensor:

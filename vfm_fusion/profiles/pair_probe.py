@@ -145,9 +145,10 @@ def _labelled(paired: PairedMaps, images: Sequence[int]) -> tuple[list[Labelled]
     """The images that have labelled pixels, and the number of classes."""
     found, classes = [], 0
     for index in images:
-        truth, classes = paired.truth(index)
+        truth, known = paired.truth(index)
         if truth is None:
             continue
+        classes = max(classes, known)
         on_grid = paired.labels(index, truth, paired.grid(index, paired.strides[0])).flatten()
         at = paired.drawn(index, torch.nonzero(on_grid >= 0)[:, 0])
         if len(at):

@@ -119,19 +119,18 @@ class PairedMaps:
         Where classes are of things alone, whatever is no object is one class more: the background.
 
         Returns:
-            ``(H0, W0)`` int64, -1 for void, None where the image has no labels; and K.
+            ``(H0, W0)`` int64, -1 for void, and K; None and 0 where the image has no labels.
 
         Raises:
             CorruptImageError: a label file is damaged; see :meth:`Dataset.labels`.
         """
         semantic, instances = self._dataset.labels(self._positions[index])
-        classes = len(self._dataset.categories)
-        has_background = instances is not None and all(c.isthing for c in self._dataset.categories)
-        if semantic is None and instances is not None:
-            semantic = instances.classes()
-        if semantic is None:
-            return None, classes + has_background
-        truth = np.where(semantic < classes, semantic.astype(np.int64), -1)
-        if has_background:
-            truth[(truth < 0) & (instances.ids == 0)] = classes
-        return truth, classes + has_background
+        if semantic is None and instances is None:
+            return None, 0
+        classes = self._dataset.categories
+        map_of_ids = instances.classes() if semantic is None else semantic
+        truth = np.where(map_of_ids < len(classes), map_of_ids.astype(np.int64), -1)
+        if instances is None or not all(category.isthing for category in classes):
+            return truth, len(classes)
+        truth[(truth < 0) & (instances.ids == 0)] = len(classes)
+        return truth, len(classes) + 1

@@ -161,10 +161,10 @@ def chosen_elsewhere(study: Study) -> list[str]:
     return [name for name in study.studied_on if name != study.dataset]
 
 
-def table_of(study: Study, name: str, item: str) -> str:
-    """The data of a table that is made for a comparison or a data set."""
+def table_of(study: Study, name: str, item: str, suffix: str = "csv") -> str:
+    """A file of a table or text that is made for a comparison or a data set: its data, or as it is read."""
     own = item in (study.main, study.dataset)
-    return study.files.pattern("table", name=name if own else f"{name}-{item}", format="csv")
+    return study.files.pattern("table", name=name if own else f"{name}-{item}", format=suffix)
 
 
 def swept_elsewhere(study: Study) -> list[str]:

@@ -267,6 +267,13 @@ class Study:
         """Memory of a heavy job."""
         return 16_000 if self.config.compute.gpu else 4000
 
+    @property
+    def pairs_mb(self) -> int:
+        """Memory of the comparison of pairs: maps of an image, and products of all channels of all maps."""
+        widest = (max(spec_of(e.architecture).channels.values()) for e in self.config.encoders.values())
+        channels = len(self.config.metrics.strides) * sum(widest)
+        return 3000 + channels * (8 * channels + 16 * self.config.pairs.pixels) // 1_000_000
+
     def training_gpus(self, run: str) -> int:
         """The GPUs of a training job: all of one task on one node."""
         return self.gpus() * self.config.training_of(run).devices

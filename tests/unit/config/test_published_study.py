@@ -1,4 +1,4 @@
-"""The study in docs/ is the one that experiments/study.yaml describes."""
+"""The studies in docs/ are those that experiments/ describes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from vfm_fusion.study.resolve import resolve
 
 ROOT = Path(__file__).parents[3]
 STUDY = ROOT / "docs" / "study"
+PUBLISHED = sorted((ROOT / "docs").glob("*/config.resolved.yaml"))
 
 
-def test_what_was_published_was_run_with_these_settings() -> None:
-    published = yaml.safe_load((STUDY / "config.resolved.yaml").read_text(encoding="utf-8"))
-    current = resolve({"experiment": "study"}, ROOT / "experiments").model_dump(mode="json")
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: path.parent.name)
+def test_what_was_published_was_run_with_these_settings(path: Path) -> None:
+    published = yaml.safe_load(path.read_text(encoding="utf-8"))
+    experiment = published["experiment"]
+    assert path.parent.name == experiment.replace("_", "-")
+    current = resolve({"experiment": experiment}, ROOT / "experiments").model_dump(mode="json")
     assert list(differing(published, current)) == []
 
 

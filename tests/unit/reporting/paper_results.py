@@ -8,8 +8,8 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
-from collections.abc import Mapping
-from itertools import product
+from collections.abc import Iterator, Mapping
+from itertools import permutations, product
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from vfm_fusion.features.extract import extraction
 from vfm_fusion.metrics.map_scores import SWEPT_SCORES
 from vfm_fusion.profiles.control_scores import score_controls
 from vfm_fusion.profiles.encoder_profile import summarise_profile
+from vfm_fusion.profiles.pair_rows import ALONE, PairRow, pairs_frame
 from vfm_fusion.profiles.settings_sweep import tables_of_seeds
 from vfm_fusion.reporting.entry import Benchmarks
 from vfm_fusion.segmentation.prediction import PredictedInstances, Prediction, Segment
@@ -160,6 +161,7 @@ class PaperResults:
         write_json(self._path("stability", dataset=dataset), stability)
         controls = score_controls(self.datasets[dataset], config.metrics, 2)
         controls.to_parquet(self._path("controls", dataset=dataset))
+        pairs_frame(self._pairs(dataset)).to_parquet(self._path("pairs", dataset=dataset))
 
     def _scores(self, encoder: str, seed: str) -> pd.DataFrame:
         """A profile; SC of one image is undefined at the coarsest stride."""
@@ -170,12 +172,25 @@ class PaperResults:
                 if stride == max(self.strides) and image == 0:
                     sc = np.nan
                 values = dict.fromkeys(("sfc", "scs"), sc**0.5) | dict.fromkeys(("ec", "nc", "fc", "sp"), 0.5)
-                values |= {"sc": sc, "ef": ef, "sc_null": 0.2, "ef_null": 5.0}
+                values |= {"sc": sc, "ef": ef, "sc_null": 0.2, "ef_null": 5.0, "rankme": 100 * ef / stride}
                 for score, value in values.items():
                     reason = "grid_too_fine" if np.isnan(value) else None
                     rows.append((f"image {image}", definition, stride, score, value, reason))
         columns = ["image_id", "definition", "stride", "score", "value", "reason"]
         return pd.DataFrame(rows, columns=columns).astype({"reason": "str"})
+
+    def _pairs(self, dataset: str) -> Iterator[PairRow]:
+        """What every pair is compared by; no probe on a data set that is profiled besides."""
+        encoders, rng = list(self.study.config.encoders), _random("pairs", dataset)
+        reason = None if dataset == self.study.dataset else "not_annotated"
+        probe = (np.nan,) * 3 if reason else (50.0, 48.0, 52.0)
+        for encoder in encoders:
+            yield PairRow(encoder, None, ALONE, "probe", *probe, reason)
+        for pair, stride in product(permutations(encoders, 2), self.strides):
+            cka, gain = rng.uniform(0, 1), rng.uniform(-5, 5)
+            yield PairRow(*pair, stride, "cka", cka, cka - 0.01, cka + 0.01, None)
+            yield PairRow(*pair, stride, "probe", *(value + gain for value in probe), reason)
+            yield PairRow(*pair, stride, "probe_gain", *(value - 50 + gain for value in probe), reason)
 
     def _supervised(self, encoder: str) -> pd.DataFrame:
         rng = _random(encoder, "supervised")

@@ -172,14 +172,13 @@ def settings_in_words(settings: Sequence[SweptSetting]) -> str:
     pairs, seeds = len({s.pair for s in settings}), sorted({s.seeds for s in settings})
     where = {(s.dataset, s.metric): None for s in settings}
     studies = {s.study: None for s in settings}
-    clear = sum(s.has_clear_best for s in settings)
     trained = f"{seeds[0]}" if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]}"
     return (
         f"{counted(len(settings), 'setting')} (a pair of encoders, each fine-tuned or frozen, trained at "
         f"several strides) of {counted(pairs, 'pair')} on "
         f"{in_a_row([f'{dataset} ({metric})' for dataset, metric in where])}, from "
         f"{in_a_row([*studies])}; {trained} seed{'' if trained == '1' else 's'} each. The best stride is "
-        f"ahead of the next beyond the spread over seeds in {clear} of them."
+        f"ahead of the next beyond the spread over seeds in {sum(one.has_clear_best for one in settings)}."
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import permutations, product
 from pathlib import Path
 from typing import Any
@@ -160,6 +160,7 @@ class PaperResults:
         self._pairs().to_parquet(self._path("pairs", dataset=dataset))
         controls = score_controls(self.datasets[dataset], config.metrics, 2)
         controls.to_parquet(self._path("controls", dataset=dataset))
+        pairs_frame(self._pairs(dataset)).to_parquet(self._path("pairs", dataset=dataset))
 
     def _finetuned(self, comparison: str) -> None:
         dataset = self.study.comparisons[comparison][0].dataset
@@ -177,24 +178,25 @@ class PaperResults:
                 if stride == max(self.strides) and image == 0:
                     sc = np.nan
                 values = dict.fromkeys(("sfc", "scs"), sc**0.5) | dict.fromkeys(("ec", "nc", "fc", "sp"), 0.5)
-                values |= {"sc": sc, "ef": ef, "sc_null": 0.2, "ef_null": 5.0, "rankme": ef / sc}
+                values |= {"sc": sc, "ef": ef, "sc_null": 0.2, "ef_null": 5.0, "rankme": 100 * ef / stride}
                 for score, value in values.items():
                     reason = "grid_too_fine" if np.isnan(value) else None
                     rows.append((f"image {image}", definition, stride, score, value, reason))
         columns = ["image_id", "definition", "stride", "score", "value", "reason"]
         return pd.DataFrame(rows, columns=columns).astype({"reason": "str"})
 
-    def _pairs(self) -> pd.DataFrame:
-        """CKA and the probe of every ordered pair, and the probe of every encoder alone."""
-        encoders = [*self.study.config.encoders]
-        found = [(encoder, None, ALONE, "probe", 25.0) for encoder in encoders]
-        for master, auxiliary in permutations(encoders, 2):
-            rng = _random(*sorted((master, auxiliary)))
-            for stride in self.strides:
-                probe = rng.uniform(20, 40)
-                measures = {"cka": rng.uniform(0, 1), "probe": probe, "probe_gain": probe - 25}
-                found += [(master, auxiliary, stride, name, value) for name, value in measures.items()]
-        return pairs_frame(PairRow(*key, value, value - 0.1, value + 0.1, None) for *key, value in found)
+    def _pairs(self, dataset: str) -> Iterator[PairRow]:
+        """What every pair is compared by; no probe on a data set that is profiled besides."""
+        encoders, rng = list(self.study.config.encoders), _random("pairs", dataset)
+        reason = None if dataset == self.study.dataset else "not_annotated"
+        probe = (np.nan,) * 3 if reason else (50.0, 48.0, 52.0)
+        for encoder in encoders:
+            yield PairRow(encoder, None, ALONE, "probe", *probe, reason)
+        for pair, stride in product(permutations(encoders, 2), self.strides):
+            cka, gain = rng.uniform(0, 1), rng.uniform(-5, 5)
+            yield PairRow(*pair, stride, "cka", cka, cka - 0.01, cka + 0.01, None)
+            yield PairRow(*pair, stride, "probe", *(value + gain for value in probe), reason)
+            yield PairRow(*pair, stride, "probe_gain", *(value - 50 + gain for value in probe), reason)
 
     def _supervised(self, encoder: str) -> pd.DataFrame:
         rng = _random(encoder, "supervised")

@@ -23,7 +23,9 @@ def study() -> Study:
 @pytest.mark.parametrize("comparison", ["camvid-semantic", "pennfudan-instance"])
 def test_every_pair_is_trained_at_every_stride_beside_its_baselines(study: Study, comparison: str) -> None:
     runs = [study.config.runs[name] for name in study.comparisons[comparison][1]]
-    found = {(run.master, run.auxiliary, run.fusion.stride, run.train_master) for run in runs if run.auxiliary}
+    found = {
+        (run.master, run.auxiliary, run.fusion.stride, run.train_master) for run in runs if run.auxiliary
+    }
     assert found == {
         *(("dinov2", name, stride, False) for name in AUXILIARIES for stride in STRIDES),
         *((name, "dinov2", stride, False) for name in REVERSED for stride in STRIDES),

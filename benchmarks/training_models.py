@@ -29,14 +29,14 @@ CATEGORIES = 19
 
 @dataclass(frozen=True)
 class Size:
-    """A pair of encoders and what they are trained with; ``swin``: the encoder of the plain Mask2Former."""
+    """A pair of encoders and what they are trained with; ``swin``: the encoder of a plain Mask2Former."""
 
     master: str
     auxiliary: str
     crop: tuple[int, int]
     batch: int
     head: HeadConfig
-    swin: dict[str, object]
+    swin: dict[str, object] | None = None
 
 
 SIZES = {
@@ -66,16 +66,33 @@ SIZES = {
         ),
         {"embed_dim": 32, "depths": [1, 1, 3, 1], "num_heads": [1, 2, 4, 8], "window_size": 8},
     ),
+    "frozen": Size(
+        "dinov2_vits14",
+        "mobilenetv2_100",
+        (320, 320),
+        2,
+        HeadConfig(
+            pyramid_channels=(48, 64, 96, 128),
+            hidden_dim=64,
+            heads=4,
+            pixel_decoder_layers=2,
+            pixel_decoder_feedforward_dim=256,
+            decoder_layers=3,
+            feedforward_dim=256,
+            queries=24,
+            points=2048,
+        ),
+    ),
 }
 
 
-def our_model(task: Task) -> nn.Module:
-    size = SIZES[task.size]
+def encoders_of(task: Task) -> dict[str, EncoderConfig]:
+    size, weights = SIZES[task.size], SeededWeights(source="seeded", seed=task.seed)
     names = {"master": size.master, "auxiliary": size.auxiliary}
-    encoders = {
-        name: EncoderConfig(architecture=names[name], weights=SeededWeights(source="seeded", seed=task.seed))
-        for name in names
-    }
+    return {role: EncoderConfig(architecture=name, weights=weights) for role, name in names.items()}
+
+
+def our_model(task: Task) -> nn.Module:
     strides: tuple[int, ...] = ()
     if task.model == MASTER:
         run = RunConfig(master="master")
@@ -89,7 +106,7 @@ def our_model(task: Task) -> nn.Module:
         )
     else:
         run = RunConfig(master="auxiliary", train_master=False)
-    model = build_segmenter(run, encoders, strides, size.head, CATEGORIES, task.seed)
+    model = build_segmenter(run, encoders_of(task), strides, SIZES[task.size].head, CATEGORIES, task.seed)
     if task.compiled:
         for encoder in filter(None, (model.master, model.auxiliary)):
             encoder.compile(backend=task.compiled)

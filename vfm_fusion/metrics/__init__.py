@@ -36,6 +36,9 @@ z-scores, principal components), ``structural_coherence`` (SFC, SC), ``clusterin
 ``null_floor`` (the scores of the same pixels in random order). Where nothing can be said, a score is NaN with
 one of ``reasons``.
 
+Measured beside them: ``effective_rank`` (RankMe of a map), ``kernel_alignment`` (CKA of two maps) and
+``linear_probe`` (ridge regression of classes on any of many maps).
+
 >>> import torch
 >>> features, image = torch.rand(1, 8, 32, 64), torch.rand(1, 3, 256, 512)
 >>> structural_coherence(features).sc.shape, edge_fidelity(features, image).ef.shape

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.errors import ShapeError
+from vfm_fusion.metrics.bootstrap import bootstrap_interval
 from vfm_fusion.metrics.effective_rank import RANK_SCORES
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.metrics.inputs import check_images, unit_range
@@ -20,8 +21,6 @@ from vfm_fusion.metrics.threads import one_thread
 
 SCORES = SWEPT_SCORES + NULL_SCORES + RANK_SCORES
 """Every score of a profile. RankMe is the same by every definition, so that each has all scores of a map."""
-
-_INTERVAL = (2.5, 97.5)
 
 
 def score_map(features: FeatureMap, image: Tensor, config: MetricConfig) -> dict[str, Score]:
@@ -113,21 +112,3 @@ def summarise(scores: pd.DataFrame, *, bootstrap: int, seed: int) -> pd.DataFram
     columns = ["definition", "stride", "score", "mean", "ci_low", "ci_high", "images", "undefined", "reason"]
     types = {"definition": "str", "stride": "int64", "score": "str", "reason": "str"}
     return pd.DataFrame(rows, columns=columns).astype(types)
-
-
-def bootstrap_interval(values: np.ndarray, resamples: int, seed: int) -> tuple[float, float]:
-    """Returns the 2.5th and 97.5th percentile of the mean of resampled ``values`` ``(n,)``; NaN if n = 0."""
-    if values.size == 0:
-        return float("nan"), float("nan")
-    return percentile_interval(values[bootstrap_draws(values.size, resamples, seed)].mean(axis=1))
-
-
-def bootstrap_draws(count: int, resamples: int, seed: int) -> np.ndarray:
-    """Returns which of ``count`` images every resample holds, ``(resamples, count)`` int64."""
-    return np.random.default_rng(seed).integers(count, size=(resamples, count))
-
-
-def percentile_interval(resampled: np.ndarray) -> tuple[float, float]:
-    """Returns the 2.5th and 97.5th percentile of what resamples give ``(resamples,)``."""
-    low, high = np.percentile(resampled, _INTERVAL)
-    return float(low), float(high)

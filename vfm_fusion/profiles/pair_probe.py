@@ -15,8 +15,8 @@ from torch import Tensor
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.config.pairs import PairsConfig
 from vfm_fusion.metrics import reasons
+from vfm_fusion.metrics.bootstrap import bootstrap_draws, percentile_interval
 from vfm_fusion.metrics.linear_probe import ProbeSums, hits_and_unions, mean_iou
-from vfm_fusion.metrics.profile import bootstrap_draws, percentile_interval
 from vfm_fusion.profiles.pair_rows import ALONE, PairRow
 from vfm_fusion.profiles.paired_maps import PairedMaps
 from vfm_fusion.workflow.progress import progress

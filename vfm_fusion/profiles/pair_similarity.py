@@ -12,8 +12,8 @@ import torch
 
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.metrics import reasons
+from vfm_fusion.metrics.bootstrap import bootstrap_draws, percentile_interval
 from vfm_fusion.metrics.kernel_alignment import linear_cka, unbiased_hsic
-from vfm_fusion.metrics.profile import bootstrap_draws, percentile_interval
 from vfm_fusion.metrics.reasons import Score, first_reason
 from vfm_fusion.profiles.pair_rows import PairRow
 from vfm_fusion.profiles.paired_maps import PairedMaps

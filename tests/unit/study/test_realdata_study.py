@@ -21,7 +21,7 @@ def study() -> Study:
 
 
 @pytest.mark.parametrize("comparison", ["camvid-semantic", "pennfudan-instance"])
-def test_every_pair_is_trained_at_every_stride_beside_its_baselines(study: Study, comparison: str) -> None:
+def test_every_pair_is_trained_at_every_stride_beside_baselines(study: Study, comparison: str) -> None:
     runs = [study.config.runs[name] for name in study.comparisons[comparison][1]]
     found = {
         (run.master, run.auxiliary, run.fusion.stride, run.train_master) for run in runs if run.auxiliary

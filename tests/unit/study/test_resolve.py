@@ -88,10 +88,10 @@ def test_a_resolved_configuration_does_not_get_removed_entries_back() -> None:
         ),
         ({"encoders": {"master": {"architecture": "mini_vit", "weights": {"source": "seeded"}}}}, ["role"]),
         ({"metrics": {"strides": [4, 5]}}, ["metrics.strides", "[5]", "[4, 8, 16, 32]"]),
-        ({"runs": {"fused": {"fusion": {"stride": 7}}}}, ["runs.fused.fusion.stride", "7 is impossible"]),
-        ({"runs": {"fused": {"auxiliary": "sam3"}}}, ["runs.fused.auxiliary", "'sam3'", "mini-sam"]),
-        ({"runs": {"fused": {"auxiliary": "master"}}}, ["runs.fused", "a fusion needs two encoders"]),
-        ({"runs": {"fused-reverse": {"label": "Fused"}}}, ["runs", "'Fused'", "tell them apart"]),
+        ({"runs": {"b-os8": {"fusion": {"stride": 7}}}}, ["runs.b-os8.fusion.stride", "7 is impossible"]),
+        ({"runs": {"b-os8": {"auxiliary": "sam3"}}}, ["runs.b-os8.auxiliary", "'sam3'", "mini-sam"]),
+        ({"runs": {"b-os8": {"auxiliary": "master"}}}, ["runs.b-os8", "a fusion needs two encoders"]),
+        ({"runs": {"b-os8": {"label": "B at OS 4"}}}, ["runs", "'B at OS 4'", "tell them apart"]),
         ({"runs": {"a/b": {"master": "master"}}}, ["'a/b'", "file name"]),
     ],
 )
@@ -179,9 +179,17 @@ def test_an_overlay_says_only_what_differs_from_its_base(tmp_path: Path) -> None
     assert study.encoders == base.encoders
     assert study.training.seeds == (0, 1, 2, 3, 4)
     assert study.training == base.training.model_copy(update={"seeds": study.training.seeds})
-    assert "fused" in base.runs
-    assert "fused" not in study.runs
-    assert study.runs["a-os8"] == base.runs["a-os8"]
+    assert "a-os8" not in base.runs
+    assert "a-os8" in study.runs
+    assert study.runs["b-os8"] == base.runs["b-os8"]
+
+
+def test_the_default_experiment_takes_eight_trainings() -> None:
+    config = resolve({"experiment": "miniature"}, OVERLAYS)
+    frozen = [run for run in config.runs.values() if not run.train_master]
+    assert len(config.runs) * len(config.training.seeds) == 8
+    assert {run.fusion.stride for run in frozen if run.auxiliary} == {4, 8, 16, 32}
+    assert {run.master for run in frozen if not run.auxiliary} == {"mini-dino", "mini-swin"}
 
 
 def test_an_unknown_base_is_named_with_the_file_that_asks_for_it(tmp_path: Path) -> None:

@@ -127,9 +127,30 @@ def test_a_stage_depends_on_no_name_and_on_nothing_of_how_work_is_done() -> None
     )
     assert before.features("miniscapes", "mini-dino") == after.features("miniscapes", "mini-dino")
     assert before.training("fused") == after.training("fused")
+    assert before.pairs("miniscapes") == after.pairs("miniscapes")
     changed = Settings(Study(quick(training={"steps": 7})))
     assert before.training("fused") != changed.training("fused")
     assert before.prediction("fused", "miniscapes") == changed.prediction("fused", "miniscapes")
+
+
+def test_the_comparison_of_pairs_depends_on_maps_and_not_on_what_is_made_of_them_elsewhere() -> None:
+    before, same, probed, derived = (
+        Settings(Study(quick(**changes)))
+        for changes in (
+            {},
+            {"metrics": {"definitions": {"paper": {"grid": 3}}}, "training": {"steps": 7}},
+            {"pairs": {"ridge": 0.5}},
+            {"metrics": {"interpolation": "bilinear"}},
+        )
+    )
+    assert before.pairs("miniscapes") == same.pairs("miniscapes")
+    assert before.profile("miniscapes") == probed.profile("miniscapes")
+    assert len({settings.pairs("miniscapes") for settings in (before, probed, derived)}) == 3
+
+
+def test_memory_of_the_comparison_of_pairs_holds_the_products_of_all_channels() -> None:
+    study, channels = Study(quick()), 4 * (128 + 192 + 192)
+    assert study.pairs_mb == 3000 + channels * (8 * channels + 16 * 4096) // 1_000_000
 
 
 def test_memory_and_threads_of_a_training_grow_with_its_processes() -> None:

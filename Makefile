@@ -40,7 +40,7 @@ study: $(READY)  ## Run the full miniature study (five seeds, about two hours) a
 	@$(MAKE) --no-print-directory run EXPERIMENT=study
 	@$(BIN)/python -m vfm_fusion.reporting.publish results/study docs/study
 
-realdata-study: $(READY)  ## Run the study on real photos (five CPU hours, minutes on a GPU) and write docs/realdata-study/
+realdata-study: $(READY)  ## Run the study on real photos (some CPU hours, minutes on a GPU) and write docs/realdata-study/
 	@$(MAKE) --no-print-directory run EXPERIMENT=realdata_study
 	@$(BIN)/python -m vfm_fusion.reporting.publish results/realdata-study docs/realdata-study
 

@@ -177,8 +177,9 @@ def settings_in_words(settings: Sequence[SweptSetting]) -> str:
         f"{counted(len(settings), 'setting')} (a pair of encoders, each fine-tuned or frozen, trained at "
         f"several strides) of {counted(pairs, 'pair')} on "
         f"{in_a_row([f'{dataset} ({metric})' for dataset, metric in where])}, from "
-        f"{in_a_row([*studies])}; {trained} seed{'' if trained == '1' else 's'} each. The best stride is "
-        f"ahead of the next beyond the spread over seeds in {sum(one.has_clear_best for one in settings)}."
+        f"{in_a_row([*studies])}; {trained} seed{'' if trained == '1' else 's'} each. "
+        f"In {sum(one.has_clear_best for one in settings)} of {len(settings)} the best stride is ahead of "
+        "the next beyond the spread over seeds."
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vfm_fusion.reporting.cells import Value, in_a_row, number
-from vfm_fusion.reporting.predictor_settings import settings_in_words
+from vfm_fusion.reporting.predictor_settings import counted, settings_in_words
 from vfm_fusion.reporting.predictor_skill import (
     HELD_OUT_CONSTANT,
     HELD_OUT_PREDICTOR,
@@ -65,8 +65,8 @@ def _chance(comparison: Comparison, reference: str) -> Finding:
     over, outcome = _compared(comparison, own, random)
     return Finding(
         f"{title_of_way(reference)} suggests the best of the trained strides in {_percent(own.hits)} of "
-        f"{own.regret.n} settings (a stride drawn at random: {number(random.hits.mean, 0)} %) and loses "
-        f"{_points(own.regret)} to it; its stride brings {in_points(over)} over one drawn at random"
+        f"{counted(own.regret.n, 'setting')} (a stride drawn at random: {number(random.hits.mean, 0)} %) and "
+        f"loses {_points(own.regret)} to it; its stride brings {in_points(over)} over one drawn at random"
         f"{_ENDINGS.get(outcome, '')}.",
         (outcome,),
     )

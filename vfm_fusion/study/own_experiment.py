@@ -141,6 +141,7 @@ training:  # docs/training.md
   augmentation:  # height and width of a crop of the image, whose shorter side is about so many pixels
     crop: [512, 512]
     scale: {{kind: short_side, pixels: 512, max_side: 2048}}
+  # cached_views: 8  # of each image, drawn once: frozen encoders then see them once and never run in training
 evaluation: {{resize: {{short_side: 512, max_side: 2048}}}}  # at the size that was trained
 runs:  # master and auxiliary: the roles that the profiles give the encoders; or their names
   master: {{label: Master alone, master: master}}

@@ -92,6 +92,41 @@ def test_the_planned_size_is_the_size_on_disk(tmp_path: Path) -> None:
     assert describe_size(planned).startswith("8 images, OS 4/8/16/32, float16: ")
 
 
+def test_the_planned_size_of_views_is_the_size_on_disk(tmp_path: Path) -> None:
+    rows = [{**dict.fromkeys(COLUMNS, ""), "image_id": name, "height": 70, "width": 90} for name in "ab"]
+    write_index(pd.DataFrame(rows).astype(COLUMNS), tmp_path / "train.parquet")
+    views = {"count": 3, "augmentation": {"crop": [64, 96]}}
+    settings, spec = FeaturesConfig(shard_images=3), ARCHITECTURES[ENCODER.architecture]
+    planned = planned_layout(tmp_path / "train.parquet", spec, settings, views)
+    assert planned == Manifest.read(run(tmp_path, Photos(6, (64, 96)))).layout
+    assert describe_size(planned).startswith("6 images, OS 4/8/16/32, float16: ")
+
+
+def test_stores_of_views_are_listed_kept_and_deleted_as_others_are(tmp_path: Path) -> None:
+    for name in ("scenes/train-2x64x96-now/mini", "scenes/train-2x64x96-before/mini"):
+        run((tmp_path / "features" / name).parent)
+    interrupted = job(tmp_path / "made")
+    interrupted.run_part(1, 3)
+    state = tmp_path / "state" / "features" / "scenes" / "train-2x64x96-now" / "other"
+    state.parent.mkdir(parents=True)
+    (tmp_path / "made" / "state").rename(state)
+    folder = tmp_path / "features" / "scenes" / "train-2x64x96-now"
+    used = {folder / f"{name}.zarr.manifest.json" for name in ("mini", "other")}
+    found = {
+        str(stored.path.relative_to(tmp_path)): (stored.state, stored.used)
+        for stored in find_stores(tmp_path, used)
+    }
+    assert found == {
+        "features/scenes/train-2x64x96-before/mini.zarr": ("complete", False),
+        "features/scenes/train-2x64x96-now/mini.zarr": ("complete", True),
+        "state/features/scenes/train-2x64x96-now/other/store.zarr": ("unfinished", True),
+    }
+    delete(prunable(find_stores(tmp_path, used)))
+    assert not list((tmp_path / "features" / "scenes" / "train-2x64x96-before").glob("*.zarr*"))
+    assert (state / "store.zarr").is_dir()
+    FeatureStore(folder / "mini.zarr.manifest.json").verify()
+
+
 def test_an_index_that_is_missing_is_named(tmp_path: Path) -> None:
     spec = ARCHITECTURES[ENCODER.architecture]
     with pytest.raises(DatasetLayoutError, match=r"val\.parquet"):

@@ -157,7 +157,6 @@ class PaperResults:
             tables_of_seeds=tables_of_seeds({name: sweeps[name] for name in among}, chosen["definition"]),
         )
         write_json(self._path("stability", dataset=dataset), stability)
-        self._pairs().to_parquet(self._path("pairs", dataset=dataset))
         controls = score_controls(self.datasets[dataset], config.metrics, 2)
         controls.to_parquet(self._path("controls", dataset=dataset))
         pairs_frame(self._pairs(dataset)).to_parquet(self._path("pairs", dataset=dataset))

@@ -142,7 +142,7 @@ def test_the_table_has_every_way_with_its_interval() -> None:
     assert (
         "of 12 pairs on miniscapes (AP), camvid (AP) and penn-fudan (AP), from study; 3 seeds each." in said
     )
-    assert "The best stride is ahead of the next beyond the spread over seeds in 6." in said
+    assert "In 6 of 15 the best stride is ahead of the next beyond the spread over seeds." in said
 
 
 def test_a_predictor_that_is_partly_undefined_is_told_in_a_note() -> None:
@@ -163,7 +163,7 @@ def test_the_figure_has_a_row_for_every_way_and_marks_chance(tmp_path: Path) -> 
     hits, regret, _ = figure.axes
     assert len(hits.get_yticklabels()) == len(comparison.skills) - 1  # chance is the line
     assert [line.get_xdata()[0] for line in hits.lines if line.get_linestyle() == "--"] == [25]
-    assert regret.get_xlim()[0] == 0
+    assert -0.5 < regret.get_xlim()[0] < 0
     save_figure(figure, pdf=tmp_path / "a.pdf", png=tmp_path / "a.png", dpi=50)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from segmentation_toys import ToyDataset
@@ -13,6 +14,7 @@ from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig, segment
 from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.datasets.base import Sample
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.evaluation.predict import predict_run
@@ -123,11 +125,49 @@ def test_a_batch_of_maps_is_divided_as_one_of_pixels_is() -> None:
     assert torch.equal(first.images.auxiliary[16], maps[:2] + 1)
 
 
-def test_another_process_loads_the_same_maps(train, stored, recipe: TrainingConfig) -> None:
+class MixedSizes(ToyDataset):
+    """Toys of which every second one is higher than wide."""
+
+    def size_of(self, index: int) -> tuple[int, int]:
+        return (64, 96) if index % 2 else (96, 64)
+
+    def __getitem__(self, index: int) -> Sample:
+        return ToyDataset(size=self.size_of(index))[index]
+
+
+@pytest.mark.parametrize("images", [None, 3])
+def test_images_of_several_sizes_are_segmented_as_they_are(
+    train, stored, encoders, recipe: TrainingConfig, no_encoder_runs, images: int | None
+) -> None:
+    run = train("run", "fused", recipe.model_copy(update={"cached_views": 2}))
+    inference = EvaluationConfig(resize=SMALLER, batch_size=1, max_images=images)
+    shared = {"run_dir": run, "dataset": MixedSizes(), "encoders": encoders, "inference": inference}
+    predict_run(predictions=run / "pixels.h5", **shared)
+    size = segmented_size(SMALLER)
+    maps = stored("seen", MixedSizes(), image_size=size, max_images=images)
+    no_encoder_runs()
+    predict_run(predictions=run / "maps.h5", maps=maps, **shared)
+    assert (run / "maps.h5").read_bytes() == (run / "pixels.h5").read_bytes()
+
+
+def test_maps_in_bfloat16_train_as_encoders_do_that_run_so(
+    train, stored, recipe: TrainingConfig, no_encoder_runs
+) -> None:
+    recipe = recipe.model_copy(
+        update={"cached_views": 2, "batch_size": 1, "precision": "bf16-mixed", "log_every": 1}
+    )
+    expected = pd.read_csv(train("pixels", "fused", recipe) / "metrics.csv")
+    maps = stored("views", views_of(recipe), precision="bfloat16")
+    no_encoder_runs()
+    found = pd.read_csv(train("maps", "fused", recipe, maps) / "metrics.csv")
+    pd.testing.assert_frame_equal(found, expected, rtol=1e-3)
+
+
+def test_other_processes_load_the_same_maps(train, stored, recipe: TrainingConfig) -> None:
     recipe = recipe.model_copy(update={"cached_views": 2})
     maps = stored("views", views_of(recipe), batch_size=2)
     alone = train("alone", "fused", recipe, maps)
-    loaded = train("loaded", "fused", recipe.model_copy(update={"workers": 1}), maps)
+    loaded = train("loaded", "fused", recipe.model_copy(update={"workers": 2}), maps)
     assert (alone / "model.safetensors").read_bytes() == (loaded / "model.safetensors").read_bytes()
 
 

@@ -12,15 +12,18 @@ from safetensors.torch import load_file
 
 from vfm_fusion.config.datasets import MiniscapesConfig
 from vfm_fusion.config.encoders import EncoderConfig
+from vfm_fusion.config.features import FeaturesConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.index import write_index
-from vfm_fusion.datasets.registry import index_split
+from vfm_fusion.datasets.registry import index_split, open_indexed
 from vfm_fusion.errors import TrainingError
+from vfm_fusion.features.extract import extraction
 from vfm_fusion.miniature.scenes.generate import generate_with_manifest
 from vfm_fusion.segmentation.job import SegmentationJob
 from vfm_fusion.training.job import run_job
 from vfm_fusion.training.processes import single_process
+from vfm_fusion.training.views import Views
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -129,6 +132,32 @@ def test_processes_with_micro_batches_each_change_nothing_but_the_order_of_sums(
             [row["loss"] for row in rows] for rows in (both[1], train(job("whole", precision=precision))[1])
         ]
         assert losses[0] == pytest.approx(losses[1], rel=0.01)
+
+
+@pytest.mark.slow("two processes that start, and train until they are ended")
+def test_processes_share_the_stored_maps_of_frozen_encoders(job, tmp_path: Path) -> None:
+    run = RunConfig(master="vit", train_master=False, auxiliary="hiera")
+    frozen = job("whole", cached_views=2).model_copy(update={"run": run, "strides": (8,)})
+    dataset = open_indexed(frozen.dataset, Path(frozen.index), Path(frozen.generated))
+    for name in ("vit", "hiera"):
+        extraction(
+            dataset=Views(dataset, frozen.training.augmentation, 2),
+            dataset_name="scenes",
+            encoder_name=name,
+            encoder_config=frozen.encoders[name],
+            settings=FeaturesConfig(dtype="float32"),
+            token="t",
+            manifest_path=tmp_path / f"{name}.zarr.manifest.json",
+            state_dir=tmp_path / "state" / name,
+        ).run()
+    maps = {name: str(tmp_path / f"{name}.zarr.manifest.json") for name in ("vit", "hiera")}
+
+    def reading(folder: str, **changes: int) -> SegmentationJob:
+        like = {"run": run, "strides": (8,), "maps": maps}
+        return job(folder, cached_views=2, **changes).model_copy(update=like)
+
+    same(train(reading("shared", devices=2)), train(reading("divided", accumulate=2)))
+    close(train(frozen), train(reading("alone")))
 
 
 def test_a_lone_process_does_not_train_for_two(job) -> None:

@@ -46,6 +46,21 @@ def test_a_run_with_several_targets_is_trained_once_and_scored_on_each() -> None
     assert settings.training("both") == settings.training("master")
 
 
+def test_the_maps_that_frozen_runs_read_are_planned_and_used_and_no_others() -> None:
+    study = Study(quick(runs={"both": BOTH | {"train_master": False}}))
+    manifests = study.maps_of_views()
+    assert {Path(name).parts[-3] for name in manifests} == {"miniscapes", "elsewhere"}
+    assert {views.split for views, _ in manifests.values()} == {"train", "val"}
+    planned = {plan["manifest"]: plan for plan in json.loads(Settings(study).planned_features())}
+    assert manifests.keys() < planned.keys() < set(study.feature_manifests())
+    for name, (views, _) in manifests.items():
+        assert planned[name]["views"] == views.views
+        assert planned[name]["index"].endswith(f"{views.dataset}/{views.split}.parquet")
+    trained = {"train_master": True, "train_auxiliary": True}
+    none = {name: trained if "fused" in name else {"train_master": True} for name in ALONE["runs"]}
+    assert not Study(quick(runs=none)).maps_of_views()
+
+
 def test_runs_of_the_same_targets_are_compared_whatever_their_order() -> None:
     again = BOTH | {"master": "mini-swin", "evaluated_on": ["miniscapes", "elsewhere"]}
     study = Study(quick(runs={"both": BOTH, "again": again}))

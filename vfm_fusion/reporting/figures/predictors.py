@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vfm_fusion.reporting.cells import Value
+from vfm_fusion.reporting.predictor_settings import counted
 from vfm_fusion.reporting.predictor_skill import (
     CONSTANT,
     HELD_OUT_CONSTANT,
@@ -34,6 +35,8 @@ KINDS = (
 )
 ROW_HEIGHT = 0.17
 """Height of a row in inches."""
+MARGIN = 0.04
+"""Room for a marker at the end of an axis, as a share of it."""
 AROUND = 0.85
 """Height of what stands above and below the rows in inches."""
 
@@ -56,19 +59,19 @@ def predictors_figure(comparison: Comparison) -> Figure:
         axes.set_xlabel(title)
     panels[0].set_yticks(range(len(ways)), [title_of_way(way) for way in ways])
     panels[0].set_ylim(len(ways) - 0.5, -0.5)
-    panels[0].set_xlim(left=0)
-    panels[1].set_xlim(left=0)
+    panels[0].set_xlim(-100 * MARGIN, 100 * (1 + MARGIN))
+    panels[1].set_xlim(left=-MARGIN * panels[1].get_xlim()[1])
     shown = [kind for kind in KINDS if kind in ways.values()]
     handles = [_handle(looks[kind], kind) for kind in shown]
     handles.append(
         Line2D([], [], color="0.4", linestyle="--", linewidth=0.9, label="a stride drawn at random")
     )
-    settings = len(comparison.settings)
+    settings = counted(len(comparison.settings), "setting")
     figure.legend(
         handles=handles,
         loc="outside upper center",
         ncols=3,
-        title=f"Mean and 95 % bootstrap interval over pairs of encoders, n = {settings} settings",
+        title=f"Mean and 95 % bootstrap interval over pairs of encoders, {settings}",
     )
     return figure
 

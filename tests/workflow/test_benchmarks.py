@@ -98,6 +98,27 @@ def test_the_fused_model_is_timed_against_its_master(repository: Path) -> None:
         assert 0.5 < float(bound) < 1
 
 
+def test_frozen_encoders_are_timed_against_the_maps_that_they_leave(repository: Path) -> None:
+    done = run("training.py", ["--size", "frozen", "--rounds", "1", "--steps", "1"], repository)
+    assert done.returncode in (0, 1), done.stderr
+    assert ("all targets met" in done.stdout) == (done.returncode == 0)
+    assert re.search(r"^stores in float16: dinov2_vits14 0\.\d+ MB a view, mob", done.stdout, re.MULTILINE)
+    rows = re.findall(r"^(\w.*, .*?)  +[\d.]+ M((?:  +[\d.]+){5})$", done.stdout, flags=re.MULTILINE)
+    keys = ("flops", "rate", "step", "reading", "gb")
+    found = {name: dict(zip(keys, map(float, values.split()), strict=True)) for name, values in rows}
+    assert len(found) == 4
+    ratios = re.findall(
+        r"^(.+, stored maps)  +([\d.]+)  +([\d.]+)  +[\d.]+   ratio 4: ", done.stdout, re.MULTILINE
+    )
+    assert len(ratios) == 2
+    for name, ratio, bound in ratios:
+        stored, run_ = found[name], found[name.replace("stored maps", "encoders run")]
+        assert stored["reading"] < run_["reading"] < run_["step"]
+        assert float(ratio) == pytest.approx(run_["step"] / stored["step"], abs=0.02)
+        assert float(bound) == pytest.approx(run_["flops"] / stored["flops"], abs=0.02)
+        assert float(bound) > 4
+
+
 def test_the_loader_is_measured_against_its_peer_and_bare_decoding(repository: Path) -> None:
     options = ["--generated", "--shrink", "8", "--images", "3", "--batches", "2", "--workers", "0", "1"]
     done = run("loader.py", [*options, "--gpu", "100"], repository)

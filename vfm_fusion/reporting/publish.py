@@ -21,7 +21,7 @@ Part = tuple[str, Sequence[str], Sequence[str]]
 
 PARTS: tuple[Part, ...] = (
     ("Data and encoders", ("datasets", "encoders"), ("pca_maps", "energy_maps")),
-    ("Profiles (Table 5)", ("profiles",), ("profiles",)),
+    ("Profiles (Table 5)", ("profiles", "measures"), ("profiles",)),
     ("Selection", ("selection", "stability"), ("sc_ef_plane", "stability")),
     ("Results", ("main_results",), ("qualitative",)),
     ("Classes (Table 4)", ("per_class",), ()),

@@ -152,17 +152,34 @@ class MaskCriterion(nn.Module):
         draws: Sequence[Generator | None],
     ) -> Tensor:
         """Returns mask and dice terms of matched ``(M', h, w)`` logits of one layer, ``(2,)``."""
-        if len(rows) < len(targets):  # more targets than queries: some stay without a query
-            targets = targets[rows]
         counts = [min(len(label), self.config.queries) for label in labels]
         points = uncertain_points(logits[:, None], counts, self.config, draws)  # (M', P, 2)
-        with torch.no_grad():
-            wanted = sample_point(targets[:, None], points, align_corners=False).squeeze(1)  # (M', P)
+        wanted = matched_samples(targets, rows, points)
         found = sample_point(logits[:, None], points, align_corners=False).squeeze(1)  # (M', P)
         masks = max(totals.masks, 1)
         return torch.stack(
             [sigmoid_cross_entropy_loss(found, wanted, masks), dice_loss(found, wanted, masks)]
         )
+
+
+@torch.no_grad()
+def matched_samples(targets: Tensor, rows: Tensor, points: Tensor) -> Tensor:
+    """Samples the targets that have a query, each at its own points.
+
+    Where others have none, all are sampled, for to copy the masks of those that have one takes longer.
+
+    Args:
+        targets: ``(M, H, W)`` float32, 0 or 1.
+        rows: ``(M',)`` int64, the targets that have a query, ascending.
+        points: ``(M', P, 2)`` coordinates x, y in [0, 1].
+
+    Returns:
+        ``(M', P)`` float32.
+    """
+    if len(rows) < len(targets):
+        everywhere = points.new_zeros(len(targets), *points.shape[1:]).index_copy(0, rows, points)
+        return sample_point(targets[:, None], everywhere, align_corners=False).squeeze(1)[rows]
+    return sample_point(targets[:, None], points, align_corners=False).squeeze(1)
 
 
 @torch.no_grad()

@@ -105,7 +105,12 @@ def _stride_sentence(
 def null_warnings(
     profiles: EncoderProfiles, pair: Pair, reverse: Pair, settings: SelectionConfig
 ) -> list[str]:
-    """Returns a sentence for every number behind the choice that does not clear its null; none if unknown."""
+    """Returns a sentence for every number behind the choice that does not clear its null; none if unknown.
+
+    It clears it where the 95 % interval of its excess over the null, image by image, lies above zero. The
+    lower end of a level's excess is taken as the mean of the lower ends at its strides, as if the strides
+    were perfectly correlated.
+    """
     warnings = []
     for claim in _claims(profiles, pair, reverse, settings):
         if claim.null is None or claim.excess_low is None or claim.excess_low > 0:

@@ -31,13 +31,9 @@ def select(
     encoder with the highest SC and the auxiliary the one of the others with the highest EF; for task
     ``edge`` it is the other way round. The injection stride is s* = argmax_s EF_aux(s) (Eq. 9), or of SC
     with ``stride_by: sc``. The reverse direction of the same pair is chosen by the same rule with the roles
-    swapped. Another ``settings.rule`` sets the strides of both directions by another score; nothing else
-    changes.
+    swapped. Another ``settings.rule`` sets both strides by another score; nothing else changes.
 
-    The null floor never changes the choice. A level or peak behind it that does not clear its null gives a
-    warning: the 95 % interval of its excess over the null, image by image, reaches zero. The lower end of a
-    level's excess is taken as the mean of the lower ends at its strides, as if the strides were perfectly
-    correlated.
+    The null floor never changes the choice, but gives warnings, see :func:`null_warnings`.
 
     Args:
         summaries: encoder -> columns ``definition, stride, score, mean, ci_low``, one row each (further
@@ -66,27 +62,15 @@ def select(
     candidates = {name: summaries[name] for name in settings.among or summaries}
     profiles = encoder_profiles(candidates, settings.definition)
     ranks = {score: _ranking(profiles, score) for score in SCORES}
-    chosen = choose(profiles.means("sc"), profiles.means("ef"), settings.task, settings.stride_by)
-    master, auxiliary = (profiles.encoders[int(role[0])] for role in (chosen.master, chosen.auxiliary))
-    highest = {encoder: peak(profiles, encoder, settings.stride_by) for encoder in candidates}
-    for encoder in [name for name in summaries if name not in candidates]:
-        alone = encoder_profiles({encoder: summaries[encoder]}, settings.definition)
-        highest[encoder] = peak(alone, encoder, settings.stride_by)
-    pair, reverse = Pair(master, auxiliary, highest[auxiliary]), Pair(auxiliary, master, highest[master])
-    score, ruled = rule_named(settings.rule), None
-    if score is not None:
-        ruled = RuledStrides(settings.rule, score, settings.definition, summaries, pairs)
-        pair, reverse = (
-            replace(one, stride=ruled.stride(one.master, one.auxiliary)) for one in (pair, reverse)
-        )
-    recorded = {} if ruled is None else {"rule": ruled.recorded(pair)}
+    highest = _peaks(profiles, summaries, settings)
+    pair, reverse, ruled = _directions(profiles, highest, summaries, settings, pairs)
     warnings = null_warnings(profiles, pair, reverse, settings)
     return {
         "dataset": dataset,
         "definition": settings.definition,
         "task": settings.task,
         "stride_by": settings.stride_by,
-        **recorded,
+        **({} if ruled is None else {"rule": ruled.recorded(pair)}),
         **asdict(pair),
         "reverse": asdict(reverse),
         "peaks": highest,
@@ -94,6 +78,38 @@ def select(
         "reasons": [*reasons(profiles, pair, reverse, ranks, settings, ruled), *warnings],
         "warnings": warnings,
     }
+
+
+def _peaks(
+    profiles: EncoderProfiles, summaries: Mapping[str, pd.DataFrame], settings: SelectionConfig
+) -> dict[str, int]:
+    """Where every encoder's score peaks; those that may not be chosen are looked at alone."""
+    highest = {
+        encoder: peak(profiles, encoder, settings.stride_by) for encoder in settings.among or summaries
+    }
+    for encoder in [name for name in summaries if name not in highest]:
+        alone = encoder_profiles({encoder: summaries[encoder]}, settings.definition)
+        highest[encoder] = peak(alone, encoder, settings.stride_by)
+    return highest
+
+
+def _directions(
+    profiles: EncoderProfiles,
+    highest: Mapping[str, int],
+    summaries: Mapping[str, pd.DataFrame],
+    settings: SelectionConfig,
+    pairs: pd.DataFrame | None,
+) -> tuple[Pair, Pair, RuledStrides | None]:
+    """The pair and its reverse, each with its stride; and the strides of another rule than the paper's."""
+    chosen = choose(profiles.means("sc"), profiles.means("ef"), settings.task, settings.stride_by)
+    master, auxiliary = (profiles.encoders[int(role[0])] for role in (chosen.master, chosen.auxiliary))
+    pair, reverse = Pair(master, auxiliary, highest[auxiliary]), Pair(auxiliary, master, highest[master])
+    score = rule_named(settings.rule)
+    if score is None:
+        return pair, reverse, None
+    ruled = RuledStrides(settings.rule, score, settings.definition, summaries, pairs)
+    pair, reverse = (replace(one, stride=ruled.stride(one.master, one.auxiliary)) for one in (pair, reverse))
+    return pair, reverse, ruled
 
 
 def _evidence(

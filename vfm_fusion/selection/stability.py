@@ -174,19 +174,23 @@ def assess_stability(
     for size in subset_sizes(count):
         weights = subset_weights(count, size, draws, np.random.default_rng([seed, size]))
         repetitions.append(_repetition("subsets", size, choose_on(scores, weights), selection))
-    by_seed = {
-        number: choose_on.scores(by_encoder)
-        for number, by_encoder in (tables_of_seeds or {}).items()
-        if not choose_on.reads_more
-    }
-    if len(by_seed) > 1:
-        own = choose_on.all_of(by_seed.pop(metric_seed))
-        reference = dict(zip(PARTS["pair_and_stride"], own, strict=True))
-        chosen = [choose_on.all_of(table) for table in by_seed.values()]
-        images = len(next(iter(by_seed.values())).images)
-        repetitions.append(_repetition("seeds", images, chosen, reference))
+    repetitions += _other_seeds(choose_on, tables_of_seeds or {}, metric_seed)
     kept = ("dataset", "definition", "task", "stride_by", "master", "auxiliary", "stride")
     return {key: selection[key] for key in kept} | {"images": count, "repetitions": repetitions}
+
+
+def _other_seeds(
+    choose_on: _Chooser, tables_of_seeds: Mapping[int, Mapping[str, pd.DataFrame]], metric_seed: int
+) -> list[dict[str, Any]]:
+    """The repetition on scores of other metric seeds; none where there are none that the rule reads."""
+    if choose_on.reads_more or len(tables_of_seeds) < 2:
+        return []
+    by_seed = {number: choose_on.scores(by_encoder) for number, by_encoder in tables_of_seeds.items()}
+    own = choose_on.all_of(by_seed.pop(metric_seed))
+    reference = dict(zip(PARTS["pair_and_stride"], own, strict=True))
+    chosen = [choose_on.all_of(table) for table in by_seed.values()]
+    images = len(next(iter(by_seed.values())).images)
+    return [_repetition("seeds", images, chosen, reference)]
 
 
 def resample_weights(images: int, draws: int, generator: np.random.Generator) -> NDArray[np.float64]:

@@ -91,12 +91,10 @@ def per_class_table(
         name="per_class",
         caption=_caption(evaluated, metric),
         data=pd.DataFrame(
-            [
-                {"class": name, "group": group, "ratio": shown_ratios[name]} | record
-                for group, names in groups
-                for name in names
-                for record in _records(name, results, metric)
-            ]
+            {"class": name, "group": group, "ratio": shown_ratios[name]} | record
+            for group, names in groups
+            for name in names
+            for record in _records(name, results, metric)
         ),
         columns=_columns(results),
         sections=sections,

@@ -39,6 +39,10 @@ from vfm_fusion.reporting.table import Column, Row, Section, Table
 Ef = Mapping[tuple[str, int], Value]
 """(Encoder, stride) -> EF."""
 
+_CAPTION = (
+    "Edge Fidelity (EF) of the auxiliary at each trained injection stride (OS), and what the fusion gains "
+    "over the master alone, in percentage points."
+)
 _MIN_STRIDES = 3
 _RHO = "Spearman's ρ with EF"
 
@@ -95,10 +99,7 @@ def stride_gain_table(
         sections, notes = [*sections, section], [*notes, note]
     return Table(
         name="stride_gain",
-        caption=(
-            "Edge Fidelity (EF) of the auxiliary at each trained injection stride (OS), and what the fusion "
-            "gains over the master alone, in percentage points."
-        ),
+        caption=_CAPTION,
         data=pd.DataFrame([record for group in groups for record in _records(group, metrics, ef)]),
         columns=_columns(metrics),
         sections=sections,

@@ -66,21 +66,21 @@ SIZES = {
         ),
         {"embed_dim": 32, "depths": [1, 1, 3, 1], "num_heads": [1, 2, 4, 8], "window_size": 8},
     ),
-    "frozen": Size(  # the recipe of experiments/realdata_study.yaml on Penn-Fudan
+    "frozen": Size(
         "dinov2_vits14",
         "mobilenetv2_100",
-        (256, 256),
+        (320, 320),
         2,
         HeadConfig(
             pyramid_channels=(48, 64, 96, 128),
             hidden_dim=64,
             heads=4,
-            pixel_decoder_layers=1,
+            pixel_decoder_layers=2,
             pixel_decoder_feedforward_dim=256,
-            decoder_layers=2,
+            decoder_layers=3,
             feedforward_dim=256,
             queries=24,
-            points=1024,
+            points=2048,
         ),
     ),
 }

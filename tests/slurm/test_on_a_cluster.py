@@ -42,7 +42,7 @@ def on_cluster(cluster: Cluster, repository: Path, tmp_path_factory: pytest.Temp
 def test_results_are_those_of_one_machine(on_cluster: OnCluster, finished: Workflow) -> None:
     ours, theirs = on_cluster.results, finished.results
     names = sorted(path.relative_to(theirs) for pattern in DIGESTED for path in theirs.glob(pattern))
-    assert len(names) == 3 + 4 + 4 + 2
+    assert len(names) == 3 + (4 + 6) + 4 + 2  # features: own, fine-tuned, of views
     for name in names:
         assert json.loads((ours / name).read_text()) == json.loads((theirs / name).read_text()), name
     for path in theirs.glob("runs/*/*/model.safetensors"):

@@ -194,6 +194,7 @@ def compare(options: argparse.Namespace, threads: int, workload: str) -> None:
             results[f"{who}, {preset}"].set_index(["stride", "score"])["value"]
             for who in ("ours", "transcription")
         )
+        a = a[a.index.isin(b.index)]  # RankMe is no part of the transcription
         difference = ((a - b).abs() / b.abs()).groupby("score").max()
         print(f"largest relative difference to the transcription, {preset}:")
         print("  " + ", ".join(f"{score} {value:.0e}" for score, value in difference.items()))

@@ -35,7 +35,7 @@ SCENES = MiniscapesConfig(kind="miniscapes", train=IMAGES, val=1, height=384, wi
 
 
 def recipe_of(task: Task) -> TrainingConfig:
-    """The recipe of experiments/realdata.yaml, in so far as a step depends on it."""
+    """A recipe of instances in fixed views, in so far as a step depends on it."""
     return TrainingConfig(
         task="instance",
         batch_size=task.batch,

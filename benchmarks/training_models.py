@@ -39,6 +39,18 @@ class Size:
     swin: dict[str, object] | None = None
 
 
+SMALL_HEAD = HeadConfig(
+    pyramid_channels=(48, 64, 96, 128),
+    hidden_dim=64,
+    heads=4,
+    pixel_decoder_layers=2,
+    pixel_decoder_feedforward_dim=256,
+    decoder_layers=3,
+    feedforward_dim=256,
+    queries=40,
+    points=2048,
+)
+
 SIZES = {
     "full": Size(
         "dinov3_vitb16",
@@ -53,17 +65,7 @@ SIZES = {
         "mini_hiera",
         (256, 256),
         2,
-        HeadConfig(
-            pyramid_channels=(48, 64, 96, 128),
-            hidden_dim=64,
-            heads=4,
-            pixel_decoder_layers=2,
-            pixel_decoder_feedforward_dim=256,
-            decoder_layers=3,
-            feedforward_dim=256,
-            queries=40,
-            points=2048,
-        ),
+        SMALL_HEAD,
         {"embed_dim": 32, "depths": [1, 1, 3, 1], "num_heads": [1, 2, 4, 8], "window_size": 8},
     ),
     "frozen": Size(
@@ -71,17 +73,7 @@ SIZES = {
         "mobilenetv2_100",
         (320, 320),
         2,
-        HeadConfig(
-            pyramid_channels=(48, 64, 96, 128),
-            hidden_dim=64,
-            heads=4,
-            pixel_decoder_layers=2,
-            pixel_decoder_feedforward_dim=256,
-            decoder_layers=3,
-            feedforward_dim=256,
-            queries=24,
-            points=2048,
-        ),
+        SMALL_HEAD.model_copy(update={"queries": 24}),
     ),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -267,6 +267,7 @@ def configured_extraction(
     manifest: Path,
     state: Path,
     threads: int,
+    seen: Callable[[Dataset], Dataset] | None = None,
 ) -> Extraction:
     """Prepares the extraction of a configured encoder.
 
@@ -280,14 +281,16 @@ def configured_extraction(
         manifest: ``<store>.manifest.json``.
         state: folder for the store under construction.
         threads: threads of the job.
+        seen: what is encoded of the data set; its images as they are when left out.
 
     Raises:
         DatasetLayoutError: see :func:`vfm_fusion.datasets.registry.open_indexed`.
         WeightsError: see :func:`vfm_fusion.encoders.build.build_encoder`.
     """
     settings = json.loads(config)
+    images = open_indexed(settings["dataset"], index, generated)
     return extraction(
-        dataset=open_indexed(settings["dataset"], index, generated),
+        dataset=images if seen is None else seen(images),
         dataset_name=dataset,
         encoder_name=encoder,
         encoder_config=EncoderConfig.model_validate_json(json.dumps(settings["encoder"])),

@@ -29,7 +29,12 @@ def encode_native(encoder: Encoder, images: Tensor, strides: Collection[int]) ->
     """
     height, width = images.shape[-2:]
     fitted = resize_to(images, fit_size(height, width, encoder.spec.size_divisor))
-    return encoder(fitted, {nearest_stride(encoder.spec.strides, stride) for stride in strides})
+    return encoder(fitted, native_strides(encoder.spec, strides))
+
+
+def native_strides(spec: EncoderSpec, strides: Collection[int]) -> frozenset[int]:
+    """Returns the native strides that a pyramid at ``strides`` is derived from."""
+    return frozenset(nearest_stride(spec.strides, stride) for stride in strides)
 
 
 def derived_channels(spec: EncoderSpec) -> dict[int, int]:

@@ -47,9 +47,8 @@ def predict(
     height, width = images[0].shape[:2]
     device = next(model.parameters()).device
     batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float() / 255  # (B, 3, H, W)
-    resized = resize_to(batch, inference_size(height, width, config.resize)).clamp(
-        0, 1
-    )  # antialiasing rounds
+    resized = resize_to(batch, inference_size(height, width, config.resize))
+    resized.clamp_(0, 1)  # antialiasing rounds
     if config.window is not None and len(windows(tuple(resized.shape[-2:]), config.window)) > 1:
         evidence = _resized(windowed_evidence(model, resized, config.window), (height, width))
         return [Prediction(_most_evident(single), None, None, None) for single in evidence]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import Tensor, nn
 
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.encoders.pyramid import derive_pyramid, nearest_stride
+from vfm_fusion.encoders.pyramid import derive_pyramid
 from vfm_fusion.fusion.injection import FusionOperator
 from vfm_fusion.segmentation.encoded import Encoded
-from vfm_fusion.segmentation.encoder_pyramid import PyramidProjection, encode_native
+from vfm_fusion.segmentation.encoder_pyramid import PyramidProjection, encode_native, native_strides
 from vfm_fusion.segmentation.head import MaskHead, MaskPrediction
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -82,13 +81,10 @@ class FusedSegmenter(nn.Module):
     @property
     def read_strides(self) -> tuple[frozenset[int], frozenset[int]]:
         """Native output strides that are read of the master and of the auxiliary (none without one)."""
-        master = _native(self.master, self.projection.strides)
-        return master, frozenset() if self.fusion is None else _native(self.auxiliary, self.fusion.strides)
-
-    @property
-    def is_frozen(self) -> bool:
-        """Whether neither encoder is trained, so that their maps can be stored."""
-        return not (self.train_master or self.train_auxiliary)
+        master = native_strides(self.master.spec, self.projection.strides)
+        if self.fusion is None:
+            return master, frozenset()
+        return master, native_strides(self.auxiliary.spec, self.fusion.strides)
 
     def encode(self, images: Tensor) -> Encoded:
         """Runs the encoders, no further than the strides that are read of them.
@@ -143,10 +139,6 @@ class FusedSegmenter(nn.Module):
         """Returns the number of parameters, ``total`` and ``trainable``."""
         sizes = [(parameter.numel(), parameter.requires_grad) for parameter in self.parameters()]
         return {"total": sum(n for n, _ in sizes), "trainable": sum(n for n, trained in sizes if trained)}
-
-
-def _native(encoder: Encoder, strides: Collection[int]) -> frozenset[int]:
-    return frozenset(nearest_stride(encoder.spec.strides, stride) for stride in strides)
 
 
 def _round_matrices(encoder: Encoder) -> None:

@@ -14,7 +14,7 @@ from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.selection.stride_score import rule_named
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
-from vfm_fusion.study.views import ViewSet, segmented_images, training_views, view_sets
+from vfm_fusion.study.views import ViewSet, segmented_images, training_views, views_of_run
 
 SCENES = "pretraining-scenes"
 """Name of the scenes that the mini encoders are trained on."""
@@ -49,7 +49,9 @@ class Study:
             group.name: (group, runs) for group, runs in comparisons(config).items()
         }
         self.main = main_comparison(config).name
-        self.views = view_sets(config)
+        self.views = {
+            (views.dataset, views.name): views for run in config.runs for views in views_of_run(config, run)
+        }
 
     # What the experiment asks for
 
@@ -222,10 +224,7 @@ class Study:
         """Every manifest of maps that runs read, with the views and the encoder that they are of."""
         found = {}
         for run in self.config.runs:
-            targets = self.config.targets_of(run)
-            seen = [training_views(self.config, run)]
-            seen += [segmented_images(self.config, run, target) for target in targets]
-            for views in filter(None, seen):
+            for views in views_of_run(self.config, run):
                 manifests = self._maps(run, views)
                 found |= {m: (views, name) for m, name in zip(manifests, self.encoders_of(run), strict=True)}
         return found

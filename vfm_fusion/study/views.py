@@ -65,13 +65,11 @@ def segmented_images(config: Config, run: str, target: str) -> ViewSet | None:
     return _named(target, "val", "val", None, features)
 
 
-def view_sets(config: Config) -> dict[tuple[str, str], ViewSet]:
-    """Every set of views whose maps some run reads, by data set and name."""
-    found = [training_views(config, run) for run in config.runs]
-    found += [
-        segmented_images(config, run, target) for run in config.runs for target in config.targets_of(run)
-    ]
-    return {(views.dataset, views.name): views for views in found if views is not None}
+def views_of_run(config: Config, run: str) -> list[ViewSet]:
+    """Every set of views whose maps a run reads, in training and for each data set that it segments."""
+    seen = [training_views(config, run)]
+    seen += [segmented_images(config, run, target) for target in config.targets_of(run)]
+    return [views for views in seen if views is not None]
 
 
 def _features(config: Config, **settings: Any) -> dict[str, Any]:

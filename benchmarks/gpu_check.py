@@ -111,7 +111,9 @@ def check(
         return records
     made_of = digest(records["machine"]["found"])
     kept = {name: record for name, record in read(folder).items() if record["current"] == made_of}
-    records |= kept
+    if "machine" not in kept or again:
+        keep(folder, "machine", records["machine"] | {"current": made_of})
+    records = (records | kept) if not again else (kept | records)
     write(records)
     for name in names:
         left = until - time.monotonic()

@@ -59,6 +59,7 @@ from vfm_fusion.features.profiled import image_tensor
 from vfm_fusion.features.shards import flush
 from vfm_fusion.features.space import used_bytes
 from vfm_fusion.features.store import FeatureStore
+from vfm_fusion.workflow.environment import set_process_defaults
 
 TIME_LIMIT, READ_LIMIT, MEMORY_LIMIT = 1.10, 0.5, 1.1
 COCO_TRAIN = 118_287
@@ -325,7 +326,7 @@ def main() -> int:
     parser.add_argument("--memory", type=int, nargs=2, default=(20, 200), metavar=("FEW", "MANY"))
     parser.add_argument("--opened", type=int, default=COCO_TRAIN, help="images of the store that is opened")
     options = parser.parse_args()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every rule of the workflow sets it
+    set_process_defaults()
     missed = []
     print(f"images {SIZE[0]} x {SIZE[1]}, batches of {options.batch}, {options.threads} thread(s)")
     with tempfile.TemporaryDirectory() as folder_name:

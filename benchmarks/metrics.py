@@ -34,6 +34,7 @@ from torch import Tensor
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.metrics.profile import profile_image
 from vfm_fusion.profiles.stored_maps import map_pyramid
+from vfm_fusion.workflow.environment import set_process_defaults
 
 STRIDES = (4, 8, 16, 32)
 WORKLOADS = {
@@ -142,7 +143,7 @@ def reset_peak() -> int:
 def isolated(threads: int, *arguments: object) -> tuple[float, float, float, pd.DataFrame | None]:
     """Runs ``measure`` in a fresh process with so many threads."""
     os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)))
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every rule of the workflow sets it
+    set_process_defaults()
     with ProcessPoolExecutor(max_workers=1, mp_context=get_context("spawn")) as pool:
         return pool.submit(measure, *arguments).result()
 

@@ -26,7 +26,6 @@ bound is then a step's operations with the encoders' over those without.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 import tempfile
 import time
@@ -55,6 +54,7 @@ from training_results import (
 
 from vfm_fusion.segmentation.cost import peak_bytes, seconds_of
 from vfm_fusion.segmentation.flops import count_step_flops
+from vfm_fusion.workflow.environment import set_process_defaults
 
 WARM_UP = 3
 
@@ -224,7 +224,7 @@ def title(options: argparse.Namespace, first: Task) -> str:
 
 def main() -> int:
     options = parsed()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as every rule of the workflow sets it
+    set_process_defaults()
     with tempfile.TemporaryDirectory() as folder:
         tasks = tasks_of(options, folder)
         print(title(options, tasks[0]))

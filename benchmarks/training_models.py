@@ -68,12 +68,14 @@ SIZES = {
         SMALL_HEAD,
         {"embed_dim": 32, "depths": [1, 1, 3, 1], "num_heads": [1, 2, 4, 8], "window_size": 8},
     ),
-    "frozen": Size(
+    "frozen": Size(  # with the head of experiments/realdata.yaml
         "dinov2_vits14",
         "mobilenetv2_100",
         (320, 320),
         2,
-        SMALL_HEAD.model_copy(update={"queries": 24}),
+        SMALL_HEAD.model_copy(
+            update={"pixel_decoder_layers": 1, "decoder_layers": 2, "queries": 24, "points": 256}
+        ),
     ),
 }
 

@@ -47,10 +47,19 @@ def prepare_environment(root: Path) -> None:
         # Snakemake writes Python's path into command lines as it is; a shell would take this one apart.
         folder, sys.executable = os.path.split(sys.executable)
         _search_first("PATH", folder)
-    # Idle OpenMP threads that spin would steal the cores of the other jobs.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    set_process_defaults()
     # Weights come from files: a hub that cannot be reached must fail at once, not after retries.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+
+def set_process_defaults() -> None:
+    """Makes processes that start from now on faster on a CPU, by settings that change no result."""
+    # Idle OpenMP threads that spin would steal the cores of the other jobs.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # A step takes and returns maps of some megabytes over and over. By default, glibc gives each back to the
+    # kernel, which has to clear it again: 5 to 10 % of a training step that reads stored maps.
+    os.environ.setdefault("MALLOC_MMAP_THRESHOLD_", str(64 * 2**20))
+    os.environ.setdefault("MALLOC_TRIM_THRESHOLD_", str(512 * 2**20))
 
 
 def _search_first(variable: str, folder: str) -> None:

@@ -83,7 +83,7 @@ def rows_around(maps: Tensor, start: int, stop: int, halo: int, padding: str) ->
 
 
 def without_outside(band: Tensor, first: int, height: int) -> Tensor:
-    """Returns a band ``(B, C, n, W)`` whose first row is ``first`` with zeros outside a map of ``height`` rows.
+    """Returns a band ``(B, C, n, W)``, whose first row is ``first``, with zeros outside the map's ``height``.
 
     So the second of two convolutions with zero padding sees zeros, not what the first made of its padding.
     """

@@ -48,8 +48,8 @@ def fit(upsampler: Upsampler, tensors: dict[str, Tensor], source: str) -> None:
         source: what the message calls them.
 
     Raises:
-        WeightsError: unknown or missing keys, two for one place, wrong shapes, values that are not finite; all
-            are listed.
+        WeightsError: unknown or missing keys, two for one place, wrong shapes, values that are not finite; it
+            lists all of them.
     """
     own = upsampler.state_dict()
     found: dict[str, Tensor] = {}

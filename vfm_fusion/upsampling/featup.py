@@ -18,6 +18,18 @@ DIAMETER = 2 * RADIUS + 1
 TAPS = DIAMETER**2
 
 
+class StageState(NamedTuple):
+    """What a stage needs for all its rows.
+
+    Attributes:
+        guide: the image at the doubled size, ``(B, 3, 2 h, 2 w)``.
+        wide: the map with its columns doubled, ``(B, C, h, 2 w)``.
+    """
+
+    guide: Tensor
+    wide: Tensor
+
+
 class BilateralStage(nn.Module):
     """Doubles a map: every pixel is a weighted sum of the 7 x 7 pixels of the bicubic map around it.
 
@@ -62,18 +74,6 @@ class BilateralStage(nn.Module):
             part = _tap(fine, tap, tuple(kernel.shape[-2:])).float() * weight[:, None]
             total = part if total is None else total + part
         return total.to(state.wide.dtype)
-
-
-class StageState(NamedTuple):
-    """What a stage needs for all its rows.
-
-    Attributes:
-        guide: the image at the doubled size, ``(B, 3, 2 h, 2 w)``.
-        wide: the map with its columns doubled, ``(B, C, h, 2 w)``.
-    """
-
-    guide: Tensor
-    wide: Tensor
 
 
 class FeatUp(BandedUpsampler):

@@ -1,4 +1,4 @@
-"""What AnyUp, JAFAR and NAF make of an image: blocks of convolutions behind group norms, and rotary positions."""
+"""What AnyUp, JAFAR and NAF make of an image: convolutions behind group norms, and rotary positions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _GROUPS = 8
 SEQUENCE_NAMES = tuple(
     (rf"^(\w+)\.{place}\.", rf"\1.{ours}.") for place, ours in enumerate(("stem", "blocks.0", "blocks.1"))
 )
-"""From an encoder that is a sequence, as released, to a :class:`GuidanceEncoder`: patterns and replacements."""
+"""From the names of a released encoder, a sequence, to those of ours: patterns and replacements."""
 
 
 class GuidanceBlock(nn.Module):
@@ -34,7 +34,7 @@ class GuidanceBlock(nn.Module):
         return bands(made, maps.shape[2], _row_values(maps))
 
     def second(self, maps: Tensor, skip: Tensor | None, bands: Bands) -> Tensor:
-        """Returns the maps behind the second, added to ``skip``; written over ``maps`` where that is possible."""
+        """Returns the maps behind the second, added to ``skip``; written over ``maps`` where possible."""
         made = _normed(maps, self.norm2, self.conv2, bands)
         over = maps if self.conv2.kernel_size[0] == 1 and not bands.whole else None
 

@@ -26,9 +26,9 @@ class _State(NamedTuple):
 class JointBilateral(BandedUpsampler):
     """A weighted mean of the 5 x 5 cells around a pixel: near ones, and those of its own colour, count more.
 
-    ``out(p) = sum_q w_q F(q) / sum_q w_q`` with ``log w_q = -|p - q|^2 / (2 s^2) - |I(p) - I(q)|^2 / (2 r^2)``,
-    distances in cells of the map, colours in [0, 1], I(q) the mean colour of the cell. Cells beyond the border
-    do not count.
+    ``out(p) = sum_q w_q F(q) / sum_q w_q`` with ``log w_q = - |p - q|^2 / 2 s^2 - |I(p) - I(q)|^2 / 2 r^2``,
+    distances in cells of the map, colours in [0, 1], and I(q) the mean colour of the cell. Cells beyond
+    the border do not count.
 
     Attributes:
         spatial: s, in cells.
@@ -49,10 +49,9 @@ class JointBilateral(BandedUpsampler):
 
     def rows(self, state: _State, start: int, stop: int) -> Tensor:
         """See :meth:`BandedUpsampler.rows`."""
-        rows = _neighbours(start, stop, state.fine.shape[2], state.features.shape[2], state.fine.device)
-        columns = _neighbours(
-            0, state.fine.shape[3], state.fine.shape[3], state.features.shape[3], state.fine.device
-        )
+        height, width = state.fine.shape[-2:]
+        rows = _neighbours(start, stop, height, state.features.shape[2], state.fine.device)
+        columns = _neighbours(0, width, width, state.features.shape[3], state.fine.device)
         fine, logits = state.fine[:, :, start:stop], []
         for cell, apart, inside in zip(*rows, strict=True):
             for cell_x, apart_x, inside_x in zip(*columns, strict=True):

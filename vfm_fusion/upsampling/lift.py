@@ -15,8 +15,8 @@ IMAGE_CHANNELS = 32
 class LiFT(BandedUpsampler):
     """Twice the map: the map beside the image at its size, doubled, beside the image at the doubled size.
 
-    Its own result is small, so it is made at once; its authors' fixed pooling of the image to the doubled size
-    is the adaptive one here, as in iSegProbe, which is the same for patches of 8 and 16 pixels.
+    Its own result is small, so it is made at once. Its authors' fixed pooling of the image to the doubled
+    size is an adaptive one here, as in iSegProbe, which is the same for patches of 8 and 16 pixels.
     """
 
     facts = Facts(

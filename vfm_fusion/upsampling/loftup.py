@@ -63,8 +63,8 @@ class LoftUp(BandedUpsampler):
     """Any size: the image is brought to it, and every pixel of it is a query.
 
     Attributes:
-        batch_range: whether a colour's range is that of all images of the batch, as in the released code, where
-            the other images of a batch so change the result. False (the default): of its own image.
+        batch_range: whether a colour's range is that of all images of the batch, as in the released code, so
+            that the other images of a batch change the result. False (the default): of its own image.
     """
 
     facts = Facts(
@@ -80,13 +80,10 @@ class LoftUp(BandedUpsampler):
                 (r"^upsampler\.fourier_feat\.1\.biases$", "phases"),
                 (r"^upsampler\.lr_pe\.biases$", "place_phases"),
                 (r"^upsampler\.first_conv\.0\.norm\.", "color_norm."),
-                (r"^upsampler\.first_conv\.([12])\.", r"first.\1."),
-                (r"^upsampler\.first_conv\.4\.", "second.1."),
-                (r"^upsampler\.first_conv\.5\.", "second.2."),
-                (r"^first\.1\.", "first.0."),
-                (r"^first\.2\.", "first.1."),
-                (r"^second\.1\.", "second.0."),
-                (r"^second\.2\.", "second.1."),
+                (r"^upsampler\.first_conv\.1\.", "first.0."),
+                (r"^upsampler\.first_conv\.2\.", "first.1."),
+                (r"^upsampler\.first_conv\.4\.", "second.0."),
+                (r"^upsampler\.first_conv\.5\.", "second.1."),
                 (r"^upsampler\.ca_transformer\.norm\.", "last_norm."),
                 (r"^upsampler\.ca_transformer\.layers\.(\d)\.0\.", r"layers.\1."),
                 (r"^upsampler\.ca_transformer\.layers\.(\d)\.1\.net\.([01])\.", r"layers.\1.feed.\2."),
@@ -107,9 +104,7 @@ class LoftUp(BandedUpsampler):
         self.first, self.second = _smooth(COLORS, width), _smooth(width, width)
         self.layers = nn.ModuleList(CrossAttention(width, channels) for _ in range(LAYERS))
         self.last_norm = nn.LayerNorm(width)
-        self.narrow = nn.Sequential(
-            nn.Conv2d(width, channels, kernel_size=1), ChannelNorm(channels, eps=1e-6)
-        )
+        self.narrow = nn.Sequential(nn.Conv2d(width, channels, 1), ChannelNorm(channels, eps=1e-6))
 
     def guidance(self, image: Tensor, native: tuple[int, int]) -> Tensor:
         """See :meth:`BandedUpsampler.guidance`: colours in [-.5, .5]."""
@@ -137,7 +132,7 @@ class LoftUp(BandedUpsampler):
         return self.narrow(maps)
 
     def _pixels(self, colors: Tensor, start: int, stop: int) -> Tensor:
-        """Returns what is known of the pixels of some rows, ``(B, 203, n, W)``; anything outside the image."""
+        """Returns what is known of some rows' pixels, ``(B, 203, n, W)``; anything outside the image."""
         places = _places(*colors.shape[-2:], colors.device).expand(len(colors), -1, -1, -1)
         known = torch.cat(
             [rows_around(maps, start, stop, 0, "replicate") for maps in (places, colors)], dim=1

@@ -38,9 +38,9 @@ def predict(
 ) -> Needed:
     """Predicts the memory of :meth:`Upsampler.up` without gradients.
 
-    The upsampler's own code runs on torch's ``meta`` device, where tensors have shapes but no data, so nothing
-    is computed. What lies in a library while an operation runs is allowed for: a convolution may copy its
-    input and its output into its own layout.
+    The upsampler's own code runs on torch's ``meta`` device, where tensors have shapes but no data: nothing
+    is computed, and of many bands only the first two run. What a library may hold while an operation runs is
+    allowed for: a convolution may copy its input and its output into a layout of its own.
 
     Args:
         upsampler: what will run, with its ``band_rows``.

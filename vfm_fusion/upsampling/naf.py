@@ -52,8 +52,8 @@ class NAF(BandedUpsampler):
         super().__init__(channels)
         if channels % HEADS:
             raise ShapeError(
-                f"NAF shares the channels between {HEADS} heads: expected a multiple of {HEADS}, found {channels}; "
-                "take another upsampler"
+                f"NAF shares the channels between {HEADS} heads: expected a multiple of {HEADS}, "
+                f"found {channels}; take another upsampler"
             )
         self.point = GuidanceEncoder(3, kernel=1, bias=True, residual=False)
         self.local = GuidanceEncoder(3, kernel=3, block_kernel=3, bias=True, residual=False)
@@ -69,7 +69,8 @@ class NAF(BandedUpsampler):
         if min(grid) < WINDOW:
             seen = " x ".join(str(min(cells, WINDOW)) for cells in grid)
             notes.append(
-                f"NAF's window of {WINDOW} x {WINDOW} cells is cut to {seen}, on a map of {grid[0]} x {grid[1]}"
+                f"NAF's window of {WINDOW} x {WINDOW} cells is cut to {seen} "
+                f"on a map of {grid[0]} x {grid[1]}"
             )
         native = self.native_size(grid, output_size)
         if native != tuple(output_size):

@@ -1,4 +1,4 @@
-"""Normalisations of maps: over the channels of a pixel, and over groups of channels of a whole map in bands."""
+"""Norms of maps: over the channels of a pixel, and over groups of channels of a whole map, in bands."""
 
 from __future__ import annotations
 
@@ -24,10 +24,8 @@ class BandedGroupNorm(nn.GroupNorm):
 
     def of(self, maps: Tensor, bands: Bands) -> Callable[[Tensor], Tensor]:
         """Returns the function that normalises bands of ``maps``, ``(B, C, H, W)``."""
-        if bands.whole:
-            return self.forward
         count, mean, spread = 0, 0.0, 0.0  # spread: the sum of squared deviations
-        rows = max(1, bands.count(len(maps) * maps.shape[1] * maps.shape[3] * 2))
+        rows = maps.shape[2] if bands.whole else bands.count(2 * len(maps) * maps.shape[1] * maps.shape[3])
         for start in range(0, maps.shape[2], rows):
             band = maps[:, :, start : start + rows].float().reshape(len(maps), self.num_groups, -1)
             variance, center = torch.var_mean(band, dim=-1, correction=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -85,13 +86,16 @@ class Upsampler(nn.Module, ABC):
 
         Returns:
             ``(B, C, *size)`` in the features' dtype, where ``size`` is ``self.size((h, w), output_size)``:
-            ``output_size`` for all but ``none``.
+            ``output_size`` for all but ``none``. What :meth:`notes` has to say is given as a warning.
 
         Raises:
             ShapeError: shapes that do not belong together, a map that is too small, or one of other channels.
         """
         self._check(features, image, output_size)
-        return self.upsample(features, image, self.size(tuple(features.shape[-2:]), tuple(output_size)))
+        grid, output_size = tuple(features.shape[-2:]), tuple(output_size)
+        for note in self.notes(grid, output_size):
+            warnings.warn(note, stacklevel=2)
+        return self.upsample(features, image, self.size(grid, output_size))
 
     forward = up
 

@@ -24,19 +24,12 @@ def load_weights(upsampler: Upsampler, path: Path) -> None:
     Raises:
         WeightsError: the file is missing or is none of weights, or does not fit; names the keys.
     """
+    released = upsampler.facts.released
     if not path.is_file():
-        released = upsampler.facts.released
         where = f"; its authors' are at {released.page} ({released.terms})" if released else ""
         raise WeightsError(f"no weights of {upsampler.facts.title} at {path}{where}")
-    fit(upsampler, _tensors(upsampler, path), str(path))
-
-
-def _tensors(upsampler: Upsampler, path: Path) -> dict[str, Tensor]:
-    entry = upsampler.facts.released.entry if upsampler.facts.released else None
-    tensors = read_tensors(path)
-    if entry is None or any(_own_name(upsampler, name) in upsampler.state_dict() for name in tensors):
-        return tensors
-    return read_tensors(path, entry)
+    entry = released.entry if released and path.suffix != ".safetensors" else None
+    fit(upsampler, read_tensors(path, entry), str(path))
 
 
 def fit(upsampler: Upsampler, tensors: dict[str, Tensor], source: str) -> None:

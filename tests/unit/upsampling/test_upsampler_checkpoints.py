@@ -167,16 +167,62 @@ def uplift() -> Shapes:
 
 
 RELEASED = {
-    "jbu": (featup, "state_dict", 8),
-    "lift": (lift, None, 0),
-    "loftup": (lambda: loftup("model.1.norm"), "state_dict", 0),
-    "loftup, from the hub": (lambda: loftup("channelnorm.norm"), None, 0),
-    "anyup": (anyup, None, 0),
-    "jafar": (jafar, "jafar", 0),
-    "naf": (naf, None, 0),
-    "uplift": (uplift, None, 0),
+    "jbu": (featup, "state_dict"),
+    "lift": (lift, None),
+    "loftup": (lambda: loftup("model.1.norm"), "state_dict"),
+    "loftup, from the hub": (lambda: loftup("channelnorm.norm"), None),
+    "anyup": (anyup, None),
+    "jafar": (jafar, "jafar"),
+    "naf": (naf, None),
+    "uplift": (uplift, None),
 }
-"""Names and shapes, the entry of the file that holds them, and how many of them are no part of the upsampler."""
+"""Names and shapes, and the entry of the file that holds them."""
+
+OTHERS = ("model.0.", "downsampler.", "scale_net.")
+"""What is no part of an upsampler."""
+
+PLACES = {
+    "jbu": {
+        "upsampler.up1.range_proj.3.bias": "stages.0.project.3.bias",
+        "upsampler.up4.fixup_proj.0.weight": "stages.3.correct.0.weight",
+        "upsampler.up2.range_temp": "stages.1.temperature",
+        "upsampler.fixup_proj.1.bias": "mix.1.bias",
+        "model.1.norm.bias": "norm.bias",
+    },
+    "lift": {
+        "module.image_convs_1.3.bias": "fine.3.bias",
+        "module.up1.conv_1.double_conv.4.running_var": "merge.4.running_var",
+    },
+    "loftup": {
+        "upsampler.lr_pe.biases": "place_phases",
+        "upsampler.first_conv.5.running_mean": "second.1.running_mean",
+        "upsampler.ca_transformer.layers.1.0.norm_kv.bias": "layers.1.norm_kv.bias",
+        "upsampler.ca_transformer.layers.0.1.net.4.bias": "layers.0.feed.3.bias",
+    },
+    "anyup": {
+        "query_encoder.1.block.3.bias": "query.blocks.0.norm2.bias",
+        "key_features_encoder.2.block.5.weight": "unified.1.conv2.weight",
+        "aggregation.2.block.2.weight": "semantic.blocks.1.conv1.weight",
+        "cross_decode.cross_attn.norm_k.weight": "attention.norm_k.weight",
+    },
+    "jafar": {
+        "key_encoder.2.norm1.weight": "key.blocks.1.norm1.weight",
+        "key_features_encoder.1.conv2.weight": "semantic.blocks.0.conv2.weight",
+        "sft_key.beta.weight": "beta.weight",
+        "rope.freqs": "positions.freqs",
+    },
+    "naf": {
+        "image_encoder.encoder.2.conv1.bias": "point.blocks.1.conv1.bias",
+        "image_encoder.sem_encoder.0.weight": "local.stem.weight",
+        "image_encoder.rope.periods": "periods",
+    },
+    "uplift": {
+        "encoder.block_3.blocks.0.conv.1.running_mean": "image.3.1.running_mean",
+        "decoder.block_1.blocks.0.conv.4.bias": "high.4.bias",
+        "decoder.up_1.up.bias": "doubling.bias",
+    },
+}
+"""Where some of them belong."""
 
 
 def tensors_of(shapes: Shapes) -> dict[str, Tensor]:
@@ -196,19 +242,75 @@ def write(folder: Path, tensors: dict[str, Tensor], entry: str | None) -> Path:
 
 
 @pytest.mark.parametrize("case", RELEASED)
-def test_released_files_are_read_whole(case: str, tmp_path: Path) -> None:
-    shapes, entry, others = RELEASED[case]
-    tensors, name = tensors_of(shapes()), case.split(",")[0]
-    norm = {"input_norm": True} if name == "jbu" else {}
-    upsampler = build_upsampler(name, C, write(tmp_path, tensors, entry), **norm)
+def test_released_files_are_read_whole_and_every_tensor_in_its_place(case: str, tmp_path: Path) -> None:
+    (shapes, entry), name = RELEASED[case], case.split(",")[0]
+    tensors = tensors_of(shapes())
+    settings = {"input_norm": True} if name == "jbu" else {}
+    upsampler = build_upsampler(name, C, write(tmp_path, tensors, entry), **settings)
     own = upsampler.state_dict()
-    assert len(own) == len(tensors) - (others and others - 2)
-    left = list(tensors.values())
+    used = {key: value for key, value in tensors.items() if not key.startswith(OTHERS)}
+    assert len(own) == len(used)
+    left = list(used.values())
     for key, value in own.items():
         same = [
             i for i, tensor in enumerate(left) if tensor.shape == value.shape and torch.equal(tensor, value)
         ]
         assert same, key
         del left[same[0]]
+    for theirs, ours in PLACES[name].items():
+        assert torch.equal(own[ours], tensors[theirs])
     assert not upsampler.training
     assert not any(parameter.requires_grad for parameter in upsampler.parameters())
+
+
+def test_featup_without_its_norm_leaves_the_norms_weights_out(tmp_path: Path) -> None:
+    tensors = tensors_of(featup())
+    upsampler = build_upsampler("jbu", C, write(tmp_path, tensors, "state_dict"))
+    assert upsampler.norm is None
+    bare = {key: value for key, value in tensors.items() if not key.startswith("model.1.")}
+    with pytest.raises(WeightsError, match=r"missing: norm.bias, norm.weight;"):
+        build_upsampler("jbu", C, write(tmp_path, bare, "state_dict"), input_norm=True)
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_our_own_files_reproduce_the_upsampler(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.safetensors"
+    upsampler = build_upsampler(name, C)
+    save_file(upsampler.state_dict(), path)
+    again = build_upsampler(name, C, path)
+    assert all(torch.equal(value, upsampler.state_dict()[key]) for key, value in again.state_dict().items())
+
+
+def test_files_that_do_not_fit_are_refused_with_their_keys(tmp_path: Path) -> None:
+    tensors = tensors_of(naf())
+    tensors["image_encoder.encoder.3.conv1.weight"] = torch.ones(1)
+    del tensors["image_encoder.sem_encoder.0.bias"]
+    tensors["image_encoder.encoder.0.weight"] = torch.ones(64, 3, 1, 1)
+    tensors["image_encoder.encoder.1.norm2.bias"] = torch.full((128,), torch.nan)
+    with pytest.raises(WeightsError) as caught:
+        build_upsampler("naf", C, write(tmp_path, tensors, None))
+    message = str(caught.value)
+    assert "no weights of NAF for 8 channels" in message
+    assert "unknown: image_encoder.encoder.3.conv1.weight;" in message
+    assert "missing: local.stem.bias;" in message
+    assert "of another shape: point.stem.weight (64, 3, 1, 1) instead of (128, 3, 1, 1);" in message
+    assert "not finite: point.blocks.0.norm2.bias;" in message
+
+
+def test_two_tensors_for_one_place_are_refused(tmp_path: Path) -> None:
+    tensors = tensors_of(loftup("model.1.norm"))
+    tensors["channelnorm.norm.weight"] = torch.ones(C)
+    with pytest.raises(WeightsError, match=r"twice: channelnorm.norm.weight;"):
+        build_upsampler("loftup", C, write(tmp_path, tensors, "state_dict"))
+
+
+def test_weights_of_other_channels_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="no weights of LiFT for 16 channels; of another shape: "):
+        build_upsampler("lift", 16, write(tmp_path, tensors_of(lift()), None))
+
+
+def test_a_missing_file_says_where_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"github.com/wimmerth/anyup \(CC-BY-4.0\)"):
+        build_upsampler("anyup", C, tmp_path / "none.pth")
+    with pytest.raises(ConfigError, match="'bilinear' has no parameters"):
+        build_upsampler("bilinear", C, tmp_path / "none.pth")

@@ -69,10 +69,10 @@ class BilateralStage(nn.Module):
         """Returns rows of the doubled map, ``(B, C, n, W)``."""
         kernel = self.kernel(state, start, stop).float()
         fine = bicubic_rows(state.wide, start - RADIUS, stop + RADIUS, state.guide.shape[2])
-        fine, total = _padded_columns(fine), None
+        fine, size = _padded_columns(fine).float(), tuple(kernel.shape[-2:])
+        total = fine.new_zeros((*fine.shape[:2], *size))
         for tap, weight in enumerate(kernel.unbind(1)):
-            part = _tap(fine, tap, tuple(kernel.shape[-2:])).float() * weight[:, None]
-            total = part if total is None else total + part
+            total.addcmul_(_tap(fine, tap, size), weight[:, None])
         return total.to(state.wide.dtype)
 
 

@@ -107,12 +107,11 @@ class UPLiFT(BandedUpsampler):
         weights = (self.logits(high) + high[:, : len(OFFSETS)]).float().softmax(1)
         row = torch.arange(start, stop, device=high.device) // 2
         column = torch.arange(width, device=high.device) // 2
-        total = None
+        total = weights.new_zeros((len(weights), self.channels, *weights.shape[2:]))
         for (down, right), weight in zip(OFFSETS, weights.unbind(1), strict=True):
             at = (row + down).clamp(0, height // 2 - 1)
             seen = state.features[:, :, at][..., (column + right).clamp(0, width // 2 - 1)]
-            part = seen.float() * weight[:, None]
-            total = part if total is None else total + part
+            total.addcmul_(seen.float(), weight[:, None])
         return total.to(state.features.dtype)
 
     def _doubled(self, low: Tensor, start: int, stop: int) -> Tensor:

@@ -5,18 +5,22 @@ Maps of small images, upsampled, are held against those of large ones; a mean ov
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfm_fusion.upsampling.pretraining.multi_view import MultiView
+from vfm_fusion.upsampling.pretraining.segments import region_means, segments
 from vfm_fusion.upsampling.pretraining.views import Views, disturbed, guidance
 from vfm_fusion.upsampling.upsampler import Upsampler
 
 LOCAL_CROPS = 4
 """AnyUp's crops of an image whose maps are targets."""
+EVEN = 0.8
+"""Share of a region's mean in LoftUp's target."""
 SIDE_TERM = 0.1
 """Weight of the terms beside the match."""
 
@@ -26,14 +30,17 @@ class Objective:
     """A loss.
 
     Attributes:
-        losses: gives the weighted terms of a step.
+        losses: makes, of the maps' channels and stride, what gives the weighted terms of a step; a module
+            where it learns too.
         terms: their names.
-        parts: sides of images that it takes, over the largest; each a number of the encoder's cells.
+        part: the side of the images, over that of the smallest of them that the encoder takes.
+        settings: of the upsampler.
     """
 
-    losses: Callable[[Upsampler, Views], dict[str, Tensor]]
+    losses: Callable[[int, int], Callable[[Upsampler, Views], dict[str, Tensor]]]
     terms: tuple[str, ...]
-    parts: tuple[int, ...]
+    part: int
+    settings: Mapping[str, bool] = field(default_factory=dict)
 
 
 def cosine(made: Tensor, target: Tensor) -> Tensor:
@@ -117,12 +124,30 @@ def anyup(upsampler: Upsampler, views: Views) -> dict[str, Tensor]:
     }
 
 
+def loftup(upsampler: Upsampler, views: Views) -> dict[str, Tensor]:
+    """LoftUp, first stage: the image's size, against maps made even within regions.
+
+    The target is the bicubic map, of which four fifths are replaced by its mean over the region. The regions,
+    which the authors have from SAM, are those of like colour here.
+    """
+    low = views.maps(views.images)
+    size = tuple(views.images.shape[-2:])
+    fine = F.interpolate(low, size=size, mode="bicubic", align_corners=False).flatten(2)
+    regions = segments(views.images, 2 * views.stride).flatten(1)
+    means, _ = region_means(fine, regions, int(regions.max()) + 1)
+    even = means.gather(2, regions[:, None].expand(-1, fine.shape[1], -1))
+    target = (EVEN * even + (1 - EVEN) * fine).unflatten(2, size)
+    return {"squared": F.mse_loss(upsampler.up(low, guidance(views.images), size), target)}
+
+
 OBJECTIVES = {
-    "lift": Objective(lift, ("half", "quarter"), (1, 2, 4)),
-    "uplift": Objective(uplift, ("half", "quarter", "eighth"), (1, 2, 4, 8)),
-    "naf": Objective(naf, ("squared",), (1, 2)),
-    "jafar": Objective(jafar, ("match", "steady"), (1,)),
-    "anyup": Objective(anyup, ("match", "steady", "shrunk"), (1, 2)),
+    "jbu": Objective(MultiView, ("views", "crf"), 1, {"input_norm": True}),
+    "lift": Objective(lambda *_: lift, ("half", "quarter"), 4),
+    "loftup": Objective(lambda *_: loftup, ("squared",), 1),
+    "anyup": Objective(lambda *_: anyup, ("match", "steady", "shrunk"), 2),
+    "jafar": Objective(lambda *_: jafar, ("match", "steady"), 1),
+    "naf": Objective(lambda *_: naf, ("squared",), 2),
+    "uplift": Objective(lambda *_: uplift, ("half", "quarter", "eighth"), 8),
 }
 """Name of the upsampler -> its loss."""
 

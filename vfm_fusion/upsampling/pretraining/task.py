@@ -24,7 +24,6 @@ from vfm_fusion.upsampling.pretraining.views import Views, draw_crop
 WEIGHTS_FILE = "upsampler.safetensors"
 
 _ORDER, _CROPS = 0, 1  # streams of random numbers
-_TRAINED = "upsampler."
 
 
 class UpsamplerTraining(Task):
@@ -34,6 +33,7 @@ class UpsamplerTraining(Task):
 
     Attributes:
         upsampler: what is trained.
+        objective: its loss, with what that learns itself.
         encoder: frozen, in evaluation mode whatever the task's.
     """
 
@@ -59,16 +59,18 @@ class UpsamplerTraining(Task):
                 f"upsampler: {recipe.upsampler!r} is not trained here; "
                 f"those that are: {', '.join(OBJECTIVES)}"
             )
-        self.objective = OBJECTIVES[recipe.upsampler]
-        self.terms = self.objective.terms
-        unit = encoder.spec.size_divisor * self.objective.parts[-1]
+        objective = OBJECTIVES[recipe.upsampler]
+        self.terms = objective.terms
+        unit = encoder.spec.size_divisor * objective.part
         if recipe.side % unit:
             raise ConfigError(
                 f"side: {recipe.upsampler} learns from images of {recipe.side} pixels and parts of them, so "
                 f"with {encoder.spec.architecture} it is a multiple of {unit}"
             )
         torch.manual_seed(recipe.seed)
-        self.upsampler = build_upsampler(recipe.upsampler, encoder.spec.channels[stride])
+        channels = encoder.spec.channels[stride]
+        self.upsampler = build_upsampler(recipe.upsampler, channels, **objective.settings)
+        self.objective = objective.losses(channels, stride)
         self.encoder = encoder.eval().requires_grad_(False)
         self.stride, self.dataset = stride, dataset
 
@@ -98,11 +100,11 @@ class UpsamplerTraining(Task):
     def losses(self, part: Part) -> dict[str, Tensor]:
         """See :meth:`Task.losses`."""
         images = part.batch["images"].float() / 255
-        return self.objective.losses(self.upsampler, Views(self.encoder, self.stride, images))
+        return self.objective(self.upsampler, Views(self.encoder, self.stride, images))
 
     def saved(self) -> dict[str, Tensor]:
-        """See :meth:`Task.saved`: the upsampler."""
-        return {key: value for key, value in self.state_dict().items() if key.startswith(_TRAINED)}
+        """See :meth:`Task.saved`: all but the encoder."""
+        return {key: value for key, value in self.state_dict().items() if not key.startswith("encoder.")}
 
     def names(self, samples: Sequence[Place]) -> list[str]:
         """See :meth:`Task.names`: the ids of the images."""

@@ -103,12 +103,8 @@ class AnyUp(BandedUpsampler):
             found = found.unflatten(0, (batch, channels))  # (B, C, 128, n, w)
             if self.by_kernel:
                 return found.softmax(2).mean(1).to(features.dtype)
-            return (
-                found.reshape(batch, WIDTH, channels, stop - start, width)
-                .softmax(1)
-                .mean(2)
-                .to(features.dtype)
-            )
+            found = found.reshape(batch, WIDTH, channels, stop - start, width)
+            return found.softmax(1).mean(2).to(features.dtype)
 
         unified = bands(band, height, 3 * batch * channels * WIDTH * width)
         return run_blocks(self.unified, unified, bands)

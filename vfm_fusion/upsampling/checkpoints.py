@@ -28,8 +28,17 @@ def load_weights(upsampler: Upsampler, path: Path) -> None:
     if not path.is_file():
         where = f"; its authors' are at {released.page} ({released.terms})" if released else ""
         raise WeightsError(f"no weights of {upsampler.facts.title} at {path}{where}")
-    entry = released.entry if released and path.suffix != ".safetensors" else None
-    fit(upsampler, read_tensors(path, entry), str(path))
+    fit(upsampler, _tensors(path, released.entry if released else None), str(path))
+
+
+def _tensors(path: Path, entry: str | None) -> dict[str, Tensor]:
+    """Reads a file that is a state dict, or has one at ``entry``."""
+    try:
+        return read_tensors(path)
+    except WeightsError:
+        if entry is None:
+            raise
+        return read_tensors(path, entry)
 
 
 def fit(upsampler: Upsampler, tensors: dict[str, Tensor], source: str) -> None:

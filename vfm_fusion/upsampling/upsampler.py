@@ -22,8 +22,7 @@ class Released:
     Attributes:
         page: where they are.
         terms: their licence.
-        entry: the entry of their torch archives that holds the state dict; None for the archive itself or its
-            ``state_dict``.
+        entry: the entry of their files that holds the state dict; None for the file itself or ``state_dict``.
         names: (pattern, replacement) pairs of regular expressions, each applied in turn: from their names to
             ours.
         skipped: patterns of names in their files that are no part of the upsampler.

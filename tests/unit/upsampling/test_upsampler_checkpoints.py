@@ -272,6 +272,13 @@ def test_featup_without_its_norm_leaves_the_norms_weights_out(tmp_path: Path) ->
         build_upsampler("jbu", C, write(tmp_path, bare, "state_dict"), input_norm=True)
 
 
+def test_an_entry_that_was_saved_alone_is_read(tmp_path: Path) -> None:
+    """As a user must who has found that the authors' file holds settings beside its tensors."""
+    tensors = tensors_of(jafar())
+    upsampler = build_upsampler("jafar", C, write(tmp_path, tensors, None))
+    assert torch.equal(upsampler.positions.freqs, tensors["rope.freqs"])
+
+
 @pytest.mark.parametrize("name", PLACES)
 def test_our_own_files_reproduce_the_upsampler(name: str, tmp_path: Path) -> None:
     path = tmp_path / "own.safetensors"

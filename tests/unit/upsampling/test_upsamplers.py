@@ -136,6 +136,17 @@ def test_features_of_half_precision_pass_a_module_of_float32(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", BANDED)
+def test_autocast_agrees(name: str) -> None:
+    upsampler = build(name)
+    features, image = inputs(name)
+    exact = upsampler.up(features, image, IMAGE)
+    with torch.autocast("cpu", torch.bfloat16):
+        made = upsampler.up(features, image, IMAGE)
+    assert made.dtype == torch.float32
+    assert (made - exact).norm() / exact.norm() < 0.03
+
+
+@pytest.mark.parametrize("name", BANDED)
 def test_gradients_reach_the_features_and_change_nothing(name: str) -> None:
     upsampler = build(name)
     features, image = inputs(name, batch=2)

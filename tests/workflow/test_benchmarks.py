@@ -51,6 +51,14 @@ def test_measures_agree_with_the_fields_libraries(repository: Path) -> None:
         assert float(scores[ours][metric]) == pytest.approx(float(scores[theirs][metric]), abs=2e-4), metric
 
 
+def test_upsamplers_are_measured_beside_what_was_predicted(repository: Path) -> None:
+    options = ["--channels", "8", "--grid", "10", "--image", "80", "--sizes", "20", "40"]
+    done = run("upsamplers.py", [*options, "--upsamplers", "none", "naf", "jafar"], repository)
+    assert done.returncode == 0, done.stderr + done.stdout
+    for row in ("bilinear", "none", "naf", "jafar"):
+        assert len(re.findall(rf"^{row} +[\d,]+ +[\d.]+ +[\d.]+ +\d+ +\d+", done.stdout, re.MULTILINE)) == 2
+
+
 def test_the_feature_cache_is_measured_against_its_peers(repository: Path) -> None:
     options = ["--encoders", "mini_hiera", "--images", "8", "--repeats", "1", "--read", "16"]
     options += ["--memory", "20", "60", "--opened", "5000"]

@@ -11,6 +11,7 @@ _ENCODERS = "vfm_fusion.encoders"
 _OPERATORS = "vfm_fusion.fusion.operators"
 _MATCHERS = "vfm_fusion.segmentation.matching"
 _PREDICTORS = "vfm_fusion.selection.predictors"
+_UPSAMPLING = "vfm_fusion.upsampling"
 
 READERS: dict[str, str] = {
     "acdc": f"{_READERS}.acdc:READER",
@@ -82,3 +83,19 @@ PREDICTORS: dict[str, str] = {
     "probe": f"{_PREDICTORS}:PROBE",
 }
 """All scores that are compared by how well they predict the best stride, each a ``StrideScore``."""
+
+UPSAMPLERS: dict[str, str] = {
+    "none": f"{_UPSAMPLING}.interpolation:NoUpsampling",
+    "nearest": f"{_UPSAMPLING}.interpolation:Nearest",
+    "bilinear": f"{_UPSAMPLING}.interpolation:Bilinear",
+    "bicubic": f"{_UPSAMPLING}.interpolation:Bicubic",
+    "jbu_classic": f"{_UPSAMPLING}.jbu:JointBilateral",
+    "jbu": f"{_UPSAMPLING}.featup:FeatUp",
+    "lift": f"{_UPSAMPLING}.lift:LiFT",
+    "loftup": f"{_UPSAMPLING}.loftup:LoftUp",
+    "anyup": f"{_UPSAMPLING}.anyup:AnyUp",
+    "jafar": f"{_UPSAMPLING}.jafar:JAFAR",
+    "naf": f"{_UPSAMPLING}.naf:NAF",
+    "uplift": f"{_UPSAMPLING}.uplift:UPLiFT",
+}
+"""The one list of feature upsamplers: each with the ``module:name`` of its class, an ``Upsampler``."""

@@ -1,0 +1,48 @@
+"""How an upsampler is trained."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from vfm_fusion.config.base import Section
+from vfm_fusion.config.schedule import PolySchedule, ScheduleConfig
+
+
+class UpsamplerTrainingConfig(Section):
+    """The training of one upsampler on the maps of one frozen encoder, by its authors' loss.
+
+    Left out, the sizes are those of LiFT's recipe.
+    """
+
+    upsampler: str = Field(description="Its name, one that learns.")
+    side: int = Field(
+        448,
+        ge=32,
+        multiple_of=16,
+        description="Side in pixels of the square crops that it learns from. Their maps are the target; maps "
+        "of the same crops at half the side and less are what is upsampled.",
+    )
+    crop: tuple[float, float] = Field(
+        (0.5, 1.0),
+        strict=False,
+        description="Smallest and largest side of what a crop shows, over the image's shorter side.",
+    )
+    seed: int = Field(0, ge=0, description="Seed of initial weights, sampling and crops.")
+    steps: int = Field(ge=1, description="Optimiser steps.")
+    batch_size: int = Field(4, ge=1, description="Images per step.")
+    learning_rate: float = Field(
+        1.0e-3,
+        gt=0,
+        description="AdamW's peak learning rate; published: 1e-3 for LiFT and UPLiFT, 2e-4 for JAFAR and "
+        "AnyUp.",
+    )
+    weight_decay: float = Field(
+        0.0, ge=0, description="AdamW's weight decay (none on norms and biases); published: 1e-5 for AnyUp."
+    )
+    warmup_steps: int = Field(0, ge=0, description="Linear warm-up steps.")
+    schedule: ScheduleConfig = Field(
+        default_factory=PolySchedule, description="How the learning rate falls after the warm-up."
+    )
+    clip_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
+    checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints.")
+    log_every: int = Field(20, ge=1, description="Steps between lines of metrics.csv.")

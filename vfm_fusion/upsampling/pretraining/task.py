@@ -1,0 +1,117 @@
+"""The training of an upsampler as a task of the training engine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from vfm_fusion.atomic import atomic_path
+from vfm_fusion.config.upsampling import UpsamplerTrainingConfig
+from vfm_fusion.datasets.base import Dataset
+from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.errors import ConfigError
+from vfm_fusion.training.samples import Place, StepSampler, TensorBatch
+from vfm_fusion.training.task import Part, Task
+from vfm_fusion.upsampling.build import build_upsampler
+from vfm_fusion.upsampling.pretraining.objectives import OBJECTIVES
+from vfm_fusion.upsampling.pretraining.views import Views, draw_crop
+
+WEIGHTS_FILE = "upsampler.safetensors"
+
+_ORDER, _CROPS = 0, 1  # streams of random numbers
+
+
+class UpsamplerTraining(Task):
+    """An upsampler learns what a frozen encoder makes of larger images.
+
+    Norms over a batch, and sizes and disturbances that are drawn for a step, keep it from being divided.
+
+    Attributes:
+        upsampler: what is trained.
+        objective: its loss, with what that learns itself.
+        encoder: frozen, in evaluation mode whatever the task's.
+    """
+
+    divisible = False
+
+    def __init__(
+        self, recipe: UpsamplerTrainingConfig, encoder: Encoder, stride: int, dataset: Dataset
+    ) -> None:
+        """Builds the untrained upsampler.
+
+        Args:
+            recipe: the recipe.
+            encoder: gives the maps; it is frozen.
+            stride: output stride of the maps.
+            dataset: images; labels are not read.
+
+        Raises:
+            ConfigError: an upsampler that is not trained here, or a side that the encoder cannot take.
+        """
+        super().__init__(recipe, recipe.seed)
+        if recipe.upsampler not in OBJECTIVES:
+            raise ConfigError(
+                f"upsampler: {recipe.upsampler!r} is not trained here; "
+                f"those that are: {', '.join(OBJECTIVES)}"
+            )
+        objective = OBJECTIVES[recipe.upsampler]
+        self.terms = objective.terms
+        unit = encoder.spec.size_divisor * objective.part
+        if recipe.side % unit:
+            raise ConfigError(
+                f"side: {recipe.upsampler} learns from images of {recipe.side} pixels and parts of them, so "
+                f"with {encoder.spec.architecture} it is a multiple of {unit}"
+            )
+        torch.manual_seed(recipe.seed)
+        channels = encoder.spec.channels[stride]
+        self.upsampler = build_upsampler(recipe.upsampler, channels, **objective.settings)
+        self.objective = objective.losses(channels, stride)
+        self.encoder = encoder.eval().requires_grad_(False)
+        self.stride, self.dataset = stride, dataset
+
+    def train(self, mode: bool = True) -> UpsamplerTraining:
+        """Sets the mode of all but the encoder."""
+        super().train(mode)
+        self.encoder.eval()
+        return self
+
+    def sampler(self) -> StepSampler:
+        """See :meth:`Task.sampler`: every image once an epoch."""
+        return StepSampler(len(self.dataset), self.recipe.batch_size, self.derive(_ORDER))
+
+    def batch(self, step: int, samples: Sequence[Place]) -> TensorBatch:
+        """See :meth:`Task.batch`: crops ``(B, 3, S, S)`` uint8."""
+        crops = [
+            draw_crop(
+                self.dataset.image(number),
+                self.recipe.side,
+                self.recipe.crop,
+                np.random.default_rng(self.derive(_CROPS, place)),
+            )
+            for place, number in samples
+        ]
+        return TensorBatch(images=torch.from_numpy(np.stack(crops)))
+
+    def losses(self, part: Part) -> dict[str, Tensor]:
+        """See :meth:`Task.losses`."""
+        images = part.batch["images"].float() / 255
+        return self.objective(self.upsampler, Views(self.encoder, self.stride, images))
+
+    def saved(self) -> dict[str, Tensor]:
+        """See :meth:`Task.saved`: all but the encoder."""
+        return {key: value for key, value in self.state_dict().items() if not key.startswith("encoder.")}
+
+    def names(self, samples: Sequence[Place]) -> list[str]:
+        """See :meth:`Task.names`: the ids of the images."""
+        return [self.dataset.ids[number] for _, number in samples]
+
+    def write(self, folder: Path) -> None:
+        """See :meth:`Task.write`: the upsampler's weights, which ``build_upsampler`` reads."""
+        weights = self.upsampler.state_dict()
+        with atomic_path(folder / WEIGHTS_FILE) as temporary:
+            temporary.write_bytes(save({name: value.cpu().contiguous() for name, value in weights.items()}))

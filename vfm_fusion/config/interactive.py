@@ -149,8 +149,8 @@ class ClickProtocolConfig(Section):
     )
     ignore_void: bool = Field(
         True,
-        description="Leave void pixels of the labels out of errors and scores (GrabCut's grey border), except "
-        "where all classes are things and void is the background (SBD).",
+        description="Leave void pixels of the labels out of errors and scores (GrabCut's grey border), "
+        "except where all classes are things and void is the background (SBD).",
     )
     boundary_ratio: float = Field(
         0.02, gt=0, lt=1, description="Width of boundary regions over the image's diagonal, for Boundary IoU."

@@ -28,9 +28,9 @@ def normalised_focal_loss(logits: Tensor, truth: Tensor, alpha: float = 0.5, gam
         ``(B,)`` float32; 0 for an image without labelled pixel.
     """
     labelled = truth != IGNORED
-    probability = logits.float().sigmoid()
-    true = torch.where(labelled, 1 - (truth.float() - probability).abs(), 1.0)
-    focus = (1 - true) ** gamma
+    signed = torch.where(truth == 1, logits, -logits).float()
+    true = torch.where(labelled, signed.sigmoid(), 1.0)
+    focus = torch.where(labelled, (-signed).sigmoid() ** gamma, 0.0)
     count = labelled.flatten(1).sum(dim=1)
     factor = (count / (focus.flatten(1).sum(dim=1) + _EPS)).detach()
     pixels = -alpha * focus * (true + _EPS).clamp(max=1).log()

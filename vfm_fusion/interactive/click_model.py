@@ -55,8 +55,8 @@ class ClickModel(nn.Module):
 
     The frozen parts get no gradient to their weights, but gradients flow through them to the click encoder.
     With an upsampler the head reads the upsampled map, resized bilinearly to the image where the upsampler
-    gives another size; without one it reads the encoder's map, and the logits are resized (``low-res``).
-    Both resizes align corners.
+    gives another size; without one, or with one that gives the map's own size, it reads the encoder's map,
+    and the logits are resized (``low-res``). Both resizes align corners.
     """
 
     def __init__(
@@ -200,7 +200,10 @@ class ClickModel(nn.Module):
         if self.upsampler is None:
             return features
         size = (guidance.shape[-2], guidance.shape[-1])
-        return _resized(self.upsampler(features, guidance, size), size)
+        upsampled = self.upsampler(features, guidance, size)
+        if upsampled.shape == features.shape:  # `none` of the registry
+            return upsampled
+        return _resized(upsampled, size)
 
     def _check_features(self, features: Tensor, images: Tensor) -> None:
         grid = self.featurizer.grid((images.shape[-2], images.shape[-1]))

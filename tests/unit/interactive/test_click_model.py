@@ -106,6 +106,15 @@ def test_low_res_is_not_bilinear() -> None:
         assert close == same
 
 
+def test_an_upsampler_that_upsamples_nothing_is_none() -> None:
+    images, previous, points = batch()
+    for inject in ("early", "late_lr", "late_hr"):
+        none, same = (
+            toy_model(upsampler=up, head="convhead", inject=inject) for up in (None, lambda maps, *_: maps)
+        )
+        assert torch.equal(none(images, previous, points), same(images, previous, points))
+
+
 def test_late_clicks_before_and_behind_a_linear_upsampler_are_one() -> None:
     images, previous, points = batch()
     before, behind = (toy_model(upsampler=bilinear, inject=inject) for inject in ("late_lr", "late_hr"))

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
+from vfm_fusion.config.schedule import MultistepSchedule, ScheduleConfig
 
 ClickEncoder = Literal["patch_embed", "simple_vit"]
 Injection = Literal["none", "early", "late_lr", "late_hr"]
@@ -89,6 +90,71 @@ class ClickSamplingConfig(Section):
         if self.background + self.others + self.border == 0:
             raise ValueError("background, others and border are all 0; give one of them a weight")
         return self
+
+
+class ClickCropConfig(Section):
+    """The crops that a click model is trained on, augmented in this order."""
+
+    side: int = Field(224, ge=16, description="Side of a crop in pixels.")
+    scale: tuple[float, float] = Field(
+        (0.75, 1.25), strict=False, description="Smallest and largest factor on the image's sides."
+    )
+    flip_share: float = Field(
+        0.5, ge=0, le=1, description="Share of images that are mirrored: across, down or both."
+    )
+    turn_share: float = Field(
+        0.5, ge=0, le=1, description="Share of images that are turned by 0 to 3 right angles."
+    )
+    move_share: float = Field(0.75, ge=0, le=1, description="Share of images that are moved and tilted.")
+    shift: float = Field(0.03, ge=0, description="Largest move over the image's sides.")
+    tilt: float = Field(3.0, ge=0, description="Largest tilt in degrees.")
+    color_share: float = Field(
+        0.75, ge=0, le=1, description="Share of images whose brightness and contrast change; and of images "
+        "whose colours are shifted."
+    )  # fmt: skip
+    brightness: float = Field(0.25, ge=0, description="Largest change of brightness over that of white.")
+    contrast: tuple[float, float] = Field(
+        (-0.15, 0.4), strict=False, description="Smallest and largest change of the factor on contrast."
+    )
+    levels: int = Field(10, ge=0, description="Largest shift of a colour, of 255 levels.")
+    empty: float = Field(
+        0.01, ge=0, le=1, description="Probability that a crop without object is kept, not drawn again."
+    )
+    least_area: int = Field(80, ge=1, description="Objects of fewer pixels in the crop are left out.")
+    least_fill: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Objects that fill less of their box are left out (SBD's broken ones: 0.08).",
+    )
+
+
+class ClickTrainingConfig(Section):
+    """How a click model is trained; the defaults are the published recipe, 20 epochs of SBD."""
+
+    steps: int = Field(21_240, ge=1, description="Optimiser steps.")
+    batch_size: int = Field(8, ge=1, description="Images per step.")
+    learning_rate: float = Field(5e-5, gt=0, description="AdamW's peak learning rate.")
+    weight_decay: float = Field(0.0, ge=0, description="AdamW's weight decay; none is Adam.")
+    warmup_steps: int = Field(0, ge=0, description="Linear warm-up steps.")
+    schedule: ScheduleConfig = Field(
+        default_factory=lambda: MultistepSchedule(milestones=(18_054,)),
+        description="How the learning rate falls after the warm-up.",
+    )
+    clip_norm: float = Field(
+        1e6, gt=0, description="Gradient clipping; the default is as good as none, as published."
+    )
+    checkpoint_every: int = Field(1062, ge=1, description="Steps between checkpoints.")
+    log_every: int = Field(20, ge=1, description="Steps between lines of metrics.csv.")
+    crops: ClickCropConfig = Field(default_factory=ClickCropConfig, description="Training crops.")
+    clicks: ClickSamplingConfig = Field(
+        default_factory=ClickSamplingConfig, description="Clicks of the training."
+    )
+    hardness: float = Field(
+        1.25,
+        ge=0,
+        description="Power of 1 - score in an image's share of the samples, where scores are given.",
+    )
 
 
 class ZoomConfig(Section):

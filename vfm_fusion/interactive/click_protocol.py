@@ -9,11 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from vfm_fusion.config.interactive import ClickProtocolConfig
-from vfm_fusion.datasets.base import VOID, Category, Sample
+from vfm_fusion.datasets.base import Category, Sample
 from vfm_fusion.errors import LabelError, ShapeError
 from vfm_fusion.evaluation.boundary import boundary_width, mask_boundary
 from vfm_fusion.interactive.click_predictor import Predictor, first_prediction
 from vfm_fusion.interactive.click_robot import Clicker, Placement, Robot
+from vfm_fusion.interactive.clickable import clickable_objects, void_pixels
 
 EMPTY = "the object has no labelled pixel"
 """Why an object's scores are undefined."""
@@ -103,25 +104,17 @@ def objects_of(
 ) -> Iterator[ClickedObject]:
     """Lists the objects of an image; groups that were not annotated one by one are passed over.
 
-    Void pixels are ignored, if the configuration says so, except where all classes are things: there void is
-    the background (SBD).
+    Void pixels are ignored if the configuration says so; see
+    :func:`~vfm_fusion.interactive.clickable.void_pixels`.
 
     Raises:
         LabelError: the image has no objects' labels.
     """
-    if sample.instances is None:
-        raise LabelError(
-            f"image {sample.image_id!r} has no labels of objects, so there is nothing to click; choose a "
-            "data set with objects"
-        )
-    ignored = np.zeros(sample.image.shape[:2], bool)
-    has_background = not all(category.isthing for category in categories)
-    if config.ignore_void and has_background and sample.semantic is not None:
-        ignored = sample.semantic == VOID
-    for position, crowd in enumerate(sample.instances.crowd):
-        if not crowd:
-            mask = sample.instances.mask(position)
-            yield ClickedObject(sample.image_id, position + 1, mask, ignored & ~mask)
+    instances = clickable_objects(sample)
+    ignored = void_pixels(sample, categories) & config.ignore_void
+    for position in np.flatnonzero(~instances.crowd):
+        mask = instances.mask(position)
+        yield ClickedObject(sample.image_id, int(position) + 1, mask, ignored & ~mask)
 
 
 def play(

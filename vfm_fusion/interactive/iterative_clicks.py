@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from torch import Tensor
 
-from vfm_fusion.config.interactive import ClickSamplingConfig
 from vfm_fusion.interactive.click_model import ClickModel, Seen
 from vfm_fusion.interactive.distances import depth
 from vfm_fusion.interactive.focal_loss import IGNORED
@@ -18,18 +19,20 @@ def click_on_errors(
     seen: Seen,
     points: Tensor,
     truth: Tensor,
-    config: ClickSamplingConfig,
-    rng: np.random.Generator,
+    threshold: float,
+    rounds: int,
+    rngs: Sequence[np.random.Generator],
 ) -> tuple[Tensor, Tensor]:
-    """Plays 0 to ``config.rounds`` rounds: the model predicts, and a click corrects each prediction.
+    """Plays rounds of the model's predicting and of a click's correcting each prediction.
 
     Args:
         model: the click model; predicts in evaluation mode and has its own mode again afterwards.
         seen: what it has made of the images.
         points: ``(B, 2 P, 3)`` first clicks.
         truth: ``(B, 1, H, W)``; 1 on the object, 0 off it, :data:`~.focal_loss.IGNORED` elsewhere.
-        config: rounds and threshold.
-        rng: random numbers; the number of rounds is drawn once for the batch.
+        threshold: see :func:`add_correction`.
+        rounds: how many.
+        rngs: random numbers of each image.
 
     Returns:
         ``(B, 2 P, 3)`` clicks, the last slots of a sign overwritten by later ones; and ``(B, 1, H, W)``
@@ -39,10 +42,10 @@ def click_on_errors(
     training = model.training
     model.eval()
     labels = truth[:, 0].cpu().numpy()
-    for order in range(1, int(rng.integers(config.rounds + 1)) + 1):
+    for order in range(1, rounds + 1):
         previous = model.answer(seen, previous, points).sigmoid()
         for image, predicted in enumerate(previous[:, 0].float().cpu().numpy()):
-            add_correction(points[image], order, predicted, labels[image], config.threshold, rng)
+            add_correction(points[image], order, predicted, labels[image], threshold, rngs[image])
     model.train(training)
     return points, previous
 

@@ -1,4 +1,4 @@
-"""The whole benchmark in small: training and protocol tell good features from bad ones, and learn from both."""
+"""The whole benchmark in small: training and protocol tell good features from bad ones, and models learn."""
 
 from __future__ import annotations
 
@@ -89,7 +89,8 @@ def train(upsampler: Callable | None) -> Trained:
     for _ in range(STEPS):
         images, truth, points = batch(rng)
         seen = model.see(images)
-        points, previous = click_on_errors(model, seen, points, truth, LAWS, rng)
+        rounds = int(rng.integers(LAWS.rounds + 1))
+        points, previous = click_on_errors(model, seen, points, truth, LAWS.threshold, rounds, [rng] * BATCH)
         loss = normalised_focal_loss(model.train().answer(seen, previous, points), truth).mean()
         optimiser.zero_grad()
         loss.backward()

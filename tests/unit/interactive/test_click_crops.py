@@ -12,6 +12,7 @@ from vfm_fusion.config.interactive import ClickCropConfig
 from vfm_fusion.datasets.base import VOID, Category, Instances, Sample
 from vfm_fusion.errors import LabelError
 from vfm_fusion.interactive.click_crops import ClickCrop, draw_click_crop
+from vfm_fusion.interactive.distances import depth
 
 SIZE = (48, 64)
 BACKGROUND = Category(0, "background", False, (0, 0, 0))
@@ -72,10 +73,8 @@ def test_objects_go_the_way_of_their_pixels(settings: dict[str, object]) -> None
         crop = draw(settings, seed)
         shown = crop.image[..., 0] > crop.image[..., 2]
         mismatch = shown != crop.objects.any(axis=0)
-        rim = np.zeros_like(shown)
-        for axis in (0, 1):
-            rim |= (np.roll(shown, 1, axis) != shown) | (np.roll(shown, -1, axis) != shown)
-        assert not (mismatch & ~rim).any()
+        assert depth(mismatch).max() <= 1  # rims are blended in the image, and nearest in the masks
+        assert mismatch.sum() < 0.15 * shown.sum()
         looks.add(crop.image.tobytes())
     assert len(looks) > 2
 
@@ -147,7 +146,7 @@ def test_void_is_unknown_only_where_background_is_a_class() -> None:
 
 def test_crops_are_drawn_again_until_they_show_an_object() -> None:
     ids = np.zeros((200, 200), np.int32)
-    ids[:24, :24] = 1
+    ids[:60, :60] = 1
     given = sample(ids)
     shown = [len(draw({"side": 48, "empty": 0.0}, seed, given).objects) for seed in range(40)]
     assert sum(shown) == 40

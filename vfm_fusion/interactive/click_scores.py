@@ -88,8 +88,15 @@ def clicks_to(ious: np.ndarray, target: float, config: ClickProtocolConfig) -> t
     return (int(reached[0]) + 1, True) if len(reached) else (config.max_clicks, False)
 
 
-def click_scores(results: Sequence[ClickedResult], config: ClickProtocolConfig) -> dict[str, float]:
-    """Scores a data set; undefined objects are counted and left out.
+def click_scores(
+    rounds: pd.DataFrame, objects: pd.DataFrame, config: ClickProtocolConfig
+) -> dict[str, float]:
+    """Scores a data set by its tables; undefined objects are counted and left out.
+
+    Args:
+        rounds: all of :func:`click_table`.
+        objects: all of :func:`object_table`.
+        config: the protocol.
 
     Returns:
         ``objects`` and ``undefined``, counts. Then for each target t in percent ``NoC@t``, the mean of
@@ -98,25 +105,35 @@ def click_scores(results: Sequence[ClickedResult], config: ClickProtocolConfig) 
         name (SegNext's "5-mIoU" is ``mIoU@5``); ``boundary_IoU`` of the last masks in percent; ``carried``
         and :data:`CASES`, counts of rounds. Means are NaN without a defined object.
     """
-    table = object_table(results, config)
-    defined = table[table["undefined"] == ""]
-    scores: dict[str, float] = {"objects": len(defined), "undefined": len(table) - len(defined)}
+    defined = objects[objects["undefined"] == ""]
+    scores: dict[str, float] = {"objects": len(defined), "undefined": len(objects) - len(defined)}
     for target in config.targets:
         noc, reached, nof, strict = target_names(target)
-        scores[noc] = _mean(defined[noc].to_numpy(float))
+        scores[noc] = float(defined[noc].astype("float64").mean())
         scores[nof] = int((defined[noc] == config.max_clicks).sum())
         scores[strict] = int((~defined[reached]).sum())
-    curve = [result.ious for result in results if not result.undefined]
-    means = 100 * np.mean(curve, axis=0) if curve else np.full(config.max_clicks, np.nan)
-    scores["IoU@1"] = float(means[0])
-    scores |= {f"mIoU@{click}": float(mean) for click, mean in enumerate(means, start=1)}
-    scores["boundary_IoU"] = 100 * _mean(defined["boundary_IoU"].to_numpy(float))
+    means = 100 * rounds.groupby("click")["iou"].mean().reindex(range(1, config.max_clicks + 1))
+    scores["IoU@1"] = float(means[1])
+    scores |= {f"mIoU@{click}": float(mean) for click, mean in means.items()}
+    scores["boundary_IoU"] = float(100 * defined["boundary_IoU"].mean())
     return scores | {name: int(defined[name].sum()) for name in ("carried", *CASES)}
 
 
-def seconds_per_click(results: Sequence[ClickedResult]) -> float:
-    """Returns the mean seconds of a prediction; NaN without one. It differs from run to run."""
-    return _mean([each.seconds for result in results for each in result.rounds if not each.carried])
+def timing_table(results: Sequence[ClickedResult]) -> pd.DataFrame:
+    """Lists what every prediction took; the mean of ``seconds`` is the data set's seconds per click.
+
+    Times differ from run to run, so they are kept apart from the results.
+
+    Returns:
+        One row a prediction: ``image_id``, ``object``, ``click`` and ``seconds``.
+    """
+    rows = [
+        (result.image_id, result.number, number, each.seconds)
+        for result in results
+        for number, each in enumerate(result.rounds, start=1)
+        if not each.carried
+    ]
+    return pd.DataFrame(rows, columns=["image_id", "object", "click", "seconds"])
 
 
 def iou_auc(ious: np.ndarray) -> float:
@@ -128,7 +145,3 @@ def iou_auc(ious: np.ndarray) -> float:
     if len(ious) == 1:
         raise ConfigError("max_clicks 1: a curve of IoU against clicks takes at least 2")
     return float(np.trapezoid(ious) / (len(ious) - 1)) if len(ious) else float("nan")
-
-
-def _mean(values: Sequence[float] | np.ndarray) -> float:
-    return float(np.mean(values)) if len(values) else float("nan")

@@ -17,7 +17,7 @@ from vfm_fusion.interactive.click_scores import (
     click_table,
     iou_auc,
     object_table,
-    seconds_per_click,
+    timing_table,
 )
 from vfm_fusion.interactive.clicks import Click
 
@@ -36,6 +36,12 @@ LAST = result([0.1] * 19 + [0.9], 2)
 NEVER = result([0.5] * 10 + [0.84] * 10, 3)
 DIPS = result([0.1, 0.86, 0.2, 0.92, 0.3], 4, 0.25)
 UNDEFINED = ClickedResult("b", 1, 0, (), float("nan"), EMPTY)
+
+
+def scores_of(results: list[ClickedResult], config: ClickProtocolConfig = PROTOCOL) -> dict[str, float]:
+    return click_scores(click_table(results), object_table(results, config), config)
+
+
 ALL = [AT_ONCE, LAST, NEVER, DIPS, UNDEFINED]
 
 
@@ -61,7 +67,7 @@ def test_an_undefined_object_has_a_reason_and_no_scores() -> None:
 
 
 def test_scores_of_a_data_set() -> None:
-    scores = click_scores(ALL, PROTOCOL)
+    scores = scores_of(ALL)
     assert (scores["objects"], scores["undefined"]) == (4, 1)
     assert scores["NoC@80"] == (1 + 20 + 11 + 2) / 4
     assert scores["NoC@90"] == (1 + 20 + 20 + 4) / 4
@@ -76,21 +82,29 @@ def test_scores_of_a_data_set() -> None:
 
 def test_a_data_set_without_defined_object_has_no_means() -> None:
     for results in ([UNDEFINED], []):
-        scores = click_scores(results, PROTOCOL)
+        scores = scores_of(results)
         assert scores["objects"] == 0
         assert np.isnan([scores[name] for name in ("NoC@90", "IoU@1", "mIoU@20", "boundary_IoU")]).all()
-        assert np.isnan(seconds_per_click(results))
+        assert timing_table(results).empty
 
 
 def test_targets_between_percents_keep_their_names() -> None:
     config = ClickProtocolConfig(targets=(0.8, 0.925))
-    assert {"NoC@80", "NoC@92.5", "NoF@92.5"} <= click_scores(ALL, config).keys()
+    assert {"NoC@80", "NoC@92.5", "NoF@92.5"} <= scores_of(ALL, config).keys()
     with pytest.raises(ValueError, match="must be IoUs"):
         ClickProtocolConfig(targets=(90.0,))
 
 
 def test_only_predictions_take_time() -> None:
-    assert seconds_per_click(ALL) == 0.5
+    timings = timing_table(ALL)
+    assert timings["seconds"].tolist() == [0.5] * (1 + 20 + 20 + 5)
+    assert timings["click"].tolist()[:3] == [1, 1, 2]
+
+
+def test_scores_of_tables_kept_in_pieces_are_those_of_the_whole() -> None:
+    rounds = pd.concat([click_table(ALL[:2]), click_table(ALL[2:])])
+    objects = pd.concat([object_table(ALL[:2], PROTOCOL), object_table(ALL[2:], PROTOCOL)])
+    assert click_scores(rounds, objects, PROTOCOL) == scores_of(ALL)
 
 
 def test_areas_under_curves() -> None:

@@ -23,7 +23,7 @@ from vfm_fusion.interactive.click_model import ClickModel
 from vfm_fusion.interactive.click_predictor import ClickPredictor
 from vfm_fusion.interactive.click_protocol import ClickedObject, play
 from vfm_fusion.interactive.click_sampling import sample_points, sample_target
-from vfm_fusion.interactive.click_scores import click_scores
+from vfm_fusion.interactive.click_scores import click_scores, click_table, object_table
 from vfm_fusion.interactive.focal_loss import normalised_focal_loss
 from vfm_fusion.interactive.iterative_clicks import click_on_errors
 
@@ -118,7 +118,7 @@ def evaluate(model: ClickModel) -> dict[str, float]:
         predictor.set_image(image)
         target = ClickedObject(str(number), 1, masks[0], np.zeros((SIDE, SIDE), bool))
         results.append(play(predictor, target, PROTOCOL))
-    return click_scores(results, PROTOCOL)
+    return click_scores(click_table(results), object_table(results, PROTOCOL), PROTOCOL)
 
 
 @pytest.fixture(scope="module")

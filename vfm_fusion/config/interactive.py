@@ -73,7 +73,7 @@ class ClickSamplingConfig(Section):
     slots: int = Field(24, ge=1, description="Most clicks of one sign.")
     decay: float = Field(0.8, gt=0, le=1, description="n clicks are drawn with a probability in decay^n.")
     merge: float = Field(0.15, ge=0, le=1, description="Share of samples whose target is two objects as one.")
-    erode: float = Field(0.9, ge=0, le=1, description="Share of positive clicks' masks that are eroded.")
+    erode: float = Field(0.9, ge=0, le=1, description="Share of objects that are eroded for clicks on them.")
     erosions: int = Field(3, ge=0, description="Erosions by 3 x 3.")
     erosion_floor: int = Field(10, ge=0, description="An erosion that leaves no more pixels is not done.")
     background: float = Field(0.1, ge=0, description="Weight of negative clicks anywhere off the target.")

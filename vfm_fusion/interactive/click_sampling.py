@@ -61,8 +61,9 @@ def sample_points(target: Target, config: ClickSamplingConfig, rng: np.random.Ge
     """Draws the first clicks.
 
     A single object has 1 + n positive clicks, n < slots with a probability in decay^n. Merged objects have
-    one each, and n more anywhere on them. Of n <= slots negative clicks, each lies in the background, on
-    another object, or in a ring around the target, or nowhere where there is no such pixel.
+    one each, and n <= slots more, each on any of them. Objects are eroded for all their clicks or for none.
+    Of n <= slots negative clicks, each lies in the background, on another object, or in a ring around the
+    target, or nowhere where there is no such pixel.
 
     Args:
         target: what is to be segmented.
@@ -97,11 +98,10 @@ def border_ring(mask: np.ndarray, ratio: float) -> np.ndarray:
 def _positive(target: Target, config: ClickSamplingConfig, rng: np.random.Generator) -> list[np.ndarray]:
     if not len(target.parts):
         return []
-    if len(target.parts) == 1:
-        masks = [target.mask] * (1 + draw_count(config.slots - 1, config.decay, rng))
-    else:
-        masks = [*target.parts, *[target.mask] * draw_count(config.slots, config.decay, rng)]
-    return [_pixel(_eroded(mask, config, rng), rng) for mask in masks]
+    masks = [_eroded(part, config, rng) for part in target.parts]
+    first_law = config.slots - 1 if len(masks) == 1 else config.slots
+    more = rng.integers(len(masks), size=draw_count(first_law, config.decay, rng))
+    return [_pixel(mask, rng) for mask in [*masks, *(masks[part] for part in more)]]
 
 
 def _negative(target: Target, config: ClickSamplingConfig, rng: np.random.Generator) -> list[np.ndarray]:

@@ -32,8 +32,8 @@ class Box(NamedTuple):
         return slice(self.top, self.bottom + 1), slice(self.left, self.right + 1)
 
     def holds(self, click: Click) -> bool:
-        """Whether a click lies in the box."""
-        return self.top <= click.row < self.bottom + 1 and self.left <= click.col < self.right + 1
+        """Whether a click lies in the box; its last row and column do not count, as in the released code."""
+        return self.top <= click.row < self.bottom and self.left <= click.col < self.right
 
     def cut(self, pixels: Tensor, size: tuple[int, int]) -> Tensor:
         """Cuts the box out of ``(B, C, H, W)`` and resizes it bilinearly with aligned corners to ``size``."""

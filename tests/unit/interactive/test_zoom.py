@@ -61,6 +61,8 @@ def test_a_box_stays_while_it_overlaps_and_holds_the_clicks() -> None:
     inside, outside = Click(95, 200, True), Click(80, 200, True)
     assert next_box(current, moved, [inside], SMALL) == current
     assert next_box(current, moved, [outside], SMALL) == next_box(None, moved, [outside], SMALL)
+    last_row = Click(current.bottom, 200, True)
+    assert next_box(current, moved, [last_row], SMALL) == next_box(None, moved, [last_row], SMALL) != current
     assert next_box(current, moved, [Click(80, 200, False)], SMALL) == current
     assert next_box(current, predicted(0, 20, 0, 20), [], SMALL) == next_box(
         None, predicted(0, 20, 0, 20), [], SMALL
@@ -97,7 +99,9 @@ def test_clicks_map_affinely_into_the_box_and_back(box: Box, side: int, row: int
     inner = box.inside(Click(row, col, True), (side, 2 * side))
     assert box.top + inner.row * box.size[0] / side == pytest.approx(row)
     assert box.left + inner.col * box.size[1] / (2 * side) == pytest.approx(col)
-    assert box.holds(Click(row, col, True)) == (0 <= inner.row < side and 0 <= inner.col < 2 * side)
+    last = box.size[0] - 1, box.size[1] - 1  # is outside
+    inside = 0 <= row - box.top < last[0] and 0 <= col - box.left < last[1]
+    assert box.holds(Click(row, col, True)) == inside
 
 
 @given(box=boxes)

@@ -55,18 +55,31 @@ def draw_click_crop(
     Raises:
         LabelError: the image has no labels of objects.
     """
-    instances = clickable_objects(sample)
-    ignored = void_pixels(sample, categories)
-    for number in np.flatnonzero(instances.crowd):
-        ignored |= instances.mask(number)
-    numbers = _whole_objects(instances, config.least_fill)
-    whole = _Rasters(sample.image, (ignored.astype(np.int32), *instances.layers))
+    whole, numbers = _rasters(sample, categories, config)
     for _ in range(_ATTEMPTS):
         cut = _cut(_moved(_turned(_scaled(whole, config, rng), config, rng), config, rng), config, rng)
         objects = _objects(cut.labels[1:], numbers, config.least_area)
         if len(objects) or rng.random() < config.empty:
             break
     return ClickCrop(_recoloured(cut.image, config, rng), objects, cut.labels[0] > 0)
+
+
+def whole_click_crop(sample: Sample, categories: Sequence[Category], config: ClickCropConfig) -> ClickCrop:
+    """Takes an image as it is, as a crop of its own size; see :func:`draw_click_crop`."""
+    whole, numbers = _rasters(sample, categories, config)
+    return ClickCrop(whole.image, _objects(whole.labels[1:], numbers, config.least_area), whole.labels[0] > 0)
+
+
+def _rasters(
+    sample: Sample, categories: Sequence[Category], config: ClickCropConfig
+) -> tuple[_Rasters, list[int]]:
+    """The image, with pixels of unknown label and objects as rasters, and the numbers of whole objects."""
+    instances = clickable_objects(sample)
+    ignored = void_pixels(sample, categories)
+    for number in np.flatnonzero(instances.crowd):
+        ignored = ignored | instances.mask(number)
+    numbers = _whole_objects(instances, config.least_fill)
+    return _Rasters(sample.image, (ignored.astype(np.int32), *instances.layers)), numbers
 
 
 def _whole_objects(instances: Instances, least_fill: float) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from vfm_fusion.atomic import atomic_path, write_json
 from vfm_fusion.config.interactive import ClickTrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.interactive.click_crops import draw_click_crop
+from vfm_fusion.interactive.click_crops import draw_click_crop, whole_click_crop
 from vfm_fusion.interactive.click_model import ClickModel
 from vfm_fusion.interactive.click_sampling import sample_points, sample_target
 from vfm_fusion.interactive.focal_loss import IGNORED, normalised_focal_loss
 from vfm_fusion.interactive.iterative_clicks import click_on_errors
 from vfm_fusion.training.samples import Place, Sampler, StepSampler, TensorBatch
 from vfm_fusion.training.task import Part, Task
+from vfm_fusion.training.views import Views
 
 MODEL_FILE, RUN_FILE = "model.safetensors", "run.json"
 
@@ -75,6 +76,7 @@ class ClickTask(Task):
         seed: int,
         dataset: Dataset,
         scores: Sequence[float] | None = None,
+        maps: Callable[[int], Tensor] | None = None,
         description: Mapping[str, Any] | None = None,
     ) -> None:
         """Puts a loss on the model.
@@ -83,13 +85,16 @@ class ClickTask(Task):
             model: the untrained click model.
             recipe: the recipe.
             seed: seed of all that is drawn.
-            dataset: images with objects.
+            dataset: images with objects; or fixed views of them, which are taken as they are.
             scores: how well each image was segmented before, see :class:`HardImages`; None for every image
                 as often as another.
+            maps: gives the encoder's map ``(C, h, w)`` of a view by its number, so that the encoder need not
+                run; None to run it.
             description: content of ``run.json``; None where none is written.
 
         Raises:
-            TrainingError: as many scores are needed as there are images, or see :class:`HardImages`.
+            TrainingError: as many scores are needed as there are images, or see :class:`HardImages`; or there
+                are maps of images that are cropped anew, or for clicks that enter before them.
         """
         super().__init__(recipe, seed)
         if scores is not None and len(scores) != len(dataset):
@@ -97,6 +102,12 @@ class ClickTask(Task):
                 f"found {len(scores)} scores for the {len(dataset)} images; give one for each"
             )
         self.model, self.dataset, self.scores, self.description = model, dataset, scores, description
+        self.is_drawn, self.maps = not isinstance(dataset, Views), maps
+        if maps is not None and (self.is_drawn or model.config.inject == "early"):
+            raise TrainingError(
+                "stored maps take fixed views and clicks that enter behind the encoder, found inject "
+                f"{model.config.inject} and a {type(dataset).__name__}; leave the maps out"
+            )
         self.divisible = model.config.frozen_mode == "eval"
         self._stream = self._sampler_of(scores)
 
@@ -105,7 +116,9 @@ class ClickTask(Task):
         return self._stream
 
     def batch(self, step: int, samples: Sequence[Place]) -> TensorBatch:
-        """See :meth:`Task.batch`: ``image`` (S, S, 3) uint8, ``truth`` (1, S, S) int8, ``points``."""
+        """See :meth:`Task.batch`: ``image`` (S, S, 3) uint8, ``truth`` (1, S, S) int8, ``points``; and
+        the stored ``features``, if there are any.
+        """
         drawn = [self._sample(place, number) for place, number in samples]
         return TensorBatch({name: torch.stack([each[name] for each in drawn]) for name in drawn[0]})
 
@@ -121,7 +134,7 @@ class ClickTask(Task):
         )
         first = part.step * part.samples + part.first
         rngs = [np.random.default_rng(self.derive(_CLICKS, first + n)) for n in range(len(images))]
-        seen = self.model.see(images)
+        seen = self.model.see(images, part.batch.get("features"))
         points, previous = click_on_errors(
             self.model, seen, part.batch["points"], truth, self.recipe.clicks.threshold, int(rounds), rngs
         )
@@ -154,12 +167,14 @@ class ClickTask(Task):
 
     def _sample(self, place: int, number: int) -> dict[str, Tensor]:
         rng = np.random.default_rng(self.derive(_CROP, place))
-        crop = draw_click_crop(self.dataset[number], self.dataset.categories, self.recipe.crops, rng)
+        sample, categories = self.dataset[number], self.dataset.categories
+        if self.is_drawn:
+            crop = draw_click_crop(sample, categories, self.recipe.crops, rng)
+        else:
+            crop = whole_click_crop(sample, categories, self.recipe.crops)
         target = sample_target(crop.objects, crop.ignored, self.recipe.clicks, rng)
         truth = np.where(target.mask, 1, np.where(crop.ignored, IGNORED, 0)).astype(np.int8)
         points = sample_points(target, self.recipe.clicks, rng)
-        return {
-            "image": torch.from_numpy(crop.image),
-            "truth": torch.from_numpy(truth[None]),
-            "points": torch.from_numpy(points),
-        }
+        arrays = {"image": crop.image, "truth": truth[None], "points": points}
+        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
+        return tensors if self.maps is None else {**tensors, "features": self.maps(number)}

@@ -13,6 +13,7 @@ from interactive_toys import LearnedUpsampler, bilinear, photo, toy_model
 from safetensors.torch import load_file
 from scipy.stats import chisquare
 
+from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.config.interactive import ClickCropConfig, ClickSamplingConfig, ClickTrainingConfig
 from vfm_fusion.config.schedule import PolySchedule
 from vfm_fusion.datasets.base import Category, Instances, Sample
@@ -21,6 +22,7 @@ from vfm_fusion.interactive.click_task import ClickTask, HardImages
 from vfm_fusion.training.learner import Execution
 from vfm_fusion.training.loop import train
 from vfm_fusion.training.task import Part
+from vfm_fusion.training.views import Views
 
 RECIPE = ClickTrainingConfig(
     steps=3,
@@ -42,6 +44,9 @@ class Toys:
     def __len__(self) -> int:
         return 3
 
+    def image(self, number: int) -> np.ndarray:
+        return self[number].image
+
     def __getitem__(self, number: int) -> Sample:
         ids = np.zeros((40, 44), np.int32)
         ids[8 : 24 + number, 10 : 30 - number] = 1
@@ -55,7 +60,7 @@ def task(
     recipe: ClickTrainingConfig = RECIPE, scores: list[float] | None = None, **settings: object
 ) -> ClickTask:
     settings = {"upsampler": bilinear, "inject": "late_lr", **settings}
-    return ClickTask(toy_model(**settings), recipe, 0, Toys(), scores, {"seed": 0})
+    return ClickTask(toy_model(**settings), recipe, 0, Toys(), scores, description={"seed": 0})
 
 
 def run(folder: Path, execution: Execution | None = None, steps: int | None = None) -> ClickTask:
@@ -133,6 +138,31 @@ def test_as_released_steps_are_whole_and_statistics_are_kept() -> None:
     drifted = {name for name, value in made.saved().items() if not torch.equal(value, before[name])}
     assert "model.upsampler.layers.1.running_mean" in drifted
     assert set(task().saved()) == {f"model.{name}" for name in task().model.learned()}
+
+
+def views() -> Views:
+    """Two fixed crops of each image."""
+    config = AugmentationConfig(crop=(32, 32), scale={"kind": "relative", "range": (0.8, 1.2)}, color="none")
+    return Views(Toys(), config, 2)
+
+
+def test_fixed_views_and_their_stored_maps_train_as_the_encoder_does() -> None:
+    fixed, model = views(), toy_model(upsampler=bilinear, inject="late_lr")
+    images = torch.stack([torch.from_numpy(fixed.image(number)) for number in range(6)])
+    stored = model.featurizer(images.permute(0, 3, 1, 2).float() / 255)
+    found = []
+    for maps in (None, stored.__getitem__):
+        made = ClickTask(model, RECIPE, 0, fixed, maps=maps)
+        batch = made.batch(0, made.sampler().of_step(0))
+        assert {tuple(image.shape) for image in batch["image"]} == {(32, 32, 3)}
+        assert all(any(torch.equal(image, view) for view in images) for image in batch["image"])
+        assert ("features" in batch) == (maps is not None)
+        found.append(made(Part(batch, totals=made.totals(batch), samples=4, count=4)))
+    torch.testing.assert_close(found[1], found[0])
+    with pytest.raises(TrainingError, match="a Toys; leave the maps out"):
+        ClickTask(model, RECIPE, 0, Toys(), maps=stored.__getitem__)
+    with pytest.raises(TrainingError, match="found inject early"):
+        ClickTask(toy_model(), RECIPE, 0, fixed, maps=stored.__getitem__)
 
 
 def test_hard_images_are_drawn_more_often() -> None:

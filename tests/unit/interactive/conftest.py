@@ -10,7 +10,7 @@ from interactive_toys import TOY_VITS
 from vfm_fusion.encoders.registry import ARCHITECTURES
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def toys() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for spec in TOY_VITS:

@@ -14,7 +14,7 @@ from vfm_fusion.config.interactive import ClickModelConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.encoders.tokens import TokenState
-from vfm_fusion.errors import ShapeError, WeightsError
+from vfm_fusion.errors import ConfigError, ShapeError, WeightsError
 from vfm_fusion.interactive.click_encoders import build_click_encoder
 from vfm_fusion.interactive.click_heads import build_click_head
 from vfm_fusion.interactive.clicks import click_maps, scaled_points
@@ -142,6 +142,19 @@ class ClickModel(nn.Module):
             )
         logits = self.head(self._clicked(seen, previous, points))
         return _resized(logits, seen.size)
+
+    def check_side(self, side: int, setting: str) -> None:
+        """Refuses a side of images that the encoder does not take, before any is seen.
+
+        Raises:
+            ConfigError: it is no multiple of the encoder's divisor; names the setting that it is from.
+        """
+        spec = self.featurizer.encoder.spec
+        if side % spec.size_divisor:
+            raise ConfigError(
+                f"{setting}: {spec.architecture} takes multiples of {spec.size_divisor} as sides, found "
+                f"{side}"
+            )
 
     def learned(self) -> dict[str, Tensor]:
         """Returns the trained tensors by name: click encoder and head, nothing frozen."""

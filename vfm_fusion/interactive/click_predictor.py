@@ -55,7 +55,12 @@ class ClickPredictor:
             model: the trained model, on its device.
             zoom: the part that it sees.
             flip: whether to average with the mirrored image.
+
+        Raises:
+            ConfigError: the encoder does not take parts of ``zoom.side``.
         """
+        if zoom.side is not None:
+            model.check_side(zoom.side, "zoom.side")
         self._model, self._zoom, self._flip = model.eval(), zoom, flip
         self._divisor = model.featurizer.encoder.spec.size_divisor
         self._image: Tensor | None = None

@@ -93,6 +93,7 @@ class ClickTask(Task):
             description: content of ``run.json``; None where none is written.
 
         Raises:
+            ConfigError: the encoder does not take crops of ``crops.side``.
             TrainingError: as many scores are needed as there are images, or see :class:`HardImages`; or there
                 are maps of images that are cropped anew, or for clicks that enter before them.
         """
@@ -108,6 +109,8 @@ class ClickTask(Task):
                 "stored maps take fixed views and clicks that enter behind the encoder, found inject "
                 f"{model.config.inject} and a {type(dataset).__name__}; leave the maps out"
             )
+        if self.is_drawn:
+            model.check_side(recipe.crops.side, "crops.side")
         self.divisible = model.config.frozen_mode == "eval"
         self._stream = self._sampler_of(scores)
 

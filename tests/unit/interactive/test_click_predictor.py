@@ -8,7 +8,7 @@ import torch
 from interactive_toys import bilinear, photo, toy_model
 
 from vfm_fusion.config.interactive import ZoomConfig
-from vfm_fusion.errors import ShapeError
+from vfm_fusion.errors import ConfigError, ShapeError
 from vfm_fusion.interactive.click_model import ClickModel
 from vfm_fusion.interactive.click_predictor import ClickPredictor, Prediction, first_prediction
 from vfm_fusion.interactive.clicks import Click, points_tensor
@@ -118,6 +118,8 @@ def test_bad_input_is_named() -> None:
     for image in (photo()[..., 0], photo() / 255, photo()[:0]):
         with pytest.raises(ShapeError, match="expected an RGB image"):
             made.set_image(image)
+    with pytest.raises(ConfigError, match=r"zoom.side: mini_hiera takes multiples of 32 as sides, found 48"):
+        ClickPredictor(toy_model("mini_hiera", inject="late_lr"), ZOOM)
     made.set_image(photo())
     with pytest.raises(ShapeError, match=r"is \(64, 48\), the image \(48, 64\)"):
         made.predict(CLICKS, first_prediction((64, 48)))

@@ -17,7 +17,7 @@ from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.config.interactive import ClickCropConfig, ClickSamplingConfig, ClickTrainingConfig
 from vfm_fusion.config.schedule import PolySchedule
 from vfm_fusion.datasets.base import Category, Instances, Sample
-from vfm_fusion.errors import TrainingError
+from vfm_fusion.errors import ConfigError, TrainingError
 from vfm_fusion.interactive.click_task import ClickTask, HardImages
 from vfm_fusion.training.learner import Execution
 from vfm_fusion.training.loop import train
@@ -180,3 +180,8 @@ def test_hard_images_are_drawn_more_often() -> None:
 def test_impossible_scores_are_refused(scores: list[float]) -> None:
     with pytest.raises(TrainingError, match="scores"):
         task(scores=scores)
+
+
+def test_crops_that_the_encoder_does_not_take_are_refused() -> None:
+    with pytest.raises(ConfigError, match=r"crops.side: toy_dinov2_vits14 takes .*16, found 40"):
+        task(RECIPE.model_copy(update={"crops": ClickCropConfig(side=40)}))

@@ -45,6 +45,10 @@ class PredictionError(VfmFusionError):
     """A run's prediction file is missing or damaged, or lacks an image."""
 
 
+class SessionError(VfmFusionError):
+    """An interactive session is asked for what it cannot do at this point."""
+
+
 class ReportingError(VfmFusionError):
     """A table or figure lacks a result that it is made of."""
 

@@ -1,0 +1,1 @@
+"""Interactive segmentation: an object's mask from clicks, by a frozen encoder and two small trained parts."""

@@ -13,6 +13,7 @@ from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.config.features import FeaturesConfig, ProfiledConfig
+from vfm_fusion.config.interactive import InteractiveConfig
 from vfm_fusion.config.metrics import ProfileConfig
 from vfm_fusion.config.pairs import PairsConfig
 from vfm_fusion.config.pretraining import PretrainingConfig
@@ -128,6 +129,10 @@ class Config(Section):
         default_factory=ComputeConfig, description="What the heavy stages are computed on."
     )
     reporting: ReportingConfig = Field(default_factory=ReportingConfig, description="Tables and figures.")
+    interactive: InteractiveConfig | None = Field(
+        None,
+        description="Feature upsamplers, probed with interactive segmentation (docs/interactive.md).",
+    )
     pretraining: PretrainingConfig = Field(
         default_factory=PretrainingConfig,
         description="Training of the mini encoders in resources/encoders/ (target pretrain_mini).",

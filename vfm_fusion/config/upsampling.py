@@ -1,10 +1,13 @@
-"""How an upsampler is trained."""
+"""Upsamplers: which one, with which weights, and how one is trained."""
 
 from __future__ import annotations
+
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from vfm_fusion.config.base import Section
+from vfm_fusion.config.registries import UPSAMPLERS
 from vfm_fusion.config.schedule import PolySchedule, ScheduleConfig
 
 
@@ -14,7 +17,6 @@ class UpsamplerTrainingConfig(Section):
     Left out, the sizes are those of LiFT's recipe.
     """
 
-    upsampler: str = Field(description="Its name, one that learns.")
     side: int = Field(
         448,
         ge=32,
@@ -46,3 +48,35 @@ class UpsamplerTrainingConfig(Section):
     clip_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
     checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints.")
     log_every: int = Field(20, ge=1, description="Steps between lines of metrics.csv.")
+
+
+class UpsamplerFile(Section):
+    """Weights from a file: its authors', or those of an upsampler that was trained here."""
+
+    source: Literal["file"] = Field(description="A local weight file (safetensors, or a torch archive).")
+    path: str = Field(
+        description="Path of the file; environment variables are expanded, and `{encoder}` is the name of "
+        "the encoder whose maps are upsampled, where each has weights of its own."
+    )
+    sha256: str | None = Field(None, description="Checksum that the file must have.")
+
+
+class UpsamplerTrained(Section):
+    """Weights that the workflow trains (rule `pretrain_upsampler`), for every encoder it is used with."""
+
+    source: Literal["trained"] = Field(description="Trained by the workflow, once for each encoder.")
+    dataset: str = Field(description="The data set whose training images it learns from, without labels.")
+    recipe: UpsamplerTrainingConfig = Field(description="How it is trained.")
+
+
+class UpsamplerConfig(Section):
+    """An upsampler of maps."""
+
+    label: str | None = Field(None, description="Name in tables and figures; null: its title.")
+    architecture: Literal[*UPSAMPLERS] = Field(description="Name in the registry of upsamplers.")
+    settings: dict[str, bool | int | float | str] = Field(
+        default_factory=dict, description="What its class takes besides (docs/upsampling.md)."
+    )
+    weights: Annotated[UpsamplerFile | UpsamplerTrained, Field(discriminator="source")] | None = Field(
+        None, description="Weights of a learned one; null for those that do not learn."
+    )

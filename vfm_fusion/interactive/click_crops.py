@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vfm_fusion.config.interactive import ClickCropConfig
+from vfm_fusion.config.clicks import ClickCropConfig
 from vfm_fusion.datasets.base import Category, Instances, Sample
 from vfm_fusion.interactive.clickable import clickable_objects, void_pixels
 

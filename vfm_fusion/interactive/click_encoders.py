@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfm_fusion.config.interactive import ClickModelConfig, SimpleVitConfig
+from vfm_fusion.config.clicks import ClickModelConfig, SimpleVitConfig
 from vfm_fusion.errors import ConfigError, ShapeError
 
 CHANNELS = 3

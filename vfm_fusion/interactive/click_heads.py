@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from vfm_fusion.config.interactive import Head
+from vfm_fusion.config.clicks import Head
 
 
 def build_click_head(kind: Head, width: int) -> nn.Sequential:

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfm_fusion.config.interactive import ClickModelConfig
+from vfm_fusion.config.clicks import ClickModelConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.encoders.tokens import TokenState

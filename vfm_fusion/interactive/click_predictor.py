@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from vfm_fusion.config.interactive import ZoomConfig
+from vfm_fusion.config.clicks import ZoomConfig
 from vfm_fusion.datasets.fitting import fit_size
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.interactive.click_model import ClickModel, Seen

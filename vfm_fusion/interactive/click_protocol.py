@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vfm_fusion.config.interactive import ClickProtocolConfig
+from vfm_fusion.config.clicks import ClickProtocolConfig
 from vfm_fusion.datasets.base import Category, Sample
 from vfm_fusion.errors import LabelError, ShapeError
 from vfm_fusion.evaluation.boundary import boundary_width, mask_boundary

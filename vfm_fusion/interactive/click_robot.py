@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 
-from vfm_fusion.config.interactive import ClickLaw, ClickProtocolConfig
+from vfm_fusion.config.clicks import ClickLaw, ClickProtocolConfig
 from vfm_fusion.interactive.clicks import Click
 from vfm_fusion.interactive.distances import depth
 

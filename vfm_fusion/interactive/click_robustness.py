@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from vfm_fusion.config.interactive import ClickProtocolConfig, RobustnessConfig
+from vfm_fusion.config.clicks import ClickProtocolConfig, RobustnessConfig
 from vfm_fusion.interactive.click_predictor import Predictor
 from vfm_fusion.interactive.click_protocol import ClickedObject, play
 from vfm_fusion.interactive.click_robot import RandomRobot

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from vfm_fusion.config.interactive import ClickSamplingConfig
+from vfm_fusion.config.clicks import ClickSamplingConfig
 from vfm_fusion.interactive.clicks import UNUSED
 
 SAMPLED_ORDER = 100.0

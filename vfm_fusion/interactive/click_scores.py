@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from vfm_fusion.config.interactive import ClickProtocolConfig
+from vfm_fusion.config.clicks import ClickProtocolConfig
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.interactive.click_protocol import ClickedResult
 

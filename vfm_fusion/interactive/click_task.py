@@ -12,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vfm_fusion.atomic import atomic_path, write_json
-from vfm_fusion.config.interactive import ClickTrainingConfig
+from vfm_fusion.config.clicks import ClickTrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.interactive.click_crops import draw_click_crop, whole_click_crop

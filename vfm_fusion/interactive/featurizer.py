@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from vfm_fusion.config.interactive import ClickModelConfig
+from vfm_fusion.config.clicks import ClickModelConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.pyramid import nearest_stride
 from vfm_fusion.encoders.spec import IMAGENET_MEAN, IMAGENET_STD

@@ -9,7 +9,7 @@ import numpy as np
 import torch.nn.functional as F
 from torch import Tensor
 
-from vfm_fusion.config.interactive import ZoomConfig
+from vfm_fusion.config.clicks import ZoomConfig
 from vfm_fusion.interactive.clicks import Click
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from interactive_toys import photo
 
-from vfm_fusion.config.interactive import ClickCropConfig
+from vfm_fusion.config.clicks import ClickCropConfig
 from vfm_fusion.datasets.base import VOID, Category, Instances, Sample
 from vfm_fusion.errors import LabelError
 from vfm_fusion.interactive.click_crops import ClickCrop, draw_click_crop

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from vfm_fusion.config.interactive import ClickModelConfig, SimpleVitConfig
+from vfm_fusion.config.clicks import ClickModelConfig, SimpleVitConfig
 from vfm_fusion.errors import ConfigError, ShapeError
 from vfm_fusion.interactive.click_encoders import (
     PatchEmbedClicks,

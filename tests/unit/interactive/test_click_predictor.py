@@ -7,7 +7,7 @@ import pytest
 import torch
 from interactive_toys import bilinear, photo, toy_model
 
-from vfm_fusion.config.interactive import ZoomConfig
+from vfm_fusion.config.clicks import ZoomConfig
 from vfm_fusion.errors import ConfigError, ShapeError
 from vfm_fusion.interactive.click_model import ClickModel
 from vfm_fusion.interactive.click_predictor import ClickPredictor, Prediction, first_prediction

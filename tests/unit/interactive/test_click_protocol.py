@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from interactive_toys import Scripted, photo
 
-from vfm_fusion.config.interactive import ClickProtocolConfig, RobustnessConfig
+from vfm_fusion.config.clicks import ClickProtocolConfig, RobustnessConfig
 from vfm_fusion.datasets.base import VOID, Category, Instances, Sample
 from vfm_fusion.errors import ConfigError, LabelError, ShapeError
 from vfm_fusion.interactive.click_protocol import (

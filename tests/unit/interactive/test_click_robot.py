@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import distance_transform_edt
 
-from vfm_fusion.config.interactive import ClickProtocolConfig
+from vfm_fusion.config.clicks import ClickProtocolConfig
 from vfm_fusion.interactive.click_robot import RandomRobot, Robot
 from vfm_fusion.interactive.clicks import Click
 from vfm_fusion.interactive.distances import depth

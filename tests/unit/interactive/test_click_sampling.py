@@ -12,7 +12,7 @@ from interactive_toys import toy_model
 from scipy.ndimage import binary_dilation, binary_erosion
 from scipy.stats import binomtest, chisquare
 
-from vfm_fusion.config.interactive import ClickSamplingConfig
+from vfm_fusion.config.clicks import ClickSamplingConfig
 from vfm_fusion.interactive.click_sampling import (
     SAMPLED_ORDER,
     Target,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from vfm_fusion.config.interactive import ClickProtocolConfig
+from vfm_fusion.config.clicks import ClickProtocolConfig
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.interactive.click_protocol import EMPTY, ClickedResult, Round
 from vfm_fusion.interactive.click_robot import Placement

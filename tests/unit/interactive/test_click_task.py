@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from scipy.stats import chisquare
 
 from vfm_fusion.config.augmentation import AugmentationConfig
-from vfm_fusion.config.interactive import ClickCropConfig, ClickSamplingConfig, ClickTrainingConfig
+from vfm_fusion.config.clicks import ClickCropConfig, ClickSamplingConfig, ClickTrainingConfig
 from vfm_fusion.config.schedule import PolySchedule
 from vfm_fusion.datasets.base import Category, Instances, Sample
 from vfm_fusion.errors import ConfigError, TrainingError

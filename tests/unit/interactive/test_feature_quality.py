@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from interactive_toys import bilinear, encoder_of
 from torch import Tensor
 
-from vfm_fusion.config.interactive import (
+from vfm_fusion.config.clicks import (
     ClickModelConfig,
     ClickProtocolConfig,
     ClickSamplingConfig,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from interactive_toys import Scripted, bilinear, photo, toy_model
 
-from vfm_fusion.config.interactive import ClickProtocolConfig, ZoomConfig
+from vfm_fusion.config.clicks import ClickProtocolConfig, ZoomConfig
 from vfm_fusion.errors import SessionError, ShapeError
 from vfm_fusion.interactive.click_predictor import ClickPredictor, Prediction
 from vfm_fusion.interactive.click_protocol import ClickedObject, play

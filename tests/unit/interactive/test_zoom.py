@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vfm_fusion.config.interactive import ZoomConfig
+from vfm_fusion.config.clicks import ZoomConfig
 from vfm_fusion.interactive.clicks import Click
 from vfm_fusion.interactive.zoom import Box, next_box, whole_image
 

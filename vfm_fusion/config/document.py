@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator
 from copy import copy
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel
@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from vfm_fusion.atomic import write_text
+from vfm_fusion.config.clicks import ClickModelConfig
 from vfm_fusion.config.datasets import FolderConfig, MiniscapesConfig
 from vfm_fusion.config.encoders import (
     CheckpointWeights,
@@ -25,17 +26,20 @@ from vfm_fusion.config.encoders import (
     SeededWeights,
 )
 from vfm_fusion.config.features import ProfiledConfig
-from vfm_fusion.config.metrics import MetricConfig
+from vfm_fusion.config.interactive import GridConfig, InteractiveConfig
+from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
 from vfm_fusion.config.own_data import OwnCocoConfig, OwnFolderConfig
 from vfm_fusion.config.pretraining import (
     MultilabelConfig,
     PretrainedConfig,
+    PretrainingConfig,
     PromptableMasksConfig,
     SelfDistillationConfig,
 )
 from vfm_fusion.config.recipes import RecipeConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.schema import Config
+from vfm_fusion.config.upsampling import UpsamplerConfig, UpsamplerFile, UpsamplerTrained
 
 SCHEMA = Path("docs/config.schema.json")
 DEFAULTS = Path("docs/config.default.yaml")
@@ -44,18 +48,22 @@ _HEAD = """\
 # Every setting with its default and meaning. Generated from vfm_fusion/config (make config); do not edit.
 # Write the keys you want to change into config.yaml, or pass them with --config.
 """
-_ENTRIES: dict[str, tuple[type[BaseModel], ...]] = {
-    "datasets": (MiniscapesConfig, FolderConfig, OwnFolderConfig, OwnCocoConfig),
-    "also_profiled": (ProfiledConfig,),
-    "encoders": (EncoderConfig,),
-    "definitions": (MetricConfig,),
-    "recipes": (RecipeConfig,),
-    "runs": (RunConfig,),
-    "models": (PretrainedConfig,),
-    "objective": (SelfDistillationConfig, PromptableMasksConfig, MultilabelConfig),
-    "weights": (SeededWeights, FileWeights, HubWeights, CheckpointWeights),
+_ENTRIES: dict[tuple[type[BaseModel], str], tuple[type[BaseModel], ...]] = {
+    (Config, "datasets"): (MiniscapesConfig, FolderConfig, OwnFolderConfig, OwnCocoConfig),
+    (Config, "also_profiled"): (ProfiledConfig,),
+    (Config, "encoders"): (EncoderConfig,),
+    (ProfileConfig, "definitions"): (MetricConfig,),
+    (Config, "recipes"): (RecipeConfig,),
+    (Config, "runs"): (RunConfig,),
+    (PretrainingConfig, "models"): (PretrainedConfig,),
+    (PretrainedConfig, "objective"): (SelfDistillationConfig, PromptableMasksConfig, MultilabelConfig),
+    (EncoderConfig, "weights"): (SeededWeights, FileWeights, HubWeights, CheckpointWeights),
+    (InteractiveConfig, "upsamplers"): (UpsamplerConfig,),
+    (UpsamplerConfig, "weights"): (UpsamplerFile, UpsamplerTrained),
+    (InteractiveConfig, "click_models"): (ClickModelConfig,),
+    (InteractiveConfig, "grid"): (GridConfig,),
 }
-"""Keys whose value is chosen or repeated by the user -> the sections that may stand there."""
+"""(Section, key) whose value is chosen or repeated by the user -> the sections that may stand there."""
 
 
 def json_schema() -> str:
@@ -76,19 +84,21 @@ def _section(
             field = copy(field)
             field.default, field.default_factory = getattr(given, name), None
         yield from _comment(field.description or "", depth)
-        yield from _entry(name, field, depth, commented)
+        yield from _entry(model, name, field, depth, commented)
 
 
-def _entry(name: str, field: FieldInfo, depth: int, commented: bool) -> Iterator[str]:
+def _entry(
+    section: type[BaseModel], name: str, field: FieldInfo, depth: int, commented: bool
+) -> Iterator[str]:
     """One key; what the user chooses or repeats is shown commented out, once."""
     indent = "  " * depth
     annotation = field.annotation
     if name in Config.possible_systems():
         lines = [f"{name}:", *_section(Config.possible_systems()[name], 1, commented=True)]
         yield from (_commented(line, 0) for line in lines)
-    elif name in _ENTRIES:
+    elif (section, name) in _ENTRIES:
         yield f"{indent}{name}:"
-        for model in _ENTRIES[name]:
+        for model in _ENTRIES[section, name]:
             yield from _possible(model, depth + 1, commented, keyed=get_origin(annotation) is dict)
     elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield f"{indent}{name}:"
@@ -97,7 +107,7 @@ def _entry(name: str, field: FieldInfo, depth: int, commented: bool) -> Iterator
         yield f"{indent}{name}:"
         yield from _section(type(default), depth + 1, commented)
         for model in get_args(annotation):
-            if not isinstance(default, model):
+            if not isinstance(default, model) and issubclass(model, BaseModel):
                 yield from _possible(model, depth + 1, commented)
     elif isinstance(default, dict) and default:
         yield f"{indent}{name}:"
@@ -121,8 +131,8 @@ def _commented(line: str, column: int) -> str:
 def _default(field: FieldInfo) -> str:
     default = field.get_default(call_default_factory=True)
     if default is PydanticUndefined:
-        allowed = get_args(field.annotation)
-        return f"{allowed[0]}" if get_origin(field.annotation) is not None and allowed else "# required"
+        is_choice = get_origin(field.annotation) is Literal
+        return f"{get_args(field.annotation)[0]}" if is_choice else "# required"
     return _yaml(list(default) if isinstance(default, tuple) else default)
 
 

@@ -1,4 +1,4 @@
-"""Upsamplers whose weights the workflow trains: for which encoders, from what, and what that depends on."""
+"""Upsamplers of an experiment: for which encoders, and, where they are trained, from what."""
 
 from __future__ import annotations
 
@@ -55,6 +55,12 @@ class UpsamplerSettings:
         return section
 
 
+def used_upsamplers(config: Config) -> list[tuple[str, str]]:
+    """Every (upsampler, encoder whose maps it upsamples) that something is made of, each once."""
+    cells = config.interactive.cells if config.interactive else []
+    return list(dict.fromkeys((cell.upsampler, cell.encoder) for cell in cells))
+
+
 def trained_weights(config: Config) -> dict[str, UpsamplerTrained]:
     """The upsamplers that the workflow trains, by name."""
     return {
@@ -93,8 +99,7 @@ def check_trained_upsamplers(config: Config) -> None:
                 f"{key}.shipped_for: it learns from {weights.dataset}, which belongs to others; what comes "
                 "with the project has learned from generated scenes; leave it out"
             )
-    used = [(cell.upsampler, cell.encoder) for cell in config.interactive.cells] if config.interactive else []
-    for name, encoder in dict.fromkeys([*used, *shipped_pairs(config)]):
+    for name, encoder in dict.fromkeys([*used_upsamplers(config), *shipped_pairs(config)]):
         if name in trained:
             spec = spec_of(config.encoders[encoder].architecture)
             key = f"upsamplers.{name}.weights.recipe"

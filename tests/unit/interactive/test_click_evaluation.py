@@ -103,7 +103,8 @@ def test_tables_scores_and_masks_are_of_every_object(tmp_path: Path) -> None:
     assert told["scores"]["undefined"] == 1
     assert told["scores"]["mIoU@3"] == pytest.approx(100 * rounds.loc[rounds["click"] == 3, "iou"].mean())
     assert told["robustness"].keys() == {"IoU_AUC_uniform", "IoU_AUC_spread_uniform"}
-    assert told["images"] == 3 and told["objects"] == 6
+    assert told["images"] == 3
+    assert told["objects"] == 6
     assert {key: told[key] for key in NAMED} == NAMED
     assert "seconds" not in json.dumps(told)
     groups = pd.read_parquet(written.groups)

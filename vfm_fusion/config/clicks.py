@@ -53,7 +53,7 @@ class ClickModelConfig(Section):
     upsampled_stride: int = Field(
         1,
         ge=1,
-        description="Stride that maps are upsampled to, where the head reads them: 1, every pixel of the image, "
+        description="Stride that maps are upsampled to, where the head reads them: 1, every pixel, "
         "as published; 4 takes a sixteenth of the time.",
     )
     statistics: Literal["encoder", "imagenet"] = Field(

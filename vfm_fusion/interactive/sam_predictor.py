@@ -1,4 +1,4 @@
-"""Segment Anything (SAM) under the protocol of interactive segmentation, as SegNext's authors scored it.
+"""Segment Anything (SAM) under the protocol of interactive segmentation.
 
 Of the three masks that it gives, the one that it scores highest counts, and its logits go back into the model
 at the next click. SAM sees the whole image and no mirror image.

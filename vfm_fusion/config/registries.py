@@ -29,12 +29,14 @@ READERS: dict[str, str] = {
     "folder": f"{_READERS}.own_folder:READER",
     "grabcut": f"{_READERS}.click_sets:GRABCUT",
     "gta5": f"{_READERS}.gta5:READER",
+    "hqseg44k": f"{_READERS}.hqseg44k:READER",
     "kitti360": f"{_READERS}.kitti360:READER",
     "mapillary": f"{_READERS}.mapillary:READER",
     "miniscapes": "vfm_fusion.datasets.cityscapes:READER",
     "sbd": f"{_READERS}.sbd:READER",
     "synscapes": f"{_READERS}.synscapes:READER",
     "synthia": f"{_READERS}.synthia:READER",
+    "tetris": f"{_READERS}.tetris:READER",
     "urbansyn": f"{_READERS}.urbansyn:READER",
 }
 """The one list of data set kinds: each with the ``module:name`` of its reader, which has all other facts."""

@@ -16,11 +16,6 @@ def cell(wildcards):
     return clicking.Cell(wildcards.encoder, wildcards.upsampler, wildcards.clicks)
 
 
-def upsampler_weights(wildcards):
-    """Weights of the upsampler that the workflow has trained, if it is such a one."""
-    return clicking.upsampler_weights(STUDY, wildcards.encoder, wildcards.upsampler)
-
-
 rule train_clicks:
     input:
         train=FILES.pattern("index", dataset=CLICKING.trained_on, split="train"),

@@ -33,7 +33,7 @@ class UpsamplerSettings:
                 "dataset": self._study.dataset_section(dataset),
                 "encoder": self._study.encoder_section(encoder),
                 "spec": self._study.encoder_spec(encoder),
-                "upsampler": self._section(upsampler),
+                "upsampler": upsampler_section(self._study.config, upsampler),
             }
         )
 
@@ -48,11 +48,11 @@ class UpsamplerSettings:
     def _dataset(self, upsampler: str) -> str:
         return trained_weights(self._study.config)[upsampler].dataset
 
-    def _section(self, upsampler: str) -> dict[str, Any]:
-        """What its weights depend on: not its label, nor where they are put."""
-        section = self._study.config.upsamplers[upsampler].model_dump(mode="json", exclude={"label"})
-        del section["weights"]["shipped_for"]
-        return section
+
+def upsampler_section(config: Config, upsampler: str) -> dict[str, Any]:
+    """What upsampled maps depend on of an upsampler: not its label, nor where weights are put besides."""
+    unread = {"label": True, "weights": {"shipped_for"}}
+    return config.upsamplers[upsampler].model_dump(mode="json", exclude=unread)
 
 
 def used_upsamplers(config: Config) -> list[tuple[str, str]]:

@@ -140,8 +140,9 @@ def weights(wildcards):
 
 
 def weights_of_run(wildcards):
-    """Weight files of the encoders that a run may come to use."""
-    return OWNED.weight_files(STUDY.encoders_of(wildcards.run))
+    """Weight files of the encoders and upsamplers that a run may come to use."""
+    encoders = OWNED.weight_files(STUDY.encoders_of(wildcards.run))
+    return encoders + OWNED.upsamplers[wildcards.run]
 
 
 def training_setting(name):

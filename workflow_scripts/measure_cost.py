@@ -11,9 +11,12 @@ from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.categories import read_categories
 from vfm_fusion.segmentation.cost import CostedModel
 from vfm_fusion.segmentation.cost_turns import measure_costs
+from vfm_fusion.segmentation.finer_maps import used_upsamplers
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.selection.roles import resolve_run
 from vfm_fusion.workflow.rule_log import rule_log
+
+DESCRIBED = {"master", "train_master", "auxiliary", "train_auxiliary", "upsampling"}
 
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
@@ -31,14 +34,15 @@ with rule_log(snakemake.log[0], snakemake.threads):
         )
         training = TrainingConfig.model_validate_json(json.dumps(settings["training"]))
         classes = TaskClasses.of(training.task, read_categories(Path(categories)))
-        models[name] = CostedModel(run, encoders, strides, training, len(classes))
+        upsamplers = used_upsamplers(settings, (), untrained=True)
+        models[name] = CostedModel(run, encoders, strides, training, len(classes), upsamplers)
     threads = min(snakemake.resources.torch_threads, snakemake.threads)
     costs = measure_costs(models, CostConfig.model_validate_json(json.dumps(config["cost"])), threads)
     for (name, cost), path in zip(costs.items(), snakemake.output.costs, strict=True):
         run = models[name].run
         described = {
             "run": name,
-            **run.model_dump(mode="json", include={"master", "train_master", "auxiliary", "train_auxiliary"}),
+            **run.model_dump(mode="json", include=DESCRIBED),
             "strides": list(models[name].strides),
             "operator": None if run.auxiliary is None else run.fusion.operator,
         }

@@ -10,6 +10,8 @@ from vfm_fusion.datasets.kinds import data_root
 from vfm_fusion.encoders.weight_files import weight_file, weights_digest
 from vfm_fusion.errors import DatasetLayoutError, WeightsError
 from vfm_fusion.study.study import Study
+from vfm_fusion.study.upsampling import filed_for
+from vfm_fusion.upsampling.weight_files import upsampler_file
 
 Found = TypeVar("Found")
 
@@ -24,6 +26,7 @@ class Owned:
 
     Attributes:
         weights: weight file of every encoder; None for one that has none, or whose file is not here.
+        upsamplers: by run, the weight files of upsamplers that it may come to use, as far as they are here.
         absent: one line for everything that is not here: the key, the path, and where to get it.
 
     Raises:
@@ -37,6 +40,9 @@ class Owned:
             self._look_up(data_root, study.config.datasets[name], Path(), name)
         self.weights: dict[str, Path | None] = {
             name: self._look_up(weight_file, name, encoder) for name, encoder in self._encoders.items()
+        }
+        self.upsamplers: dict[str, list[Path]] = {
+            run: self._upsamplers(study, run) for run in study.config.runs
         }
 
     def weight_files(self, encoders: Iterable[str]) -> list[Path]:
@@ -53,9 +59,20 @@ class Owned:
             if path is not None:
                 weights_digest(self._encoders[name])
 
+    def _upsamplers(self, study: Study, run: str) -> list[Path]:
+        found = [
+            self._look_up(
+                upsampler_file, f"upsamplers.{name}.weights", study.config.upsamplers[name].weights, e
+            )
+            for name, e in filed_for(study.config, run)
+        ]
+        return [path for path in found if path is not None]
+
     def _look_up(self, look_up: Callable[..., Found], *arguments: object) -> Found | None:
         try:
             return look_up(*arguments)
         except (DatasetLayoutError, WeightsError) as error:
-            self.absent.append(f"{type(error).__name__}: {error}")
+            said = f"{type(error).__name__}: {error}"
+            if said not in self.absent:
+                self.absent.append(said)
             return None

@@ -16,8 +16,6 @@ from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.selection.roles import resolve_run
 from vfm_fusion.workflow.rule_log import rule_log
 
-DESCRIBED = {"master", "train_master", "auxiliary", "train_auxiliary", "upsampling"}
-
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
     encoders = {
@@ -42,8 +40,10 @@ with rule_log(snakemake.log[0], snakemake.threads):
         run = models[name].run
         described = {
             "run": name,
-            **run.model_dump(mode="json", include=DESCRIBED),
+            **run.model_dump(mode="json", include={"master", "train_master", "auxiliary", "train_auxiliary"}),
             "strides": list(models[name].strides),
             "operator": None if run.auxiliary is None else run.fusion.operator,
         }
-        write_json(Path(path), {**described, **cost})
+        used = run.upsampling.used
+        upsampled = {role: used[role] for role in used if f"{role}_upsampling" in cost["parameters"]}
+        write_json(Path(path), {**described, **({"upsampling": upsampled} if upsampled else {}), **cost})

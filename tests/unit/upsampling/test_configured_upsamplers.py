@@ -72,7 +72,7 @@ def test_a_learned_one_without_weights_is_refused() -> None:
         described("lift")
     with pytest.raises(ConfigError, match="upsampler 'lift' has no weights for 'dino'"):
         configured_upsampler(described("lift", weights=TRAINED), "dino", 8, None)
-    with pytest.raises(ConfigError, match="'jafar': .*unexpected keyword argument 'stages'"):
+    with pytest.raises(ConfigError, match=r"'jafar': .*unexpected keyword argument 'stages'"):
         configured_upsampler(
             described("jafar", weights=TRAINED, settings={"stages": 2}), "dino", 8, Path("x")
         )

@@ -16,7 +16,7 @@ from vfm_fusion.config.base import Section
 from vfm_fusion.config.upsampling import UpsamplerConfig, UpsamplerFile
 from vfm_fusion.segmentation.encoded import Maps
 from vfm_fusion.upsampling.build import build_upsampler
-from vfm_fusion.upsampling.configured import configured_upsampler, settings_of
+from vfm_fusion.upsampling.configured import configured_upsampler
 from vfm_fusion.upsampling.resampling import imagenet_normalised
 from vfm_fusion.upsampling.upsampler import Upsampler
 from vfm_fusion.upsampling.weight_files import upsampler_file
@@ -34,7 +34,7 @@ class UsedUpsampler(Section):
     def build(self, encoder: str, channels: int) -> Upsampler:
         """Builds it for the maps of an encoder; see :func:`configured_upsampler` for the errors."""
         if self.untrained:
-            return build_upsampler(self.config.architecture, channels, **settings_of(self.config))
+            return build_upsampler(self.config.architecture, channels, **self.config.class_settings)
         return configured_upsampler(self.config, encoder, channels, self._trained(encoder))
 
     def digest(self, encoder: str) -> str | None:

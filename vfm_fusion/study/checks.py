@@ -20,8 +20,8 @@ from vfm_fusion.study.comparisons import check_comparisons, stated_classes
 from vfm_fusion.study.files import Files
 from vfm_fusion.study.messages import explain
 from vfm_fusion.study.study import SCENES, Study
+from vfm_fusion.study.upsampled_runs import check_upsamplers
 from vfm_fusion.study.upsamplers import check_trained_upsamplers
-from vfm_fusion.study.upsampling import check_upsamplers
 
 _TAKEN = {
     **dict.fromkeys(ROLES, "the name of a role"),

@@ -10,7 +10,7 @@ from vfm_fusion.datasets.kinds import data_root
 from vfm_fusion.encoders.weight_files import weight_file, weights_digest
 from vfm_fusion.errors import DatasetLayoutError, WeightsError
 from vfm_fusion.study.study import Study
-from vfm_fusion.study.upsampling import filed_for
+from vfm_fusion.study.upsampled_runs import filed_for
 from vfm_fusion.upsampling.weight_files import upsampler_file
 
 Found = TypeVar("Found")

@@ -15,7 +15,7 @@ from vfm_fusion.config.runs import ARRANGEMENT
 from vfm_fusion.config.training import EXECUTION
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.study.study import SCENES, Study
-from vfm_fusion.study.upsampling import trained_for, upsampled_encoders
+from vfm_fusion.study.upsampled_runs import trained_for, upsampled_encoders
 from vfm_fusion.study.views import ViewSet, segmented_images, training_views
 
 _COSTED_WEIGHTS = {

@@ -15,7 +15,7 @@ from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.selection.stride_score import rule_named
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
-from vfm_fusion.study.upsampling import trained_upsamplers
+from vfm_fusion.study.upsampled_runs import trained_upsamplers
 from vfm_fusion.study.views import ViewSet, segmented_images, training_views, views_of_run
 
 SCENES = "pretraining-scenes"

@@ -11,6 +11,7 @@ from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.study import Study
+from vfm_fusion.study.upsampled_runs import trained_for
 from vfm_fusion.upsampling.pretraining.trainable import check_trainable
 
 
@@ -94,6 +95,7 @@ def check_trained_upsamplers(config: Config) -> None:
                 "with the project has learned from generated scenes; leave it out"
             )
     used = [(cell.upsampler, cell.encoder) for cell in config.interactive.cells] if config.interactive else []
+    used += [pair for run in config.runs for pair in trained_for(config, run)]
     for name, encoder in dict.fromkeys([*used, *shipped_pairs(config)]):
         if name in trained:
             spec = spec_of(config.encoders[encoder].architecture)

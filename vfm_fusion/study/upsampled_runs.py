@@ -58,6 +58,8 @@ def check_upsamplers(config: Config) -> None:
     for run, settings in config.runs.items():
         for role, name in settings.upsampling.used.items():
             _check_upsampling(config, f"runs.{run}.upsampling.{role}", settings, role, name)
+        for name, encoder in trained_for(config, run):
+            _check_stride(config, run, name, encoder)
 
 
 def _check_upsampling(config: Config, key: str, run: RunConfig, role: str, name: str) -> None:
@@ -77,6 +79,18 @@ def _check_upsampling(config: Config, key: str, run: RunConfig, role: str, name:
             f"{key}: there is nothing to upsample: {', '.join(encoders)} has maps of its own at every stride "
             f"that is read of it ({', '.join(map(str, read))}); leave it out, or take an encoder that lacks "
             "one, such as a plain ViT"
+        )
+
+
+def _check_stride(config: Config, run: str, name: str, encoder: str) -> None:
+    """A trained upsampler has learned from the map that a run upsamples, the encoder's finest."""
+    strides = spec_of(config.encoders[encoder].architecture).strides
+    stride = config.upsamplers[name].weights.recipe.stride
+    if len(strides) > 1 and stride != min(strides):
+        raise ConfigError(
+            f"upsamplers.{name}.weights.recipe.stride: it learns from maps of stride {stride}, but "
+            f"runs.{run} upsamples those of stride {min(strides)}, the finest of {encoder}; write that, "
+            "or give the run an upsampler of its own"
         )
 
 

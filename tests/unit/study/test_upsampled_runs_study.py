@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,15 @@ import pytest
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.registries import UPSAMPLERS
 from vfm_fusion.config.schema import Config
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.errors import ConfigError
-from vfm_fusion.study import reported
+from vfm_fusion.study import reported, upsampled_runs
 from vfm_fusion.study.loaded import loaded_by_name
 from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import experiments, resolve
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import Study
-from vfm_fusion.study.upsampling import upsampled_encoders
+from vfm_fusion.study.upsampled_runs import upsampled_encoders
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
 TRAINED = {"source": "trained", "dataset": "miniscapes", "recipe": {"steps": 7}}
@@ -131,6 +133,17 @@ def test_a_run_that_could_upsample_nothing_is_refused(run: dict[str, Any], said:
 @pytest.mark.parametrize("stride", ["selected", 8, [8, 16]])
 def test_a_run_that_may_upsample_something_is_not(stride: Any) -> None:
     assert "up" in quick(up={**AUXILIARY, "fusion": {"stride": stride}}).runs
+
+
+def test_a_trained_upsampler_has_to_know_the_map_that_is_upsampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    coarse = replace(spec_of("mini_swin"), channels={8: 48, 16: 96, 32: 192})
+    monkeypatch.setattr(upsampled_runs, "spec_of", lambda _: coarse)
+    with pytest.raises(
+        ConfigError, match=r"maps of stride 16, but runs.up upsamples those of stride 8, the fi"
+    ):
+        quick(up=DINO)
+    learned = deep_merge(TRAINED, {"recipe": {"stride": 8}})
+    assert "up" in quick({"lift": {"architecture": "lift", "weights": learned}}, up=DINO).runs
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from segmentation_toys import ToyDataset
 from torch import Tensor
 
 from vfm_fusion.atomic import file_sha256
+from vfm_fusion.config.cost import CostConfig
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig, ResizeConfig, segmented_size
 from vfm_fusion.config.features import FeaturesConfig
@@ -27,12 +28,13 @@ from vfm_fusion.evaluation.evaluate import evaluate_run
 from vfm_fusion.evaluation.predict import predict_run
 from vfm_fusion.features.extract import extraction
 from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.cost import CostedModel, measure_turn
 from vfm_fusion.segmentation.finer_maps import UsedUpsampler
 from vfm_fusion.segmentation.job import train_run
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.trained import load_run
 from vfm_fusion.training.views import Views
-from vfm_fusion.upsampling.build import build_upsampler
+from vfm_fusion.upsampling.build import build_upsampler, count_parameters
 
 SIZE = (64, 96)
 
@@ -157,6 +159,28 @@ def test_weights_that_the_workflow_trains_have_to_be_there(build, tmp_path: Path
     with pytest.raises(WeightsError, match="no weights of LiFT"):
         build(UsedUpsampler(config=config, trained={"vit": str(tmp_path / "gone")}), **MASTER)
     assert build(UsedUpsampler(config=config, untrained=True), **MASTER).upsampling.keys() == {"master"}
+
+
+def test_the_cost_of_an_upsampler_is_measured_untrained(
+    encoders: dict[str, EncoderConfig], recipe: TrainingConfig
+) -> None:
+    """LiFT's, as a part of the model; whatever weights it has, and whatever it is called."""
+
+    def costed(name: str, **weights: object) -> CostedModel:
+        described = {
+            "architecture": "lift",
+            "label": name,
+            "weights": {"source": "file", "path": "x"} | weights,
+        }
+        upsampler = UsedUpsampler(config=UpsamplerConfig.model_validate(described), untrained=True)
+        run = RunConfig.model_validate({"master": "vit", "upsampling": {"master": name}})
+        return CostedModel(run, encoders, (), recipe, 4, {name: upsampler})
+
+    found = measure_turn(costed("a"), CostConfig(repeats=1), 1, counts=True)
+    assert found["parameters"]["master_upsampling"] == count_parameters("lift", 128)
+    assert found["flops"]["master_upsampling"] > 0
+    assert costed("a").identity == costed("b", path="y").identity
+    assert costed("a").identity != CostedModel(RunConfig(master="vit"), encoders, (), recipe, 4).identity
 
 
 class Toys(ToyDataset):

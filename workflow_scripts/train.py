@@ -6,7 +6,7 @@ from pathlib import Path
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
-from vfm_fusion.segmentation.finer_maps import used_upsamplers
+from vfm_fusion.segmentation.finer_maps import given_upsamplers
 from vfm_fusion.segmentation.job import SegmentationJob
 from vfm_fusion.selection.roles import resolve_run
 from vfm_fusion.training.job import run_job
@@ -39,7 +39,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
         index=snakemake.input.train,
         generated=snakemake.params.generated,
         maps=dict(zip(config["encoders"], snakemake.input.maps, strict=False)),  # none where encoders run
-        upsamplers=used_upsamplers(config, snakemake.input.upsamplers),
+        upsamplers=given_upsamplers(config, snakemake.input.upsamplers),
         out_dir=str(Path(snakemake.output.model).parent),
         state_dir=snakemake.params.state,
         token=token(

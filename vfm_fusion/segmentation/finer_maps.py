@@ -51,7 +51,7 @@ class UsedUpsampler(Section):
         return Path(self.trained[encoder]) if encoder in self.trained else None
 
 
-def used_upsamplers(
+def given_upsamplers(
     config: Mapping[str, Any], trained: Iterable[str], *, untrained: bool = False
 ) -> dict[str, UsedUpsampler]:
     """Reads what a stage's settings say of the upsamplers of a run.

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from vfm_fusion.config.upsampling import UpsamplerFile
 from vfm_fusion.datasets.kinds import data_root
 from vfm_fusion.encoders.weight_files import weight_file, weights_digest
 from vfm_fusion.errors import DatasetLayoutError, WeightsError
 from vfm_fusion.study.study import Study
-from vfm_fusion.study.upsampled_runs import filed_for
+from vfm_fusion.study.upsamplers import used_upsamplers
 from vfm_fusion.upsampling.weight_files import upsampler_file
 
 Found = TypeVar("Found")
@@ -26,7 +27,8 @@ class Owned:
 
     Attributes:
         weights: weight file of every encoder; None for one that has none, or whose file is not here.
-        upsamplers: by run, the weight files of upsamplers that it may come to use, as far as they are here.
+        upsamplers: by (upsampler, encoder), likewise the weight file of every upsampler that is used and has
+            one of the user's.
         absent: one line for everything that is not here: the key, the path, and where to get it.
 
     Raises:
@@ -41,13 +43,19 @@ class Owned:
         self.weights: dict[str, Path | None] = {
             name: self._look_up(weight_file, name, encoder) for name, encoder in self._encoders.items()
         }
-        self.upsamplers: dict[str, list[Path]] = {
-            run: self._upsamplers(study, run) for run in study.config.runs
+        self.upsamplers: dict[tuple[str, str], Path | None] = {
+            (name, encoder): self._look_up(upsampler_file, f"upsamplers.{name}.weights", weights, encoder)
+            for name, encoder in used_upsamplers(study.config)
+            if isinstance(weights := study.config.upsamplers[name].weights, UpsamplerFile)
         }
 
     def weight_files(self, encoders: Iterable[str]) -> list[Path]:
         """The weight files of those of the encoders that have one."""
         return [path for path in map(self.weights.get, encoders) if path is not None]
+
+    def upsampler_files(self, used: Iterable[tuple[str, str]]) -> list[Path]:
+        """The weight files of those (upsampler, encoder) of them that have one of the user's."""
+        return [path for path in map(self.upsamplers.get, used) if path is not None]
 
     def check_weights(self) -> None:
         """Checks that the weight files are those that the configuration and the registry expect.
@@ -59,20 +67,9 @@ class Owned:
             if path is not None:
                 weights_digest(self._encoders[name])
 
-    def _upsamplers(self, study: Study, run: str) -> list[Path]:
-        found = [
-            self._look_up(
-                upsampler_file, f"upsamplers.{name}.weights", study.config.upsamplers[name].weights, e
-            )
-            for name, e in filed_for(study.config, run)
-        ]
-        return [path for path in found if path is not None]
-
     def _look_up(self, look_up: Callable[..., Found], *arguments: object) -> Found | None:
         try:
             return look_up(*arguments)
         except (DatasetLayoutError, WeightsError) as error:
-            said = f"{type(error).__name__}: {error}"
-            if said not in self.absent:
-                self.absent.append(said)
+            self.absent.append(f"{type(error).__name__}: {error}")
             return None

@@ -6,7 +6,7 @@ from vfm_fusion.config.base import STRIDES
 from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.config.runs import ROLES, RunConfig
 from vfm_fusion.config.schema import Config
-from vfm_fusion.config.upsampling import UpsamplerFile, UpsamplerTrained
+from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.files import Files
@@ -24,22 +24,28 @@ def upsampled_encoders(config: Config, run: str) -> dict[str, list[str]]:
     return {name: sorted(encoders) for name, encoders in found.items()}
 
 
+def upsamplers_of(config: Config, run: str) -> list[tuple[str, str]]:
+    """Returns every (upsampler, encoder whose maps it upsamples) that a run may come to use."""
+    return [
+        (name, encoder) for name, encoders in upsampled_encoders(config, run).items() for encoder in encoders
+    ]
+
+
 def trained_for(config: Config, run: str) -> list[tuple[str, str]]:
-    """Returns (upsampler, encoder) of every upsampler of a run that the workflow trains."""
-    return _with_weights(config, run, UpsamplerTrained)
+    """Returns those of them that the workflow trains."""
+    return [
+        (name, encoder)
+        for name, encoder in upsamplers_of(config, run)
+        if isinstance(config.upsamplers[name].weights, UpsamplerTrained)
+    ]
 
 
 def trained_upsamplers(config: Config, files: Files, run: str) -> list[str]:
-    """The weights of these."""
+    """The weights of those that are trained."""
     return [
         files.pattern("upsampler", upsampler=name, encoder=encoder)
         for name, encoder in trained_for(config, run)
     ]
-
-
-def filed_for(config: Config, run: str) -> list[tuple[str, str]]:
-    """Returns (upsampler, encoder) of every upsampler of a run whose weights are in a file of the user's."""
-    return _with_weights(config, run, UpsamplerFile)
 
 
 def check_upsamplers(config: Config) -> None:
@@ -111,12 +117,3 @@ def _read_strides(run: RunConfig, role: str) -> list[int]:
 
 def _finest(config: Config, encoder: str) -> int:
     return min(spec_of(config.encoders[encoder].architecture).strides)
-
-
-def _with_weights(config: Config, run: str, kind: type) -> list[tuple[str, str]]:
-    return [
-        (name, encoder)
-        for name, encoders in upsampled_encoders(config, run).items()
-        if isinstance(config.upsamplers[name].weights, kind)
-        for encoder in encoders
-    ]

@@ -1,4 +1,4 @@
-"""Upsamplers whose weights the workflow trains: for which encoders, from what, and what that depends on."""
+"""Upsamplers of an experiment: for which encoders, and, where they are trained, from what."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.study import Study
-from vfm_fusion.study.upsampled_runs import trained_for
+from vfm_fusion.study.upsampled_runs import upsamplers_of
 from vfm_fusion.upsampling.pretraining.trainable import check_trainable
 
 
@@ -56,6 +56,14 @@ class UpsamplerSettings:
         return section
 
 
+def used_upsamplers(config: Config) -> list[tuple[str, str]]:
+    """Every (upsampler, encoder whose maps it upsamples) that something is made of, each once."""
+    cells = config.interactive.cells if config.interactive else []
+    used = [(cell.upsampler, cell.encoder) for cell in cells]
+    used += [pair for run in config.runs for pair in upsamplers_of(config, run)]
+    return list(dict.fromkeys(used))
+
+
 def trained_weights(config: Config) -> dict[str, UpsamplerTrained]:
     """The upsamplers that the workflow trains, by name."""
     return {
@@ -94,9 +102,7 @@ def check_trained_upsamplers(config: Config) -> None:
                 f"{key}.shipped_for: it learns from {weights.dataset}, which belongs to others; what comes "
                 "with the project has learned from generated scenes; leave it out"
             )
-    used = [(cell.upsampler, cell.encoder) for cell in config.interactive.cells] if config.interactive else []
-    used += [pair for run in config.runs for pair in trained_for(config, run)]
-    for name, encoder in dict.fromkeys([*used, *shipped_pairs(config)]):
+    for name, encoder in dict.fromkeys([*used_upsamplers(config), *shipped_pairs(config)]):
         if name in trained:
             spec = spec_of(config.encoders[encoder].architecture)
             key = f"upsamplers.{name}.weights.recipe"

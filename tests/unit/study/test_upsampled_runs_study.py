@@ -20,7 +20,7 @@ from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import experiments, resolve
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import Study
-from vfm_fusion.study.upsampled_runs import upsampled_encoders
+from vfm_fusion.study.upsampled_runs import upsampled_encoders, upsamplers_of
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
 TRAINED = {"source": "trained", "dataset": "miniscapes", "recipe": {"steps": 7}}
@@ -95,17 +95,19 @@ def test_tables_tell_upsampled_runs_apart() -> None:
 
 def test_a_file_of_weights_is_asked_for_once_by_its_key(tmp_path: Path) -> None:
     run = {"master": "mini-dino", "upsampling": {"master": "anyup"}}
-    owned = Owned(Study(quick(one=run, two=run | {"train_master": False})))
+    config = quick(one=run, two=run | {"train_master": False})
+    owned = Owned(Study(config))
     assert len([line for line in owned.absent if "upsamplers.anyup.weights.path" in line]) == 1
-    assert owned.upsamplers["one"] == []
+    assert owned.upsampler_files(upsamplers_of(config, "one")) == []
     there = tmp_path / "mini-dino.safetensors"
     there.write_bytes((OVERLAYS.parent / "resources/encoders/mini-dino.safetensors").read_bytes())
     anyup = {
         "architecture": "anyup",
         "weights": {"source": "file", "path": f"{tmp_path}/{{encoder}}.safetensors"},
     }
-    owned = Owned(Study(quick({"anyup": anyup}, one=run)))
-    assert {name: found for name, found in owned.upsamplers.items() if found} == {"one": [there]}
+    config = quick({"anyup": anyup}, one=run)
+    found = {run: Owned(Study(config)).upsampler_files(upsamplers_of(config, run)) for run in config.runs}
+    assert {run: files for run, files in found.items() if files} == {"one": [there]}
 
 
 AUXILIARY = {"master": "mini-swin", "auxiliary": "mini-dino", "upsampling": {"auxiliary": "bilinear"}}

@@ -43,7 +43,11 @@ with rule_log(snakemake.log[0], snakemake.threads):
         out_dir=str(Path(snakemake.output.model).parent),
         state_dir=snakemake.params.state,
         token=token(
-            snakemake.params.config, snakemake.params.code, Path(snakemake.input.train), selection_path
+            snakemake.params.config,
+            snakemake.params.code,
+            Path(snakemake.input.train),
+            selection_path,
+            *map(Path, snakemake.input.upsamplers),
         ),
     )
     run_job(job, devices, snakemake.threads)

@@ -111,6 +111,7 @@ def training_job(
         out_dir=str(folder / "seed0"),
         state_dir=str(folder / "state"),
         maps={},
+        upsamplers={},
         token=TOKEN,
         **scenes,
     )

@@ -53,6 +53,10 @@ class Owned:
         """The weight files of those of the encoders that have one."""
         return [path for path in map(self.weights.get, encoders) if path is not None]
 
+    def upsampler_files(self, used: Iterable[tuple[str, str]]) -> list[Path]:
+        """The weight files of those (upsampler, encoder) of them that have one of the user's."""
+        return [path for path in map(self.upsamplers.get, used) if path is not None]
+
     def check_weights(self) -> None:
         """Checks that the weight files are those that the configuration and the registry expect.
 

@@ -11,6 +11,7 @@ from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.study import Study
+from vfm_fusion.study.upsampled_runs import upsamplers_of
 from vfm_fusion.upsampling.pretraining.trainable import check_trainable
 
 
@@ -58,7 +59,9 @@ def upsampler_section(config: Config, upsampler: str) -> dict[str, Any]:
 def used_upsamplers(config: Config) -> list[tuple[str, str]]:
     """Every (upsampler, encoder whose maps it upsamples) that something is made of, each once."""
     cells = config.interactive.cells if config.interactive else []
-    return list(dict.fromkeys((cell.upsampler, cell.encoder) for cell in cells))
+    used = [(cell.upsampler, cell.encoder) for cell in cells]
+    used += [pair for run in config.runs for pair in upsamplers_of(config, run)]
+    return list(dict.fromkeys(used))
 
 
 def trained_weights(config: Config) -> dict[str, UpsamplerTrained]:

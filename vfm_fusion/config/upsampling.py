@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.registries import UPSAMPLERS
 from vfm_fusion.config.schedule import PolySchedule, ScheduleConfig
+
+PARTS = {"jbu": 1, "lift": 4, "loftup": 1, "anyup": 2, "jafar": 1, "naf": 2, "uplift": 8}
+"""Upsamplers that learn, and the side of what one learns from over that of the smallest part it takes."""
 
 
 class UpsamplerTrainingConfig(Section):
@@ -80,3 +83,14 @@ class UpsamplerConfig(Section):
     weights: Annotated[UpsamplerFile | UpsamplerTrained, Field(discriminator="source")] | None = Field(
         None, description="Weights of a learned one; null for those that do not learn."
     )
+
+    @model_validator(mode="after")
+    def _what_learns_has_weights(self) -> UpsamplerConfig:
+        if self.architecture in PARTS and self.weights is None:
+            raise ValueError(
+                f"{self.architecture} learns, so it needs weights: {{source: file, path: ...}}, or "
+                "{source: trained, dataset: ..., recipe: ...}"
+            )
+        if self.architecture not in PARTS and self.weights is not None:
+            raise ValueError(f"{self.architecture} does not learn; leave out its weights")
+        return self

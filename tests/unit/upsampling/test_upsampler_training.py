@@ -46,7 +46,7 @@ def encoder() -> Encoder:
 def recipe(name: str, steps: int = 2, **settings: float) -> UpsamplerTrainingConfig:
     side = 128 if name == "uplift" else 64
     return UpsamplerTrainingConfig(
-        **{"upsampler": name, "side": side, "steps": steps, "batch_size": 2, "log_every": 1, **settings}
+        **{"side": side, "steps": steps, "batch_size": 2, "log_every": 1, **settings}
     )
 
 
@@ -54,7 +54,7 @@ def recipe(name: str, steps: int = 2, **settings: float) -> UpsamplerTrainingCon
 def test_a_step_has_its_terms_and_changes_the_upsampler_alone(
     name: str, encoder: Encoder, scenes: Dataset
 ) -> None:
-    task = UpsamplerTraining(recipe(name), encoder, 16, scenes).train()
+    task = UpsamplerTraining(name, recipe(name), encoder, 16, scenes).train()
     part = Part(task.batch(0, task.sampler().of_step(0)))
     terms = task(part)
     assert torch.isfinite(terms).all()
@@ -175,9 +175,9 @@ def test_crops_are_squares_of_the_image_and_repeat() -> None:
 
 def test_what_cannot_be_trained_is_refused(encoder: Encoder, scenes: Dataset) -> None:
     with pytest.raises(ConfigError, match="'bilinear' is not trained here; those that are: jbu, lift, "):
-        UpsamplerTraining(recipe("bilinear"), encoder, 16, scenes)
+        UpsamplerTraining("bilinear", recipe("bilinear"), encoder, 16, scenes)
     with pytest.raises(ConfigError, match="with mini_vit it is a multiple of 64"):
-        UpsamplerTraining(recipe("lift", side=96), encoder, 16, scenes)
+        UpsamplerTraining("lift", recipe("lift", side=96), encoder, 16, scenes)
 
 
 @pytest.mark.parametrize(("name", "term"), [("lift", "half"), ("naf", "squared")])
@@ -187,7 +187,7 @@ def test_training_beats_bilinear_and_its_file_is_read_again(
     settings = recipe(name, steps=30, batch_size=4, learning_rate=3e-3)
 
     def made() -> UpsamplerTraining:
-        return UpsamplerTraining(settings, encoder, 16, scenes)
+        return UpsamplerTraining(name, settings, encoder, 16, scenes)
 
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
     task = train(made, out_dir=tmp_path / "out", state_dir=tmp_path / "state", token="x")

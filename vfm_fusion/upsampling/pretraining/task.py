@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,13 +12,13 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vfm_fusion.atomic import atomic_path
-from vfm_fusion.config.upsampling import UpsamplerTrainingConfig
+from vfm_fusion.config.upsampling import PARTS, UpsamplerTrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.training.samples import Place, StepSampler, TensorBatch
 from vfm_fusion.training.task import Part, Task
-from vfm_fusion.upsampling.build import build_upsampler
+from vfm_fusion.upsampling.build import build_upsampler, facts_of
 from vfm_fusion.upsampling.pretraining.objectives import OBJECTIVES
 from vfm_fusion.upsampling.pretraining.views import Views, draw_crop
 
@@ -40,36 +41,43 @@ class UpsamplerTraining(Task):
     divisible = False
 
     def __init__(
-        self, recipe: UpsamplerTrainingConfig, encoder: Encoder, stride: int, dataset: Dataset
+        self,
+        name: str,
+        recipe: UpsamplerTrainingConfig,
+        encoder: Encoder,
+        stride: int,
+        dataset: Dataset,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         """Builds the untrained upsampler.
 
         Args:
+            name: the upsampler, a key of :data:`OBJECTIVES`.
             recipe: the recipe.
             encoder: gives the maps; it is frozen.
             stride: output stride of the maps.
             dataset: images; labels are not read.
+            settings: what the upsampler takes besides; where left out, what it is trained with.
 
         Raises:
             ConfigError: an upsampler that is not trained here, or a side that the encoder cannot take.
         """
         super().__init__(recipe, recipe.seed)
-        if recipe.upsampler not in OBJECTIVES:
-            raise ConfigError(
-                f"upsampler: {recipe.upsampler!r} is not trained here; "
-                f"those that are: {', '.join(OBJECTIVES)}"
-            )
-        objective = OBJECTIVES[recipe.upsampler]
+        if name not in OBJECTIVES:
+            raise ConfigError(f"{name!r} is not trained here; those that are: {', '.join(OBJECTIVES)}")
+        objective = OBJECTIVES[name]
         self.terms = objective.terms
-        unit = encoder.spec.size_divisor * objective.part
+        unit = encoder.spec.size_divisor * PARTS[name]
         if recipe.side % unit:
             raise ConfigError(
-                f"side: {recipe.upsampler} learns from images of {recipe.side} pixels and parts of them, so "
+                f"side: {name} learns from images of {recipe.side} pixels and parts of them, so "
                 f"with {encoder.spec.architecture} it is a multiple of {unit}"
             )
         torch.manual_seed(recipe.seed)
         channels = encoder.spec.channels[stride]
-        self.upsampler = build_upsampler(recipe.upsampler, channels, **objective.settings)
+        self.upsampler = build_upsampler(
+            name, channels, **(facts_of(name).trained_with if settings is None else settings)
+        )
         self.objective = objective.losses(channels, stride)
         self.encoder = encoder.eval().requires_grad_(False)
         self.stride, self.dataset = stride, dataset

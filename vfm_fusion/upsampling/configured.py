@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from vfm_fusion.config.upsampling import UpsamplerConfig, UpsamplerFile, UpsamplerTrained
 from vfm_fusion.errors import ConfigError
@@ -27,7 +26,7 @@ def configured_upsampler(
         The upsampler, frozen, in evaluation mode.
 
     Raises:
-        ConfigError: a learned one without weights, another one with some, or settings that it does not have.
+        ConfigError: a learned one without weights, or settings that it does not have.
         WeightsError: see :func:`~vfm_fusion.upsampling.weight_files.upsampler_file` and
             :func:`~vfm_fusion.upsampling.checkpoints.load_weights`.
         ShapeError: it cannot work on so many channels.
@@ -42,22 +41,4 @@ def configured_upsampler(
             f"upsampler {name!r} has no weights for {encoder_name!r}, without which it would upsample at "
             "random; give weights: {source: file, path: ...}, or have it trained: {source: trained, ...}"
         )
-    return build_upsampler(name, channels, path, **settings_of(config))
-
-
-def settings_of(config: UpsamplerConfig) -> dict[str, Any]:
-    """Returns what the class of an upsampler takes; one that is trained here, as it is trained.
-
-    Raises:
-        ConfigError: it is trained here, and not as the settings say.
-    """
-    if not isinstance(config.weights, UpsamplerTrained):
-        return config.settings
-    fixed = facts_of(config.architecture).trained_with
-    odd = [key for key, value in fixed.items() if config.settings.get(key, value) != value]
-    if odd:
-        raise ConfigError(
-            f"upsampler {config.architecture!r}: settings.{odd[0]}: {config.settings[odd[0]]!r}, but those "
-            f"that are trained here have {fixed[odd[0]]!r}; leave it out"
-        )
-    return {**config.settings, **fixed}
+    return build_upsampler(name, channels, path, **config.class_settings)

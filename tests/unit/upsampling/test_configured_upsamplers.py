@@ -12,10 +12,10 @@ from safetensors.torch import save_file
 
 from vfm_fusion.atomic import file_sha256
 from vfm_fusion.config.registries import UPSAMPLERS
-from vfm_fusion.config.upsampling import PARTS, UpsamplerConfig
+from vfm_fusion.config.upsampling import LEARNED, UpsamplerConfig
 from vfm_fusion.errors import ConfigError, WeightsError
 from vfm_fusion.upsampling.build import build_upsampler, facts_of
-from vfm_fusion.upsampling.configured import configured_upsampler, settings_of
+from vfm_fusion.upsampling.configured import configured_upsampler
 
 TRAINED = {"source": "trained", "dataset": "photos", "recipe": {"steps": 3}}
 
@@ -31,7 +31,7 @@ def saved(path: Path, name: str = "lift", **settings: bool) -> Path:
 
 
 def test_what_learns_is_known_before_anything_is_built() -> None:
-    assert [*PARTS] == [name for name in UPSAMPLERS if facts_of(name).learned]
+    assert [*LEARNED] == [name for name in UPSAMPLERS if facts_of(name).learned]
 
 
 @pytest.mark.parametrize("name", ["bilinear", "jbu_classic"])
@@ -61,10 +61,10 @@ def test_a_file_of_each_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_one_that_is_trained_here_has_the_settings_that_it_is_trained_with(tmp_path: Path) -> None:
     config = described("jbu", weights=TRAINED)
     path = saved(tmp_path / "jbu.safetensors", "jbu", input_norm=True)
-    assert settings_of(config) == {"input_norm": True}
+    assert config.class_settings == {"input_norm": True}
     assert not configured_upsampler(config, "dino", 8, path).training
-    with pytest.raises(ConfigError, match=r"settings\.input_norm: False, but those that are trained here"):
-        settings_of(described("jbu", weights=TRAINED, settings={"input_norm": False}))
+    with pytest.raises(ValidationError, match=r"settings\.input_norm is False, but a jbu that is trained"):
+        described("jbu", weights=TRAINED, settings={"input_norm": False})
 
 
 def test_a_learned_one_without_weights_is_refused() -> None:
@@ -72,7 +72,7 @@ def test_a_learned_one_without_weights_is_refused() -> None:
         described("lift")
     with pytest.raises(ConfigError, match="upsampler 'lift' has no weights for 'dino'"):
         configured_upsampler(described("lift", weights=TRAINED), "dino", 8, None)
-    with pytest.raises(ConfigError, match="'jafar': .*unexpected keyword argument 'stages'"):
+    with pytest.raises(ConfigError, match=r"'jafar': .*unexpected keyword argument 'stages'"):
         configured_upsampler(
             described("jafar", weights=TRAINED, settings={"stages": 2}), "dino", 8, Path("x")
         )

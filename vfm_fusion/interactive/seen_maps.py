@@ -29,10 +29,12 @@ class Seen(NamedTuple):
 
     Attributes:
         image: ``(1, 3, H, W)`` float32 in [0, 1], as the encoder takes it.
+        guidance: the same, normalised by ImageNet's statistics.
         features: ``(1, C, h, w)`` float32.
     """
 
     image: Tensor
+    guidance: Tensor
     features: Tensor
 
     @property
@@ -95,7 +97,7 @@ def see(featurizer: Featurizer, pixels: np.ndarray, setting: ImageSize | None) -
     """
     size = given_size(pixels.shape[:2], setting, featurizer)
     image = resize_to(profiled_image(pixels, setting), size).to(device_of(featurizer))
-    return Seen(image, featurizer(image))
+    return Seen(image, imagenet_normalised(image), featurizer(image))
 
 
 def is_too_small(upsampler: Upsampler, seen: Seen) -> bool:
@@ -115,4 +117,4 @@ def upsample(upsampler: Upsampler, seen: Seen, size: Size) -> Tensor:
     Raises:
         ShapeError: the map is too small for the upsampler, or larger than ``size``.
     """
-    return upsampler.up(seen.features, imagenet_normalised(seen.image), size)[0]
+    return upsampler.up(seen.features, seen.guidance, size)[0]

@@ -90,7 +90,6 @@ class FeatUp(BandedUpsampler):
         native="16 times the map",
         per_encoder=True,
         smallest=2,
-        trained_with={"input_norm": True},
         released=Released(
             "https://github.com/mhamilton723/FeatUp",
             "MIT",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -50,7 +49,6 @@ class Facts:
         per_encoder: whether its weights serve one encoder only.
         smallest: least rows and columns of a map that it can read.
         released: its authors' weights; None where there are none.
-        trained_with: settings of the upsamplers that are trained here.
     """
 
     title: str
@@ -61,7 +59,6 @@ class Facts:
     per_encoder: bool = field(default=False, kw_only=True)
     smallest: int = field(default=1, kw_only=True)
     released: Released | None = field(default=None, kw_only=True)
-    trained_with: Mapping[str, bool] = field(default_factory=dict, kw_only=True)
 
 
 class Upsampler(nn.Module, ABC):

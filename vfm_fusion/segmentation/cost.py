@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import resource
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +22,7 @@ from vfm_fusion.segmentation.finer_maps import UsedUpsampler
 from vfm_fusion.segmentation.flops import count_flops
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.task import SegmentationTask
+from vfm_fusion.timing import seconds_of
 from vfm_fusion.training.learner import Execution, Learner
 from vfm_fusion.training.processes import Processes
 
@@ -179,17 +179,6 @@ def training_step(
         learner.update(0)
 
     return step
-
-
-def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
-    """Returns the wall-clock seconds of ``work()``, to the end of what it has queued on a GPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    started = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
 
 
 def peak_bytes(device: torch.device) -> int:

@@ -43,7 +43,9 @@ def clicked(study: Study, kind: str) -> list[str]:
 
 
 def upsampled(study: Study, kind: str) -> list[str]:
-    """Files of a kind of every encoder and upsampler that some cell has."""
+    """Files of a kind of every encoder and upsampler that some cell has; no scores where none are wanted."""
+    if kind != "upsampled_maps" and section(study).quality is None:
+        return []
     return of_cells(study, kind)
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.schedule import MultistepSchedule, ScheduleConfig
 
@@ -147,6 +148,18 @@ class ClickTrainingConfig(Section):
     checkpoint_every: int = Field(1062, ge=1, description="Steps between checkpoints.")
     log_every: int = Field(20, ge=1, description="Steps between lines of metrics.csv.")
     crops: ClickCropConfig = Field(default_factory=ClickCropConfig, description="Training crops.")
+    cached_views: int | None = Field(
+        None,
+        ge=1,
+        description="Views of each image that are drawn once, by `augmentation` in place of `crops`: what "
+        "frozen encoders make of them is stored, for clicks that enter late. null: every crop is drawn anew.",
+    )
+    augmentation: AugmentationConfig = Field(
+        default_factory=lambda: AugmentationConfig(
+            crop=(224, 224), scale=RelativeScale(kind="relative", range=(0.75, 1.25)), color="simple"
+        ),
+        description="How those views are augmented; `crops` then says only which objects are left out.",
+    )
     clicks: ClickSamplingConfig = Field(
         default_factory=ClickSamplingConfig, description="Clicks of the training."
     )

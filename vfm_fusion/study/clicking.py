@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from vfm_fusion.config.interactive import Cell, InteractiveConfig
-from vfm_fusion.study.study import Study
+from vfm_fusion.config.schema import Config
+from vfm_fusion.study.views import ViewSet, fixed_views
+
+if TYPE_CHECKING:
+    from vfm_fusion.study.study import Study
 
 
 def section(study: Study) -> InteractiveConfig:
@@ -39,3 +45,33 @@ def clicked(study: Study, kind: str) -> list[str]:
 def upsampled(study: Study, kind: str) -> list[str]:
     """Files of a kind of every encoder and upsampler that some cell has."""
     return of_cells(study, kind)
+
+
+def click_views(config: Config, cell: Cell) -> ViewSet | None:
+    """The views whose maps a cell's click model learns from; None where its encoder runs.
+
+    It runs where crops are drawn anew, where clicks enter before it, and where something else than its maps
+    is read of it.
+    """
+    interactive = config.interactive
+    assert interactive is not None
+    recipe, model = interactive.training, interactive.click_models[cell.clicks]
+    if recipe.cached_views is None or model.inject == "early" or model.tap != "maps":
+        return None
+    return fixed_views(config, interactive.trained_on, recipe.cached_views, recipe.augmentation)
+
+
+def maps_of_clicks(study: Study, cell: Cell) -> list[str]:
+    """The manifest of these maps; nothing where the encoder runs."""
+    views = click_views(study.config, cell)
+    if views is None:
+        return []
+    return study.files.every("view_features", dataset=views.dataset, views=views.name, encoder=cell.encoder)
+
+
+def upsampler_weights(study: Study, encoder: str, upsampler: str) -> list[str]:
+    """The weights of an upsampler that the workflow trains for an encoder; nothing for any other."""
+    weights = section(study).upsamplers[upsampler].weights
+    if weights is None or weights.source != "trained":
+        return []
+    return study.files.every("upsampler", upsampler=upsampler, encoder=encoder)

@@ -12,6 +12,7 @@ from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.evaluation.declared import Entry, serving
 from vfm_fusion.evaluation.registry import EVALUATORS
 from vfm_fusion.selection.stride_score import rule_named
+from vfm_fusion.study.clicking import click_views, maps_of_clicks
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
 from vfm_fusion.study.views import ViewSet, segmented_images, training_views, views_of_run
@@ -35,7 +36,7 @@ class Study:
         seeds: seeds of every run.
         comparisons: name to (what the runs have in common, the runs), the main one first.
         main: name of the main comparison.
-        views: by data set and name, the views whose stored maps runs with frozen encoders read.
+        views: by data set and name, the views whose stored maps are read in place of running encoders.
     """
 
     def __init__(self, config: Config) -> None:
@@ -49,9 +50,11 @@ class Study:
             group.name: (group, runs) for group, runs in comparisons(config).items()
         }
         self.main = main_comparison(config).name
-        self.views = {
-            (views.dataset, views.name): views for run in config.runs for views in views_of_run(config, run)
-        }
+        seen = [views for run in config.runs for views in views_of_run(config, run)]
+        if config.interactive is not None:
+            clicked = (click_views(config, cell) for cell in config.interactive.cells)
+            seen += [views for views in clicked if views is not None]
+        self.views = {(views.dataset, views.name): views for views in seen}
 
     # What the experiment asks for
 
@@ -232,6 +235,9 @@ class Study:
             for views in views_of_run(self.config, run):
                 manifests = self._maps(run, views)
                 found |= {m: (views, name) for m, name in zip(manifests, self.encoders_of(run), strict=True)}
+        for cell in self.config.interactive.cells if self.config.interactive else ():
+            views = click_views(self.config, cell)
+            found |= {manifest: (views, cell.encoder) for manifest in maps_of_clicks(self, cell) if views}
         return found
 
     def feature_manifests(self) -> list[str]:

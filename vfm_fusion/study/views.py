@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.config.base import canonical
 from vfm_fusion.config.evaluation import segmented_size
 from vfm_fusion.config.features import EXECUTION, FeaturesConfig
@@ -47,12 +48,20 @@ def training_views(config: Config, run: str) -> ViewSet | None:
     if not reads_maps(config, run):
         return None
     training = config.training_of(run)
-    augmentation = training.augmentation
-    views = {"count": training.cached_views, "augmentation": augmentation.model_dump(mode="json")}
     precision = "bfloat16" if training.precision == "bf16-mixed" else "float32"
+    return fixed_views(
+        config, config.dataset_of(run), training.cached_views, training.augmentation, precision
+    )
+
+
+def fixed_views(
+    config: Config, dataset: str, count: int, augmentation: AugmentationConfig, precision: str = "float32"
+) -> ViewSet:
+    """Describes ``count`` views of each training image, and the stores of their maps."""
+    views = {"count": count, "augmentation": augmentation.model_dump(mode="json")}
     features = _features(config, split="train", precision=precision)
-    name = f"train-{training.cached_views}x{augmentation.crop[0]}x{augmentation.crop[1]}"
-    return _named(config.dataset_of(run), "train", name, views, features)
+    name = f"train-{count}x{augmentation.crop[0]}x{augmentation.crop[1]}"
+    return _named(dataset, "train", name, views, features)
 
 
 def segmented_images(config: Config, run: str, target: str) -> ViewSet | None:

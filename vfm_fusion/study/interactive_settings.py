@@ -1,0 +1,71 @@
+"""What each stage of interactive segmentation depends on, as one canonical JSON string."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from vfm_fusion.config.base import canonical
+from vfm_fusion.config.clicks import ClickTrainingConfig
+from vfm_fusion.config.interactive import Cell
+from vfm_fusion.study.clicking import click_views, section
+from vfm_fusion.study.study import Study
+
+
+class ClickSettings:
+    """The settings of every stage of interactive segmentation.
+
+    Args:
+        study: the experiment, with interactive segmentation.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self._study = study
+
+    def training(self, encoder: str, upsampler: str, clicks: str) -> str:
+        """Training a click model."""
+        config = section(self._study)
+        views = click_views(self._study.config, Cell(encoder, upsampler, clicks))
+        return canonical(
+            {
+                "dataset": self._study.dataset_section(config.trained_on),
+                "maps": None if views is None else views.name,
+                "recipe": self._recipe(),
+                **self._parts(encoder, upsampler, clicks),
+            }
+        )
+
+    def evaluation(self, encoder: str, upsampler: str, clicks: str, target: str) -> str:
+        """Clicking a data set with a click model."""
+        config = section(self._study)
+        return canonical(
+            {
+                "name": target,
+                "trained_on": config.trained_on,
+                "dataset": self._study.dataset_section(target),
+                "protocol": config.protocol.model_dump(mode="json"),
+                "robustness": config.robustness and config.robustness.model_dump(mode="json"),
+                "max_images": config.max_images,
+                "shown": config.shown_images,
+                **self._parts(encoder, upsampler, clicks),
+            }
+        )
+
+    def upsampler(self, upsampler: str) -> dict[str, Any]:
+        """What maps depend on of an upsampler: everything but its label."""
+        return section(self._study).upsamplers[upsampler].model_dump(mode="json", exclude={"label"})
+
+    def _recipe(self) -> dict[str, Any]:
+        """The recipe; of views that are not drawn, nothing counts."""
+        recipe: ClickTrainingConfig = section(self._study).training
+        unused = {"augmentation"} if recipe.cached_views is None else set()
+        return recipe.model_dump(mode="json", exclude=unused)
+
+    def _parts(self, encoder: str, upsampler: str, clicks: str) -> dict[str, Any]:
+        model = section(self._study).click_models[clicks]
+        return {
+            "cell": {"encoder": encoder, "upsampler": upsampler, "clicks": clicks},
+            "encoder": self._study.encoder_section(encoder),
+            "spec": self._study.encoder_spec(encoder),
+            "upsampler": self.upsampler(upsampler),
+            "clicks": model.model_dump(mode="json"),
+        }

@@ -17,7 +17,6 @@ from vfm_fusion.config.clicks import (
 )
 from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.config.systems import SystemConfig
-from vfm_fusion.config.upsampling import UpsamplerConfig
 from vfm_fusion.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -37,7 +36,9 @@ class GridConfig(Section):
     """Cells: every combination of encoders, upsamplers and click models."""
 
     encoders: tuple[str, ...] = Field(strict=False, min_length=1, description="Names of encoders.")
-    upsamplers: tuple[str, ...] = Field(strict=False, min_length=1, description="Names of `upsamplers`.")
+    upsamplers: tuple[str, ...] = Field(
+        strict=False, min_length=1, description="Names of the experiment's `upsamplers`."
+    )
     clicks: tuple[str, ...] = Field(strict=False, min_length=1, description="Names of `click_models`.")
 
 
@@ -62,7 +63,6 @@ class InteractiveConfig(SystemConfig):
     max_images: int | None = Field(
         None, ge=1, description="Most images of each that are clicked; null: all. Tables say how many."
     )
-    upsamplers: dict[str, UpsamplerConfig] = Field(min_length=1, description="Upsamplers by name.")
     click_models: dict[str, ClickModelConfig] = Field(min_length=1, description="Click models by name.")
     grid: tuple[GridConfig, ...] = Field(
         strict=False, min_length=1, description="What is trained: the cells of all these grids, each once."
@@ -108,7 +108,7 @@ class InteractiveConfig(SystemConfig):
         for number, grid in enumerate(self.grid):
             named += [
                 (f"grid[{number}].encoders", grid.encoders, config.encoders),
-                (f"grid[{number}].upsamplers", grid.upsamplers, self.upsamplers),
+                (f"grid[{number}].upsamplers", grid.upsamplers, config.upsamplers),
                 (f"grid[{number}].clicks", grid.clicks, self.click_models),
             ]
         for key, names, known in named:

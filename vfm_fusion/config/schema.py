@@ -23,6 +23,7 @@ from vfm_fusion.config.selection import SelectionConfig
 from vfm_fusion.config.sensitivity import SensitivityConfig
 from vfm_fusion.config.systems import SystemConfig
 from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.config.upsampling import UpsamplerConfig
 
 
 class ComputeConfig(Section):
@@ -116,6 +117,10 @@ class Config(Section):
         description="Recipes by name, for runs on other data sets or for other tasks. Each says only what is "
         "otherwise than in `training` and `evaluation`.",
     )
+    upsamplers: dict[str, UpsamplerConfig] = Field(
+        default_factory=dict,
+        description="Upsamplers of maps by name (docs/upsampling.md), for `interactive`.",
+    )
     runs: dict[str, RunConfig] = Field(
         default_factory=dict,
         description="Training runs by name, of two encoders or more; none where the experiment is about "
@@ -193,7 +198,11 @@ class Config(Section):
         found = {name: getattr(self, name) for name in self.possible_systems()}
         return {name: section for name, section in found.items() if section is not None}
 
+    @classmethod
+    def optional(cls) -> set[str]:
+        """The sections of which a resolved configuration says nothing where the experiment has none."""
+        return {*cls.possible_systems(), "upsamplers"}
+
     @model_serializer(mode="wrap")
-    def _without_absent_systems(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        absent = self.possible_systems().keys() - self.systems.keys()
-        return {key: value for key, value in handler(self).items() if key not in absent}
+    def _without_absent_sections(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in handler(self).items() if value or key not in self.optional()}

@@ -13,6 +13,7 @@ from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.config.recipes import overlaid
 from vfm_fusion.config.runs import ROLES
 from vfm_fusion.config.schema import Config
+from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.encoders.describe import check_architecture, check_encoder
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.selection.stride_score import rule_named
@@ -39,6 +40,7 @@ def check(config: Config) -> None:
     check_file_names(config)
     check_labels(config)
     check_encoder_names(config)
+    check_upsamplers(config)
     check_runs(config)
     check_selection(config)
     check_reporting(config)
@@ -95,7 +97,7 @@ def check_data_sets(config: Config) -> None:
 
 def check_file_names(config: Config) -> None:
     """What the user names can be part of a file's name."""
-    for name in [*config.datasets, *config.encoders, *config.recipes, *config.runs]:
+    for name in [*config.datasets, *config.encoders, *config.recipes, *config.upsamplers, *config.runs]:
         if not name or not all(c.isalnum() or c in "-_" for c in name):
             raise ConfigError(f"name {name!r}: use letters, digits, '-' and '_' (it becomes a file name)")
 
@@ -114,6 +116,17 @@ def check_encoder_names(config: Config) -> None:
     for name, meaning in _TAKEN.items():
         if name in config.encoders:
             raise ConfigError(f"encoders.{name}: that is {meaning}; call the encoder something else")
+
+
+def check_upsamplers(config: Config) -> None:
+    """The data sets that upsamplers learn from are defined."""
+    for name, upsampler in config.upsamplers.items():
+        weights = upsampler.weights
+        if isinstance(weights, UpsamplerTrained) and weights.dataset not in config.datasets:
+            raise ConfigError(
+                f"upsamplers.{name}.weights.dataset: {weights.dataset!r} is not defined; datasets has: "
+                f"{', '.join(config.datasets)}{did_you_mean(weights.dataset, config.datasets)}"
+            )
 
 
 def check_runs(config: Config) -> None:

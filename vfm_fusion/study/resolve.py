@@ -57,7 +57,7 @@ def resolve(raw: Mapping[str, Any], overlays: Path) -> Config:
     name = raw.get("experiment", "miniature")
     if name not in experiments(overlays):
         raise ConfigError(f"experiment: {name!r} is unknown; {_choose(name, overlays)}")
-    if Config.model_fields.keys() - Config.possible_systems().keys() <= raw.keys():  # resolved, so complete
+    if Config.model_fields.keys() - Config.optional() <= raw.keys():  # resolved, so complete
         return validate(deep_merge({}, raw))
     return validate(deep_merge(_overlay(name, overlays), raw))
 

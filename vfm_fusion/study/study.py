@@ -7,6 +7,7 @@ from typing import Any
 from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.schema import Config
+from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.datasets.kinds import reader
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.evaluation.declared import Entry, serving
@@ -134,6 +135,9 @@ class Study:
         for run in config.runs:
             splits.append((config.dataset_of(run), "train"))
             splits += [(target, "val") for target in config.targets_of(run)]
+        for upsampler in config.upsamplers.values():
+            if isinstance(upsampler.weights, UpsamplerTrained):
+                splits.append((upsampler.weights.dataset, "train"))
         for section in config.systems.values():
             splits += section.splits(config)
         return list(dict.fromkeys(splits))

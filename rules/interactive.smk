@@ -8,7 +8,7 @@ CLICK_SETTINGS = ClickSettings(STUDY)
 
 
 wildcard_constraints:
-    upsampler=one_of(CLICKING.upsamplers),
+    upsampler=one_of(CONFIG.upsamplers),
     clicks=one_of(CLICKING.click_models),
 
 

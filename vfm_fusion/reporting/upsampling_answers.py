@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -33,15 +35,19 @@ ENDINGS: dict[Outcome, str] = {
 }
 """How a sentence with a comparison ends."""
 
-_KNEW: dict[Outcome, str] = {
-    "agrees": "{} knew",
-    "mostly agrees": "{} mostly knew",
-    "opposite": "{} pointed the wrong way",
-    "mostly opposite": "{} mostly pointed the wrong way",
+_UNDECIDED: dict[Outcome, str] = {
+    "mixed": "both ways",
+    "unclear": "within chance",
+    "one seed": "one seed",
+    "few images": f"fewer than {MIN_IMAGES} images",
+    "few settings": f"fewer than {MIN_SETTINGS} upsamplers",
+    "missing": "not tested",
 }
-_UNDECIDED = "whether {} knew is undecided"
+"""Why a headline takes no side."""
 REFERENCES = {"none": "no upsampling", "bilinear": "bilinear interpolation"}
 """Architectures that every upsampler is compared with, in words."""
+FEWER_OR_MORE = ("fewer clicks", "more clicks")
+KNEW_OR_WRONG = ("knew", "pointed the wrong way")
 TIE = 1e-9
 
 
@@ -84,6 +90,10 @@ class Evidence:
         """An upsampler's name."""
         return self.results.names.upsampler(upsampler)
 
+    def is_bare(self, upsampler: str) -> bool:
+        """Whether it leaves maps as they are."""
+        return self.results.names.upsamplers[upsampler]["architecture"] == "none"
+
     def where(self, key: Key) -> str:
         """Data set, encoder and click model of a cell."""
         return f"{key.dataset} ({self.results.names.arrangement(key.encoder, key.clicks)})"
@@ -101,47 +111,54 @@ class Evidence:
 def winner(evidence: Evidence) -> Told:
     """Says which upsampler needs the fewest clicks in every setting, and by how much."""
     question = f"Which upsampler needs the fewest clicks to an IoU of {evidence.results.percent} percent?"
-    sentences, winners = [], []
-    for cells in evidence.settings.values():
-        if len(cells) < 2:
-            continue
-        text, best, outcome = _won(evidence, cells)
-        sentences.append(text)
-        winners.append((best, outcome))
-    if not winners:
+    won = [_won(evidence, cells) for cells in evidence.settings.values() if len(cells) > 1]
+    if not won:
         return Told(question, "Not answered: no two upsamplers were clicked in the same setting.", ())
-    wins = Counter(best for best, _ in winners)
+    wins = Counter(one.best for one in won)
     most = max(wins.values())
     leaders = [name for name in evidence.results.upsamplers if wins[name] == most]
-    clear = Counter(best for best, outcome in winners if outcome == "agrees")
-    named = in_a_row([evidence.name(name) for name in leaders])
+    theirs = [one for one in won if one.best in leaders]
     verb, each = ("needs", "") if len(leaders) == 1 else ("need", " each")
-    headline = f"{named} {verb} the fewest clicks in {most} of {counted(len(winners), 'comparison')}{each}"
-    beyond = sum(clear[name] for name in leaders)
-    headline += f", ahead of all others beyond chance in {beyond or 'none'}."
-    return Told(question, headline, tuple(sentences))
+    lead = number(statistics.fmean(one.lead for one in theirs), 2)
+    clear = sum(one.outcome == "agrees" for one in theirs)
+    undecided = {one.outcome for one in theirs} & {"one seed", "few images"}
+    ending = ENDINGS[undecided.pop()] if len(undecided) == 1 and not clear else ""
+    headline = (
+        f"{in_a_row([evidence.name(name) for name in leaders])} {verb} the fewest clicks in {most} of "
+        f"{counted(len(won), 'comparison')}{each}, on average {lead} fewer than the next; ahead of all "
+        f"others beyond chance in {clear or 'none'}{ending}."
+    )
+    return Told(question, headline, tuple(one.text for one in won))
 
 
-def _won(evidence: Evidence, cells: Mapping[str, Tested]) -> tuple[str, str, Outcome]:
-    """The sentence of one setting, its winner, and whether that is ahead of all others."""
+class _Won(NamedTuple):
+    """One setting: its sentence, its winner, how many clicks that is ahead, and whether of all others."""
+
+    text: str
+    best: str
+    lead: float
+    outcome: Outcome
+
+
+def _won(evidence: Evidence, cells: Mapping[str, Tested]) -> _Won:
     means = {name: tested.score(evidence.results.leading).mean for name, tested in cells.items()}
     best, second, *_ = sorted(means, key=means.__getitem__)
+    lead = means[second] - means[best]
     over = {name: evidence.compare(cells[best].key, cells[name].key) for name in cells if name != best}
     outcome = every([found.outcome for found in over.values()])
-    outcome = "unclear" if outcome == "opposite" else outcome
-    where = evidence.where(cells[best].key)
-    found = over[second]
+    found, where = over[second], evidence.where(cells[best].key)
     objects = f"{counted(found.objects, 'object')} of {counted(found.images, 'image')}"
-    if means[second] - means[best] < TIE:
-        text = f"{evidence.name(best)} and {evidence.name(second)} need equally few, "
-        return f"On {where}, {text}{number(means[best], 2)}; {objects}.", best, "unclear"
+    if lead < TIE:
+        both = f"{evidence.name(best)} and {evidence.name(second)}"
+        text = f"On {where}, {both} need equally few, {number(means[best], 2)}; {objects}."
+        return _Won(text, best, 0.0, "unclear" if outcome in ("agrees", "opposite") else outcome)
     text = (
         f"On {where}, {evidence.name(best)} needs the fewest, {number(means[best], 2)}; the next is "
         f"{evidence.name(second)} with {number(means[second], 2)}, a difference of {_clicks(found.clicks)}, "
         f"paired over {objects}"
     )
     ending = f", and ahead of {'it' if len(over) == 1 else 'each of the others'} beyond chance"
-    return f"{text}{ending if outcome == 'agrees' else ENDINGS[outcome]}.", best, outcome
+    return _Won(f"{text}{ending if outcome == 'agrees' else ENDINGS[outcome]}.", best, lead, outcome)
 
 
 def against_references(evidence: Evidence) -> Told:
@@ -151,7 +168,7 @@ def against_references(evidence: Evidence) -> Told:
     for architecture, words in REFERENCES.items():
         reference = evidence.results.names.first_of(architecture)
         if reference not in evidence.results.upsamplers:
-            sentences.append(f"Against {words}: not known, since no model with it was clicked.")
+            sentences.append(f"Against {words}: not known, for no cell has it.")
             continue
         judged: dict[str, Outcome] = {}
         for name in evidence.results.upsamplers:
@@ -160,12 +177,12 @@ def against_references(evidence: Evidence) -> Told:
                 for cells in evidence.settings.values()
                 if {name, reference} <= set(cells)
             ]
-            if name == reference or not found:
+            if name == reference or not found or evidence.is_bare(name):
                 continue
             judged[evidence.name(name)] = weigh([one.outcome for one in found])
             sentences.append(f"{evidence.name(name)} against {words}: {_in_comparisons(found)}.")
         if judged:
-            headlines.append(f"Against {words}: {_sides(judged)}.")
+            headlines.append(f"Against {words}: {_sides(judged, FEWER_OR_MORE)}.")
     if not headlines:
         headlines = ["Not answered: nothing to compare with was clicked."]
     return Told(question, " ".join(headlines), tuple(sentences))
@@ -178,7 +195,7 @@ def late_or_early(evidence: Evidence) -> Told:
     used = [model for model in models if any(key.clicks == model for key in evidence.results.tested)]
     early = [model for model in used if models[model]["inject"] == "early"]
     late = [model for model in used if models[model]["inject"].startswith("late")]
-    sentences, judged = [], []
+    sentences, judged = [], {}
     for one in late:
         for other in early:
             found = [
@@ -190,7 +207,7 @@ def late_or_early(evidence: Evidence) -> Told:
             ]
             if not found:
                 continue
-            judged.append((one, other, weigh([each.outcome for each in found])))
+            judged[f"{one} against {other}"] = weigh([each.outcome for each in found])
             kinds = [models[model]["click_encoder"] for model in (one, other)]
             besides = (
                 "" if kinds[0] == kinds[1] else f"; the click encoder differs too: {' and '.join(kinds)}"
@@ -198,8 +215,7 @@ def late_or_early(evidence: Evidence) -> Told:
             sentences.append(f"{one} against {other}: {_in_comparisons(found)}{besides}.")
     if not judged:
         return Told(question, "Not answered: no early and late click model share a cell.", ())
-    said = [f"{one} against {other}: {_side(outcome)}" for one, other, outcome in judged]
-    return Told(question, f"{_capital('; '.join(said))}.", tuple(sentences))
+    return Told(question, f"{_capital(_sides(judged, FEWER_OR_MORE))}.", tuple(sentences))
 
 
 def who_knew(evidence: Evidence) -> Told:
@@ -213,18 +229,15 @@ def who_knew(evidence: Evidence) -> Told:
         seeds=len(evidence.results.names.seeds),
         scores=list(SCORES),
     )
-    said = [_KNEW.get(skill.outcome, _UNDECIDED).format(SCORES[name]) for name, skill in skills.items()]
-    return Told(
-        question,
-        f"{_capital(in_a_row(said))}.",
-        tuple(_skill(SCORES[name], skill) for name, skill in skills.items()),
-    )
+    judged = {SCORES[name]: skill.outcome for name, skill in skills.items()}
+    said = tuple(_skill(SCORES[name], skill) for name, skill in skills.items())
+    return Told(question, f"{_capital(_sides(judged, KNEW_OR_WRONG))}.", said)
 
 
 def _skill(name: str, skill: UpsamplerSkill) -> str:
     rate, rho = skill.rate, skill.rho
     if not rate.trials and math.isnan(rho.mean):
-        return f"{_capital(name)}: nothing can be said; {rho.reason}."
+        return f"{_capital(name)}: nothing can be said ({rho.reason})."
     said = []
     if math.isnan(rho.mean):
         said.append(f"no rank correlation ({rho.reason})")
@@ -255,21 +268,14 @@ def _in_comparisons(found: Sequence[Paired]) -> str:
     )
 
 
-def _sides(judged: Mapping[str, Outcome]) -> str:
-    """Sorts upsamplers by the side that their comparisons take."""
-    sides = {"fewer clicks with": [], "more with": [], "not told apart": []}
+def _sides(judged: Mapping[str, Outcome], sides: tuple[str, str]) -> str:
+    """Sorts what is judged by the side that it takes, and what takes none by the reason."""
+    groups: dict[str, list[str]] = {side: [] for side in sides}
     for name, outcome in judged.items():
-        side = {"agrees": 0, "mostly agrees": 0, "opposite": 1, "mostly opposite": 1}.get(outcome, 2)
-        list(sides.values())[side].append(name)
-    return "; ".join(f"{words} {in_a_row(names)}" for words, names in sides.items() if names)
-
-
-def _side(outcome: Outcome) -> str:
-    words: dict[Outcome, str] = {
-        **{"agrees": "fewer clicks", "mostly agrees": "fewer clicks in most comparisons"},
-        **{"opposite": "more clicks", "mostly opposite": "more clicks in most comparisons"},
-    }
-    return words.get(outcome, "not told apart")
+        place = {"agrees": 0, "mostly agrees": 0, "opposite": 1, "mostly opposite": 1}.get(outcome)
+        group = sides[place] if place is not None else f"undecided ({_UNDECIDED[outcome]})"
+        groups.setdefault(group, []).append(name)
+    return "; ".join(f"{group}: {in_a_row(names)}" for group, names in groups.items() if names)
 
 
 def _clicks(value: Value) -> str:

@@ -68,7 +68,7 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Text
     evidence = Evidence(
         results=results,
         objects=read_objects(results, inputs["scores"], inputs["objects"]),
-        qualities=read_qualities(inputs["quality"]),
+        qualities=read_qualities(inputs["quality"], inputs["costs"]),
         bootstrap=Bootstrap(*settings["bootstrap"]),
     )
     return upsampling_text(answers(evidence), reading_notes(evidence))

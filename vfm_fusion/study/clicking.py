@@ -71,7 +71,7 @@ def maps_of_clicks(study: Study, cell: Cell) -> list[str]:
 
 def upsampler_weights(study: Study, encoder: str, upsampler: str) -> list[str]:
     """The weights of an upsampler that the workflow trains for an encoder; nothing for any other."""
-    weights = section(study).upsamplers[upsampler].weights
+    weights = study.config.upsamplers[upsampler].weights
     if weights is None or weights.source != "trained":
         return []
     return study.files.every("upsampler", upsampler=upsampler, encoder=encoder)

@@ -52,7 +52,7 @@ class ClickSettings:
 
     def upsampler(self, upsampler: str) -> dict[str, Any]:
         """What maps depend on of an upsampler: everything but its label."""
-        return section(self._study).upsamplers[upsampler].model_dump(mode="json", exclude={"label"})
+        return self._study.config.upsamplers[upsampler].model_dump(mode="json", exclude={"label"})
 
     def _recipe(self) -> dict[str, Any]:
         """The recipe; of views that are not drawn, nothing counts."""

@@ -19,9 +19,11 @@ def published(study: Study) -> list[str]:
     return [PUBLISHED] if study.config.reporting.published else []
 
 
-def quality(study: Study) -> list[str]:
-    """What was measured of the upsampled maps themselves; nothing where that was not asked for."""
-    return upsampled(study, "upsampled_quality") if section(study).quality else []
+def qualities(study: Study) -> dict[str, list[str]]:
+    """What was measured of upsampled maps themselves, and its cost; nothing where it is not asked for."""
+    kinds = {"quality": "upsampled_quality", "costs": "upsampled_cost"}
+    measured = section(study).quality is not None
+    return {name: upsampled(study, kind) if measured else [] for name, kind in kinds.items()}
 
 
 def counted_images(study: Study) -> list[str]:
@@ -57,7 +59,7 @@ def clicks_named(study: Study) -> dict[str, Any]:
         **encoder_names(study),
         "upsamplers": [
             (name, {"label": upsampler_label(upsampler), "architecture": upsampler.architecture})
-            for name, upsampler in config.upsamplers.items()
+            for name, upsampler in study.config.upsamplers.items()
         ],
         "click_models": [
             (name, {"click_encoder": model.click_encoder, "inject": model.inject})

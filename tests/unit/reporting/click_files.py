@@ -57,7 +57,7 @@ class ClickFiles:
             self._clicked(vars(cell), seed, dataset)
         for encoder in dict.fromkeys(cell.encoder for cell in config.cells):
             self._maps(encoder)
-            for upsampler in config.upsamplers if config.quality else ():
+            for upsampler in self.study.config.upsamplers if config.quality else ():
                 self._quality(encoder, upsampler)
 
     def _path(self, kind: str, **values: Any) -> Path:
@@ -114,7 +114,7 @@ class ClickFiles:
         )
         self._masks(where, rounds)
 
-    def _robustness(self, objects: Any) -> dict[str, float] | None:
+    def _robustness(self, objects: pd.DataFrame) -> dict[str, float] | None:
         config = self.config.robustness
         if config is None:
             return None
@@ -125,18 +125,20 @@ class ClickFiles:
         ]
         return robustness_scores([pd.DataFrame(rows, columns=list(COLUMNS))])
 
-    def _masks(self, where: dict[str, Any], rounds: Any) -> None:
-        ids = [f"photo-{image:03d}" for image in range(min(self.config.shown_images, self.images))]
+    def _masks(self, where: dict[str, Any], rounds: pd.DataFrame) -> None:
+        """Masks of the first object that was clicked, one a prediction."""
+        made = rounds[~rounds["carried"]].groupby("image_id")
+        shown = {f"photo-{image:03d}" for image in range(self.config.shown_images)} & set(made.groups)
         with h5py.File(self._path("clicked_masks", **where), "w") as file:
-            file.attrs["ids"] = json.dumps(ids)
-            for image_id in ids:
+            file.attrs["ids"] = json.dumps(sorted(shown))
+            for image_id in sorted(shown):
+                of = made.get_group(image_id)
+                number = of["object"].min()
                 group = file.create_group(image_id)
-                group.attrs["object"] = 1
-                group["image"] = scene(self.size, image_id)
-                group["truth"] = disc(self.size, 1.0)
-                here = rounds[(rounds["image_id"] == image_id) & (rounds["object"] == 1)]
-                masks = [disc(self.size, 2 - iou) for iou in here["iou"]]
-                group["masks"] = np.stack(masks) if masks else np.zeros((0, *self.size), bool)
+                group.attrs["object"] = number
+                group["image"], group["truth"] = scene(self.size, image_id), disc(self.size, 1.0)
+                ious = of.loc[of["object"] == number, "iou"]
+                group["masks"] = np.stack([disc(self.size, 2 - iou) for iou in ious])
 
     def _quality(self, encoder: str, upsampler: str) -> None:
         rng, gain = random(encoder, upsampler), GAINS[upsampler]
@@ -146,32 +148,39 @@ class ClickFiles:
             "EF_null": interval(5.0, 0.3),
             "probe_mIoU": 41.0 + 4 * gain + rng.normal(0, 1),
         }
-        config = self.config.quality
+        for name in self.unknown:
+            scores[name] = None if name == "probe_mIoU" else interval(None, None, "grid_too_fine")
+        config, named = self.config.quality, {"encoder": encoder, "upsampler": upsampler}
         write_json(
-            self._path("upsampled_quality", encoder=encoder, upsampler=upsampler),
+            self._path("upsampled_quality", **named),
             {
-                **{"encoder": encoder, "upsampler": upsampler, "dataset": self.config.measured_on},
-                **{"images": config.images, "stride": config.stride, "size": [64, 64]},
-                "parameters": PARAMETERS.get(upsampler, 0),
-                "scores": scores | dict.fromkeys(self.unknown),
-                **{"definition": "calibrated", "seconds": float(rng.uniform(0.002, 0.4))},
+                **{**named, "dataset": self.config.measured_on, "images": config.images},
+                **{"stride": config.stride, "size": [64, 64], "parameters": PARAMETERS.get(upsampler, 0)},
+                **{"scores": scores, "definition": "calibrated", "notes": []},
+                "probe": {"learnt": 16, "scored": 32, "reason": "no_labels" if self.unknown else None},
                 "peak_bytes": int(rng.uniform(40, 900) * 1e6),
             },
         )
+        cost = {"device": "cpu", "threads": 2, "seconds": float(rng.uniform(0.002, 0.4))}
+        write_json(self._path("upsampled_cost", **named), {**named, **cost})
 
     def _maps(self, encoder: str) -> None:
         ids = [f"photo-{image:03d}" for image in range(self.config.shown_images)]
-        used = {cell.upsampler: 0 for cell in self.config.cells if cell.encoder == encoder}
+        cells = [cell for cell in self.config.cells if cell.encoder == encoder]
+        used = list(dict.fromkeys(cell.upsampler for cell in cells))
         with h5py.File(self._path("upsampled_maps", encoder=encoder), "w") as file:
             file.attrs["ids"] = json.dumps(ids)
             for image_id in ids:
                 group = file.create_group(image_id)
                 image = group["image"] = scene(self.size, image_id)
                 if image_id != ids[-1]:
-                    group["first_click"] = [side // 2 for side in self.size]
+                    group.attrs["first_click"] = [side // 2 for side in self.size]
                 colors = np.moveaxis(image, 2, 0)[:, ::8, ::8] / 255
                 group["low-res"] = colors.astype(np.float16)
-                for name in used:
+                group.attrs["undefined"] = json.dumps(
+                    {used[-1]: "map_too_small"} if image_id == ids[-1] else {}
+                )
+                for name in used[:-1] if image_id == ids[-1] else used:
                     group[name] = (np.moveaxis(image, 2, 0)[:, ::2, ::2] / 255).astype(np.float16)
 
 
@@ -179,8 +188,9 @@ def random(*names: Any) -> np.random.Generator:
     return np.random.default_rng(zlib.crc32(repr(names).encode()))
 
 
-def interval(mean: float, half: float) -> dict[str, float]:
-    return {"mean": mean, "low": mean - half, "high": mean + half}
+def interval(mean: float | None, half: float | None, reason: str | None = None) -> dict[str, Any]:
+    low, high = (None, None) if mean is None else (mean - half, mean + half)
+    return {"mean": mean, "low": low, "high": high, "images": 32, "reason": reason}
 
 
 def disc(size: tuple[int, int], scale: float) -> np.ndarray:

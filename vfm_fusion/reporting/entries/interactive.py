@@ -15,7 +15,7 @@ ENTRIES = (
         "0. Answers",
         "Which upsampler wins",
         "Text: which upsampler needs the fewest clicks, and whether scores of its maps knew",
-        inputs=lambda study, _: {**reported.of_objects(study), "quality": reported.quality(study)},
+        inputs=lambda study, _: {**reported.of_objects(study), **reported.qualities(study)},
         settings=lambda study, _: reported.clicks_compared(study),
         needs=("clicks",),
     ),
@@ -42,7 +42,7 @@ ENTRIES = (
         "Table: scores of upsampled maps beside clicks, and their rank correlation",
         inputs=lambda study, _: {
             "scores": clicking.clicked(study, "clicked_scores"),
-            "quality": reported.quality(study),
+            **reported.qualities(study),
         },
         settings=lambda study, _: reported.clicks_compared(study),
         needs=("clicks",),
@@ -75,7 +75,7 @@ ENTRIES = (
         "Figure: parameters, time and memory of upsamplers against clicks",
         inputs=lambda study, _: {
             "scores": clicking.clicked(study, "clicked_scores"),
-            "quality": reported.quality(study),
+            **reported.qualities(study),
         },
         settings=lambda study, _: reported.clicks_named(study),
         needs=("clicks",),

@@ -90,8 +90,8 @@ def points_of(
         name = tested.key.upsampler
         values = {
             "parameters": tested.facts["parameters"]["upsampler"] / 1e6,
-            "milliseconds": 1e3 * qualities.cost(encoder, name, "seconds").mean,
-            "memory": qualities.cost(encoder, name, "peak_bytes").mean / 1e6,
+            "milliseconds": qualities.milliseconds(encoder, name).mean,
+            "memory": qualities.megabytes(encoder, name).mean,
         }
         point = Point(name, values[cost], results.mean_clicks(encoder, clicks, name).mean)
         if not math.isnan(point.cost) and not math.isnan(point.clicks):
@@ -138,4 +138,6 @@ def _draw(axes: Axes, points: Sequence[Point], looks: Mapping[str, SeriesStyle])
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figure:
     """Builds the report ``figure_click_cost``."""
-    return click_cost_figure(read_clicks(inputs["scores"], settings), read_qualities(inputs["quality"]))
+    return click_cost_figure(
+        read_clicks(inputs["scores"], settings), read_qualities(inputs["quality"], inputs["costs"])
+    )

@@ -14,6 +14,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from vfm_fusion.errors import ReportingError
+from vfm_fusion.reporting.boundary_ratio import segment_borders
 from vfm_fusion.reporting.cells import number
 from vfm_fusion.reporting.click_results import ClickResults, Key, collect_clicks, counted, read_clicked
 from vfm_fusion.reporting.click_results import Names as ClickNames
@@ -53,7 +54,7 @@ def click_sequences_figure(results: ClickResults, files: Mapping[Key, Shown]) ->
         ReportingError: an object that is shown was not clicked, or its masks are not one a click.
     """
     ids = {dataset: _ids(files[results.on(dataset)[0].key].masks) for dataset in results.datasets}
-    images = range(max(len(found) for found in ids.values()))
+    images = range(max(map(len, ids.values())))
     places = [
         (dataset, ids[dataset][index], *around)
         for index, around, dataset in product(images, results.arrangements, results.datasets)
@@ -67,7 +68,7 @@ def click_sequences_figure(results: ClickResults, files: Mapping[Key, Shown]) ->
             break
         blocks.append(_block(results, files, keys, image_id))
     left_out = len(places) - len(blocks)
-    notes = ["Green: clicks on the object; red: clicks off it; IoU in percent above each mask."]
+    notes = ["Green: clicks on the object; red: clicks off it. IoU in percent."]
     if left_out:
         notes.append(f"Not shown: {counted(left_out, 'block')} of other objects or models, for want of room.")
     return picture_grid(blocks, notes)
@@ -87,9 +88,10 @@ def _block(results: ClickResults, files: Mapping[Key, Shown], keys: Sequence[Key
             image, truth, masks = (group[name][()] for name in ("image", "truth", "masks"))
             number_in_image = int(group.attrs["object"])
         rounds = _rounds_of(files[key].rounds, image_id, number_in_image)
-        if len(masks) != len(rounds):
+        made = int((~rounds["carried"]).sum())
+        if len(masks) != made:
             raise ReportingError(
-                f"{files[key].masks}: {image_id} has {len(masks)} masks, and {len(rounds)} clicks in "
+                f"{files[key].masks}: {image_id} has {len(masks)} masks, and {made} clicks in "
                 f"{files[key].rounds}; evaluate the model again"
             )
         pictures = [Picture(painted(image, truth), "truth"), *_pictures(image, masks, rounds)]
@@ -105,9 +107,15 @@ def _rounds_of(path: Path, image_id: str, number_in_image: int) -> pd.DataFrame:
 
 
 def _pictures(image: np.ndarray, masks: np.ndarray, rounds: pd.DataFrame) -> list[Picture]:
-    """Masks after :data:`SHOWN_CLICKS`, each with the clicks up to it."""
+    """Masks after :data:`SHOWN_CLICKS` and after the last, each with the clicks up to it.
+
+    Args:
+        image: ``(H, W, 3)`` uint8.
+        masks: ``(clicks, H, W)`` bool; the last one stays where clicks have ended.
+        rounds: the object's rounds, in their order.
+    """
     last, pictures = len(rounds), []
-    for click in [*(click for click in SHOWN_CLICKS if click < last), *([last] if last else [])]:
+    for click in [*(click for click in SHOWN_CLICKS if click < last), last]:
         until = rounds[:click]
         made = until.dropna(subset=["row", "col"])
         drawn = [
@@ -115,14 +123,14 @@ def _pictures(image: np.ndarray, masks: np.ndarray, rounds: pd.DataFrame) -> lis
             for row, col, positive in made[["row", "col", "positive"]].itertuples(index=False)
         ]
         told = until.iloc[-1]
-        after = f"ended at {len(made)}" if told["carried"] else counted(click, "click")
-        iou = number(100 * told["iou"], 1)
-        pictures.append(Picture(painted(image, masks[click - 1]), f"{after}\n{iou}", drawn))
+        after = f"{click}, ended at {len(made)}" if told["carried"] else counted(click, "click")
+        mask = masks[min(click, len(masks)) - 1]
+        pictures.append(Picture(painted(image, mask), f"{after}\nIoU {number(100 * told['iou'], 1)}", drawn))
     return pictures
 
 
 def painted(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Lays the colour of masks over an image.
+    """Lays the colour of masks over an image, with a white rim.
 
     Args:
         image: ``(H, W, 3)`` uint8.
@@ -137,7 +145,9 @@ def painted(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     if mask.shape != image.shape[:2]:
         raise ReportingError(f"a mask of {mask.shape} does not fit the image of {image.shape[:2]}")
     weight = OPACITY * mask[..., None].astype(np.float32)  # (H, W, 1)
-    return ((1 - weight) * image + weight * MASK_COLOR).round().astype(np.uint8)
+    mixed = (1 - weight) * image + weight * MASK_COLOR  # (H, W, 3)
+    mixed[segment_borders(mask.astype(np.uint8)) & mask] = 255
+    return mixed.round().astype(np.uint8)
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Figure:

@@ -14,7 +14,14 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from vfm_fusion.reporting.click_results import ClickResults, Tested, counted, read_clicks
-from vfm_fusion.reporting.style import LINE_SPACING, PAGE_WIDTH, SeriesStyle, series_styles, styled
+from vfm_fusion.reporting.style import (
+    COLUMN_WIDTH,
+    LINE_SPACING,
+    PAGE_WIDTH,
+    SeriesStyle,
+    series_styles,
+    styled,
+)
 
 MOST_COLUMNS = 4
 """Panels side by side."""
@@ -40,31 +47,50 @@ def iou_by_clicks_figure(results: ClickResults) -> Figure:
         results: the scores.
     """
     looks = series_styles(list(results.names.upsamplers))
-    around, datasets = results.arrangements, results.datasets
-    columns = min(MOST_COLUMNS, len(datasets))
-    lines = -(-len(datasets) // columns)  # rows of panels that the data sets of one arrangement take
-    legend_rows = -(-len(results.upsamplers) // LEGEND_COLUMNS)
-    height = AROUND + LEGEND_ROW * legend_rows + PANEL_HEIGHT * lines * len(around)
-    figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")
-    panels = figure.subplots(lines * len(around), columns, squeeze=False, sharex=True, sharey=True)
-    for axes in panels.flat:
+    panels, columns = _places(results)
+    width = PAGE_WIDTH if columns > 1 else COLUMN_WIDTH
+    entries = max(1, round(LEGEND_COLUMNS * width / PAGE_WIDTH))
+    rows = max(row for row, _ in panels) + 1
+    height = AROUND + LEGEND_ROW * -(-len(results.upsamplers) // entries) + PANEL_HEIGHT * rows
+    figure = Figure(figsize=(width, height), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
+    for axes in grid.flat:
         axes.set_visible(False)
-    for block, (encoder, clicks) in enumerate(around):
-        for index, dataset in enumerate(datasets):
-            axes = panels[block * lines + index // columns, index % columns]
-            axes.set_visible(True)
-            cells = [t for t in results.on(dataset) if (t.key.encoder, t.key.clicks) == (encoder, clicks)]
-            _draw(axes, cells, results.max_clicks, looks)
-            title = f"{dataset}\n{results.names.arrangement(encoder, clicks)}"
-            axes.set_title(_wrapped(title, PAGE_WIDTH / columns - 0.3), linespacing=LINE_SPACING)
-    _name_axes(panels, results.max_clicks)
+    for place, (dataset, encoder, clicks) in panels.items():
+        axes = grid[place]
+        axes.set_visible(True)
+        cells = [t for t in results.on(dataset) if (t.key.encoder, t.key.clicks) == (encoder, clicks)]
+        _draw(axes, cells, results.max_clicks, looks)
+        title = f"{dataset}\n{results.names.arrangement(encoder, clicks)}"
+        axes.set_title(_wrapped(title, width / columns - 0.3), linespacing=LINE_SPACING)
+    _name_axes(grid, results.max_clicks)
     handles = [
         Line2D([], [], label=results.names.upsampler(name), **looks[name].line) for name in results.upsamplers
     ]
     band = len(results.names.seeds) > 1
     seeds = f"Mean and range of {counted(len(results.names.seeds), 'seed')}" if band else None
-    figure.legend(handles=handles, loc="outside upper center", ncols=LEGEND_COLUMNS, title=seeds)
+    figure.legend(handles=handles, loc="outside upper center", ncols=entries, title=seeds)
     return figure
+
+
+def _places(results: ClickResults) -> tuple[dict[tuple[int, int], tuple[str, str, str]], int]:
+    """Row and column of every panel, and the number of columns.
+
+    Of several data sets each has a column, and every encoder and click model rows of its own.
+    """
+    around, datasets = results.arrangements, results.datasets
+    if len(datasets) == 1:
+        columns = min(MOST_COLUMNS, len(around))
+        found = [(index, datasets[0], *pair) for index, pair in enumerate(around)]
+    else:
+        columns = min(MOST_COLUMNS, len(datasets))
+        block = columns * -(-len(datasets) // columns)  # places of one encoder and click model
+        found = [
+            (block * number + index, dataset, *pair)
+            for number, pair in enumerate(around)
+            for index, dataset in enumerate(datasets)
+        ]
+    return {divmod(index, columns): tuple(panel) for index, *panel in found}, columns
 
 
 def _draw(axes: Axes, cells: Sequence[Tested], clicks: int, looks: Mapping[str, SeriesStyle]) -> None:
@@ -85,16 +111,16 @@ def _draw(axes: Axes, cells: Sequence[Tested], clicks: int, looks: Mapping[str, 
     axes.grid(True, linestyle="--")
 
 
-def _name_axes(panels: np.ndarray, clicks: int) -> None:
+def _name_axes(grid: np.ndarray, clicks: int) -> None:
     """Names the outer axes: x below the lowest panel of every column, y left of every row."""
-    for row in panels:
+    for row in grid:
         row[0].set_ylabel("Mean IoU (%)")
-    for column in panels.T:
+    for column in grid.T:
         lowest = [axes for axes in column if axes.get_visible()][-1]
         lowest.set_xlabel("Clicks")
         lowest.tick_params(labelbottom=True)
-    panels[0, 0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
-    panels[0, 0].set_xlim(1 - 0.03 * clicks, clicks + 0.03 * clicks)
+    grid[0, 0].xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    grid[0, 0].set_xlim(1 - 0.03 * clicks, clicks + 0.03 * clicks)
 
 
 def _wrapped(title: str, width: float) -> str:

@@ -17,6 +17,8 @@ LABEL_WIDTH = 0.85
 """Width of the names of rows, in inches."""
 GAP = 0.04
 """Space between pictures, in inches."""
+WIDEST = 1.5
+"""Width of a picture at most, in inches."""
 LINE = 0.112
 """Height of a line of small print, in inches."""
 CHARACTERS = 20.0
@@ -48,11 +50,13 @@ class Picture:
         content: ``(H, W, 3)`` uint8, or float in [0, 1], or ``(H, W)`` float.
         title: what stands above it.
         clicks: clicks that are drawn on it.
+        says: what is written on it.
     """
 
     content: np.ndarray
     title: str = ""
     clicks: Sequence[Drawn] = ()
+    says: str = ""
 
 
 @dataclass(frozen=True)
@@ -96,8 +100,8 @@ def picture_grid(blocks: Sequence[Block], notes: Sequence[str] = ()) -> Figure:
     """
     columns = max((len(row.pictures) for block in blocks for row in block.rows), default=0)
     if columns == 0:
-        raise ReportingError("no picture was given; set interactive.shown_images to at least 1")
-    width = (PAGE_WIDTH - LABEL_WIDTH - GAP * columns) / columns
+        raise ReportingError("there is no picture: none of the shown images has an object")
+    width = min((PAGE_WIDTH - LABEL_WIDTH - GAP * columns) / columns, WIDEST)
     small_print = [line for note in notes for line in textwrap.wrap(note, round(CHARACTERS * PAGE_WIDTH))]
     footer = LINE * len(small_print) + (GAP if small_print else 0)
     height = sum(_height_of_block(block, width) for block in blocks) + footer
@@ -105,7 +109,9 @@ def picture_grid(blocks: Sequence[Block], notes: Sequence[str] = ()) -> Figure:
     top = height
     for block in blocks:
         if block.heading:
-            figure.text(0, (top - LINE) / height, block.heading, fontsize=8, weight="bold", va="baseline")
+            figure.text(
+                0, (top - 1.5 * LINE) / height, block.heading, fontsize=8, weight="bold", va="baseline"
+            )
             top -= _heading_height(block)
         for row in block.rows:
             _draw_row(figure, row, width, top, height)
@@ -115,7 +121,7 @@ def picture_grid(blocks: Sequence[Block], notes: Sequence[str] = ()) -> Figure:
 
 
 def _heading_height(block: Block) -> float:
-    return 1.6 * LINE if block.heading else 0.0
+    return 2 * LINE if block.heading else 0.0
 
 
 def _height_of_block(block: Block, width: float) -> float:
@@ -163,7 +169,7 @@ def _draw_row(figure: Figure, row: PictureRow, width: float, top: float, height:
         left = LABEL_WIDTH + GAP + column * (width + GAP)
         box = (left / PAGE_WIDTH, bottom / height, width / PAGE_WIDTH, width * aspect / height)
         axes = figure.add_axes(box)
-        _draw(axes, picture)
+        _draw(axes, picture, width)
         figure.text(
             (left + width / 2) / PAGE_WIDTH,
             (top - titles + GAP / 2) / height,
@@ -172,7 +178,7 @@ def _draw_row(figure: Figure, row: PictureRow, width: float, top: float, height:
         )
 
 
-def _draw(axes: Axes, picture: Picture) -> None:
+def _draw(axes: Axes, picture: Picture, width: float) -> None:
     axes.imshow(picture.content)
     image_axes(axes)
     for click in picture.clicks:
@@ -180,12 +186,15 @@ def _draw(axes: Axes, picture: Picture) -> None:
             [click.col],
             [click.row],
             marker="o",
-            markersize=3.2,
+            markersize=2.6,
             markerfacecolor=POSITIVE if click.positive else NEGATIVE,
             markeredgecolor="white",
-            markeredgewidth=0.5,
+            markeredgewidth=0.4,
             linestyle="none",
         )
     rows, columns = picture.content.shape[:2]
+    if picture.says:
+        lines = textwrap.fill(picture.says, max(4, round(CHARACTERS * width)))
+        axes.text(columns / 2, rows / 2, lines, ha="center", va="center", fontsize=7)
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)

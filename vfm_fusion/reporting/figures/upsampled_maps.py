@@ -45,36 +45,48 @@ def upsampled_maps_figure(
 
 
 def _block(path: Path, heading: str, upsamplers: Mapping[str, Mapping[str, str]]) -> Block:
-    shown = {name: told["label"] for name, told in upsamplers.items() if told["architecture"] != "none"}
+    """A row an image; a column for every upsampler that has maps, or a reason for having none."""
+    titles = {LOW_RESOLUTION: LOW_RESOLUTION}
+    titles |= {name: told["label"] for name, told in upsamplers.items() if told["architecture"] != "none"}
     with h5py.File(path) as file:
-        rows = [_row(file[image_id], image_id, shown, path) for image_id in json.loads(file.attrs["ids"])]
-    first, *others = rows
-    bare = [
-        PictureRow(
-            row.label,
-            [picture and Picture(picture.content, clicks=picture.clicks) for picture in row.pictures],
-        )
-        for row in others
-    ]
-    return Block(heading, [first, *bare])
+        groups = {image_id: file[image_id] for image_id in json.loads(file.attrs["ids"])}
+        known = {name for group in groups.values() for name in (*group, *_reasons(group))}
+        shown = {name: title for name, title in titles.items() if name in known}
+        rows = []
+        for image_id, group in groups.items():
+            rows.append(_row(group, image_id, shown, path, is_first=not rows))
+    return Block(heading, rows)
 
 
-def _row(group: h5py.Group, image_id: str, shown: Mapping[str, str], path: Path) -> PictureRow:
-    image = group["image"][()]
-    clicks = [Drawn(*map(int, group["first_click"][()]))] if "first_click" in group else []
-    pictures: list[Picture | None] = [Picture(image, "image", clicks)]
-    for name, title in {LOW_RESOLUTION: LOW_RESOLUTION, **shown}.items():
-        if name not in group:
-            pictures.append(None)
-            continue
-        colors = group[name][()].astype(np.float32)
-        if colors.ndim != 3 or colors.shape[0] != 3 or not np.isfinite(colors).all():
-            raise ReportingError(
-                f"{path}: {image_id}, {name}: expected finite colours (3, H, W), found {colors.shape}; draw "
-                "the maps again"
-            )
-        pictures.append(Picture(_as_image(colors, image.shape[:2]), title))
+def _reasons(group: h5py.Group) -> dict[str, str]:
+    """Why upsamplers have no map of an image."""
+    return json.loads(group.attrs.get("undefined", "{}"))
+
+
+def _row(
+    group: h5py.Group, image_id: str, shown: Mapping[str, str], path: Path, *, is_first: bool
+) -> PictureRow:
+    image, reasons = group["image"][()], _reasons(group)
+    clicks = [Drawn(*map(int, group.attrs["first_click"]))] if "first_click" in group.attrs else []
+    pictures: list[Picture | None] = [Picture(image, "image" if is_first else "", clicks)]
+    for name, title in shown.items():
+        said = title if is_first else ""
+        if name in group:
+            pictures.append(Picture(_as_image(_colors(group, name, path), image.shape[:2]), said))
+        else:
+            reason = reasons.get(name, "no map").replace("_", " ")
+            pictures.append(Picture(np.ones((*image.shape[:2], 3)), said, says=f"undefined: {reason}"))
     return PictureRow(image_id, pictures)
+
+
+def _colors(group: h5py.Group, name: str, path: Path) -> np.ndarray:
+    colors = group[name][()].astype(np.float32)
+    if colors.ndim != 3 or colors.shape[0] != 3 or not np.isfinite(colors).all():
+        raise ReportingError(
+            f"{path}: {group.name}, {name}: expected finite colours (3, H, W), found {colors.shape}; draw "
+            "the maps again"
+        )
+    return colors
 
 
 def _as_image(colors: np.ndarray, size: tuple[int, int]) -> np.ndarray:

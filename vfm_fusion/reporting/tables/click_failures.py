@@ -114,9 +114,9 @@ def _by_model(results: ClickResults, dataset: str, failed: pd.DataFrame) -> str:
                 counts.append(
                     f"{results.names.upsampler(tested.key.upsampler)} {number(mean, int(seeds > 1))}"
                 )
-        said.append(f"{results.names.arrangement(encoder, clicks)}: {in_a_row(counts)}")
-    mean = "Mean over seeds of objects" if seeds > 1 else "Objects"
-    return f"{mean} of {dataset} that failed; {'; '.join(said)}."
+        said.append(f"{in_a_row(counts)} ({results.names.arrangement(encoder, clicks)})")
+    mean = ", mean over seeds" if seeds > 1 else ""
+    return f"{dataset}, objects that failed{mean}: {'; '.join(said)}."
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

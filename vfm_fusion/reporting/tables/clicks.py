@@ -164,7 +164,7 @@ def _robust(tested: Tested, law: str) -> Entry:
 def _heading(results: ClickResults, dataset: str, totals: Mapping[str, int]) -> str:
     facts = results.on(dataset)[0].facts
     images, total = facts["images"], totals.get(dataset, facts["images"])
-    where = counted(images, "image") if images >= total else f"the first {images} of {total} images"
+    where = counted(images, "image") if images >= total else f"{images} of {total} images, evenly spaced"
     return f"{dataset}: {counted(facts['objects'], 'object')} in {where}"
 
 

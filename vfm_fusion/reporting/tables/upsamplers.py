@@ -81,7 +81,6 @@ def _rows(results: ClickResults, qualities: Qualities, encoder: str, clicks: lis
     used = {key.upsampler for key in cells}
     rows: dict[str, dict[str, Value | str]] = {}
     for upsampler in (name for name in results.upsamplers if name in used):
-        seconds, peak = (qualities.cost(encoder, upsampler, name) for name in ("seconds", "peak_bytes"))
         tested = {key.clicks: results.tested[key] for key in cells if key.upsampler == upsampler}
         rows[upsampler] = {
             "upsampler": results.names.upsampler(upsampler),
@@ -92,8 +91,8 @@ def _rows(results: ClickResults, qualities: Qualities, encoder: str, clicks: lis
                 if model in tested
             },
             "parameters": Value(next(iter(tested.values())).facts["parameters"]["upsampler"] / 1e6),
-            "milliseconds": Value(1e3 * seconds.mean, reason=seconds.reason),
-            "memory": Value(peak.mean / 1e6, reason=peak.reason),
+            "milliseconds": qualities.milliseconds(encoder, upsampler),
+            "memory": qualities.megabytes(encoder, upsampler),
         }
     ranked = [*_UP, *(_NOC.format(model) for model in clicks)]
     ranks = {
@@ -122,11 +121,10 @@ def _correlation_sections(results: ClickResults, found: pd.DataFrame, clicks: li
     for dataset in results.datasets:
         for model in clicks:
             here = found[(found["dataset"] == dataset) & (found["clicks"] == model)]
-            for encoder in [*encoders, *([""] if len(encoders) > 1 else [])]:
+            inside = [encoder for encoder in encoders if encoder in set(here["encoder"])]
+            for encoder in [*inside, *([""] if len(inside) > 1 else [])]:
                 scope = WITHIN if encoder == "" else ENCODER
                 of = here[(here["scope"] == scope) & (here["encoder"] == encoder)].set_index("score")
-                if of.empty:
-                    continue
                 who = results.names.arrangement(encoder, model) if encoder else f"mean of encoders, {model}"
                 cells = {score: _correlation(of.loc[score]) for score in SCORES}
                 rows_of.setdefault(dataset, []).append({"upsampler": who, **cells})
@@ -146,7 +144,8 @@ def _records(cells: pd.DataFrame, qualities: Qualities, found: pd.DataFrame) -> 
         of = {name: cell.pop(name) for name in ("dataset", "clicks", "encoder", "upsampler")}
         encoder, upsampler = of["encoder"], of["upsampler"]
         cell["EF_null"] = qualities.score(encoder, upsampler, "EF_null").mean
-        cell |= {name: qualities.cost(encoder, upsampler, name).mean for name in ("seconds", "peak_bytes")}
+        cell["milliseconds"] = qualities.milliseconds(encoder, upsampler).mean
+        cell["megabytes"] = qualities.megabytes(encoder, upsampler).mean
         records += [of | {"statistic": name, "value": value} for name, value in cell.items()]
     for row in found.to_dict("records"):
         of = {"dataset": row["dataset"], "clicks": row["clicks"], "encoder": row["encoder"]}
@@ -159,12 +158,13 @@ def _notes(results: ClickResults, qualities: Qualities, bootstrap: Bootstrap) ->
     facts = qualities.facts
     measured = ""
     if facts is not None:
+        size = "" if facts["size"] is None else f", at most {facts['size'][0]} x {facts['size'][1]}"
         measured = (
             f"SC (0 to 1) and EF (0 to 100) by the definition '{facts['definition']}', with 95 % bootstrap "
             f"intervals over {counted(facts['images'], 'image')} of {facts['dataset']}, of maps upsampled "
-            f"to OS {facts['stride']} ({facts['size'][0]} x {facts['size'][1]}); EF, null: the null floor of "
-            "EF. Probe: semantic mIoU of a linear layer on the upsampled map. Times (the median) and memory: of "
-            "upsampling one image, on the machine that measured."
+            f"to OS {facts['stride']}{size}; EF, null: its null floor. Probe: semantic mIoU of a linear "
+            "layer on the upsampled map. Memory: predicted for the largest of these images, with the result; "
+            f"times: the median of an image, {_machine(qualities)}."
         )
     return [
         measured,
@@ -175,10 +175,18 @@ def _notes(results: ClickResults, qualities: Qualities, bootstrap: Bootstrap) ->
     ]
 
 
+def _machine(qualities: Qualities) -> str:
+    """Says what times were taken on."""
+    cost = next(iter(qualities.costs.values()), None)
+    if cost is None:
+        return "not taken"
+    return f"on {cost['device']} with {counted(cost['threads'], 'thread')}"
+
+
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
     """Builds the report ``table_upsamplers``."""
     return upsamplers_table(
         read_clicks(inputs["scores"], settings),
-        read_qualities(inputs["quality"]),
+        read_qualities(inputs["quality"], inputs["costs"]),
         Bootstrap(*settings["bootstrap"]),
     )

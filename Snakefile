@@ -23,6 +23,7 @@ include: "rules/cost.smk"
 include: "rules/presentation.smk"
 include: "rules/reporting.smk"
 include: "rules/pretraining.smk"
+include: "rules/upsampling.smk"
 
 
 for system in CONFIG.systems:  # each has a target rule of its own name

@@ -76,6 +76,7 @@ wildcard_constraints:
     run=one_of(CONFIG.runs),
     seed=r"\d+",
     target=one_of(CONFIG.datasets),
+    upsampler=one_of(CONFIG.upsamplers),
     part=r"\d+",
     parts=r"\d+",
     split="train|val",

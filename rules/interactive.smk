@@ -8,7 +8,6 @@ CLICK_SETTINGS = ClickSettings(STUDY)
 
 
 wildcard_constraints:
-    upsampler=one_of(CONFIG.upsamplers),
     clicks=one_of(CLICKING.click_models),
 
 

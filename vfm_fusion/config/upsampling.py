@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.registries import UPSAMPLERS
 from vfm_fusion.config.schedule import PolySchedule, ScheduleConfig
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What the training of an upsampler asks for.
+
+    Attributes:
+        part: side of the images that it learns from, over that of the smallest that the encoder is given.
+        settings: those of the upsampler.
+    """
+
+    part: int
+    settings: Mapping[str, bool] = field(default_factory=dict)
+
+
+LEARNED = {
+    "jbu": Learned(1, {"input_norm": True}),
+    "lift": Learned(4),
+    "loftup": Learned(1),
+    "anyup": Learned(2),
+    "jafar": Learned(1),
+    "naf": Learned(2),
+    "uplift": Learned(8),
+}
+"""The upsamplers that learn."""
 
 
 class UpsamplerTrainingConfig(Section):
@@ -24,6 +51,7 @@ class UpsamplerTrainingConfig(Section):
         description="Side in pixels of the square crops that it learns from. Their maps are the target; maps "
         "of the same crops at half the side and less are what is upsampled.",
     )
+    stride: int = Field(16, ge=1, description="Stride of the encoder's maps, the nearest one that it has.")
     crop: tuple[float, float] = Field(
         (0.5, 1.0),
         strict=False,
@@ -67,6 +95,12 @@ class UpsamplerTrained(Section):
     source: Literal["trained"] = Field(description="Trained by the workflow, once for each encoder.")
     dataset: str = Field(description="The data set whose training images it learns from, without labels.")
     recipe: UpsamplerTrainingConfig = Field(description="How it is trained.")
+    shipped_for: tuple[str, ...] = Field(
+        (),
+        strict=False,
+        description="Encoders for which the target `pretrain_upsamplers` trains it and puts it into "
+        "resources/upsamplers/.",
+    )
 
 
 class UpsamplerConfig(Section):
@@ -80,3 +114,28 @@ class UpsamplerConfig(Section):
     weights: Annotated[UpsamplerFile | UpsamplerTrained, Field(discriminator="source")] | None = Field(
         None, description="Weights of a learned one; null for those that do not learn."
     )
+
+    @model_validator(mode="after")
+    def _what_learns_has_weights(self) -> UpsamplerConfig:
+        if self.architecture in LEARNED and self.weights is None:
+            raise ValueError(
+                f"{self.architecture} learns, so it needs weights: {{source: file, path: ...}}, or "
+                "{source: trained, dataset: ..., recipe: ...}"
+            )
+        if self.architecture not in LEARNED and self.weights is not None:
+            raise ValueError(f"{self.architecture} does not learn; leave out its weights")
+        given, needed = self.settings, self.class_settings
+        odd = [key for key, value in given.items() if value != needed[key]]
+        if odd:
+            raise ValueError(
+                f"settings.{odd[0]} is {given[odd[0]]}, but a {self.architecture} that is trained here has "
+                f"{needed[odd[0]]}; leave it out"
+            )
+        return self
+
+    @property
+    def class_settings(self) -> dict[str, Any]:
+        """What its class takes besides: the settings, and what one that is trained here is trained with."""
+        if not isinstance(self.weights, UpsamplerTrained):
+            return self.settings
+        return {**self.settings, **LEARNED[self.architecture].settings}

@@ -21,6 +21,7 @@ from vfm_fusion.study.comparisons import check_comparisons, stated_classes
 from vfm_fusion.study.files import Files
 from vfm_fusion.study.messages import explain
 from vfm_fusion.study.study import SCENES, Study
+from vfm_fusion.study.upsamplers import check_trained_upsamplers
 
 _TAKEN = {
     **dict.fromkeys(ROLES, "the name of a role"),
@@ -57,6 +58,7 @@ def check(config: Config) -> None:
         check_comparisons(config)
     for section in config.systems.values():
         section.check(config)
+    check_trained_upsamplers(config)
 
 
 def check_contents(config: Config) -> None:

@@ -51,6 +51,7 @@ PATTERNS: dict[str, str] = {
     "upsampler": "upsamplers/{upsampler}/{encoder}/upsampler.safetensors",
     "upsampler_log": "upsamplers/{upsampler}/{encoder}/metrics.csv",
     "upsampler_card": "upsamplers/{upsampler}/{encoder}/card.json",
+    "shipped_upsamplers": "upsamplers/shipped.json",
     # interactive segmentation
     "click_state": "state/interactive/{encoder}/{upsampler}/{clicks}/seed{seed}",
     "click_model": "interactive/{encoder}/{upsampler}/{clicks}/seed{seed}/model.safetensors",

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from vfm_fusion.config.registries import FAMILIES, MATCHERS, OPERATORS, PREDICTORS, READERS, RULES
+from vfm_fusion.config.registries import (
+    FAMILIES,
+    MATCHERS,
+    OPERATORS,
+    PREDICTORS,
+    READERS,
+    RULES,
+    UPSAMPLERS,
+)
 from vfm_fusion.config.selection import PEAK
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.study.study import Study
@@ -33,6 +41,9 @@ def loaded_by_name(study: Study) -> dict[str, list[str]]:
         ),
         "vfm_fusion.segmentation.matching": in_use(
             MATCHERS, [config.training_of(run).head.matcher for run in config.runs]
+        ),
+        "vfm_fusion.upsampling.build": in_use(
+            UPSAMPLERS, [upsampler.architecture for upsampler in config.upsamplers.values()]
         ),
         "vfm_fusion.selection.stride_score": in_use(RULES, {config.selection.rule} - {PEAK}),
         "vfm_fusion.reporting.stride_points": in_use(PREDICTORS, PREDICTORS),

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
 from vfm_fusion.config.clicks import ClickModelConfig, SimpleVitConfig
+from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.registry import ARCHITECTURES

@@ -9,44 +9,27 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from vfm_fusion.config.datasets import MiniscapesConfig
 from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
 from vfm_fusion.config.upsampling import UpsamplerTrainingConfig
 from vfm_fusion.datasets.base import Dataset
-from vfm_fusion.datasets.registry import index_split, open_dataset
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
-from vfm_fusion.errors import ConfigError
-from vfm_fusion.miniature.scenes.generate import generate
+from vfm_fusion.errors import ConfigError, TrainingError
 from vfm_fusion.training.loop import train
 from vfm_fusion.training.task import Part
 from vfm_fusion.upsampling.build import build_upsampler
+from vfm_fusion.upsampling.pretraining.measures import fidelity, held_out, measures
 from vfm_fusion.upsampling.pretraining.multi_view import Downsampler, Jitter, crf, draw_jitter
 from vfm_fusion.upsampling.pretraining.objectives import OBJECTIVES, cosine_and_range, lift, loftup, naf
 from vfm_fusion.upsampling.pretraining.segments import region_means, segments
 from vfm_fusion.upsampling.pretraining.task import WEIGHTS_FILE, UpsamplerTraining
 from vfm_fusion.upsampling.pretraining.views import Views, draw_crop, guidance
 
-SCENES = MiniscapesConfig(kind="miniscapes", train=4, val=1, height=128, width=256, seed=7)
-
-
-@pytest.fixture(scope="module")
-def scenes(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    root = tmp_path_factory.mktemp("scenes")
-    generate(SCENES, root / "data", workers=1)
-    return open_dataset(SCENES, root / "data", index_split(SCENES, root / "data", "train").frame)
-
-
-@pytest.fixture(scope="module")
-def encoder() -> Encoder:
-    weights = SeededWeights(source="seeded", seed=1)
-    return build_encoder(EncoderConfig(architecture="mini_vit", weights=weights)).eval()
-
 
 def recipe(name: str, steps: int = 2, **settings: float) -> UpsamplerTrainingConfig:
     side = 128 if name == "uplift" else 64
     return UpsamplerTrainingConfig(
-        **{"upsampler": name, "side": side, "steps": steps, "batch_size": 2, "log_every": 1, **settings}
+        **{"side": side, "steps": steps, "batch_size": 2, "log_every": 1, **settings}
     )
 
 
@@ -54,7 +37,7 @@ def recipe(name: str, steps: int = 2, **settings: float) -> UpsamplerTrainingCon
 def test_a_step_has_its_terms_and_changes_the_upsampler_alone(
     name: str, encoder: Encoder, scenes: Dataset
 ) -> None:
-    task = UpsamplerTraining(recipe(name), encoder, 16, scenes).train()
+    task = UpsamplerTraining(name, recipe(name), encoder, scenes).train()
     part = Part(task.batch(0, task.sampler().of_step(0)))
     terms = task(part)
     assert torch.isfinite(terms).all()
@@ -174,10 +157,10 @@ def test_crops_are_squares_of_the_image_and_repeat() -> None:
 
 
 def test_what_cannot_be_trained_is_refused(encoder: Encoder, scenes: Dataset) -> None:
-    with pytest.raises(ConfigError, match="'bilinear' is not trained here; those that are: jbu, lift, "):
-        UpsamplerTraining(recipe("bilinear"), encoder, 16, scenes)
-    with pytest.raises(ConfigError, match="with mini_vit it is a multiple of 64"):
-        UpsamplerTraining(recipe("lift", side=96), encoder, 16, scenes)
+    with pytest.raises(ConfigError, match="recipe: 'bilinear' is not trained here; those that are: jbu"):
+        UpsamplerTraining("bilinear", recipe("bilinear"), encoder, scenes)
+    with pytest.raises(ConfigError, match=r"recipe\.side: .* with mini_vit it is a multiple of 64"):
+        UpsamplerTraining("lift", recipe("lift", side=96), encoder, scenes)
 
 
 @pytest.mark.parametrize(("name", "term"), [("lift", "half"), ("naf", "squared")])
@@ -187,7 +170,7 @@ def test_training_beats_bilinear_and_its_file_is_read_again(
     settings = recipe(name, steps=30, batch_size=4, learning_rate=3e-3)
 
     def made() -> UpsamplerTraining:
-        return UpsamplerTraining(settings, encoder, 16, scenes)
+        return UpsamplerTraining(name, settings, encoder, scenes)
 
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
     task = train(made, out_dir=tmp_path / "out", state_dir=tmp_path / "state", token="x")
@@ -204,3 +187,51 @@ def test_training_beats_bilinear_and_its_file_is_read_again(
         task.objective(each, views)[term].item() for each in (upsampler, build_upsampler("bilinear", 128))
     )
     assert ours < bilinear
+
+
+def test_an_encoder_of_a_fixed_resolution_sees_images_at_their_own_size(scenes: Dataset) -> None:
+    weights = SeededWeights(source="seeded", seed=1)
+    fixed = build_encoder(EncoderConfig(architecture="mini_vit", weights=weights, resolution=32))
+    task = UpsamplerTraining("lift", recipe("lift"), fixed, scenes)
+    free = build_encoder(EncoderConfig(architecture="mini_vit", weights=weights))
+    images = torch.rand(1, 3, 64, 64)
+    assert torch.equal(Views(task.encoder, 16, images).maps(images), free(images)[16])
+
+
+@pytest.mark.parametrize(("images", "apart"), [(2, [0]), (21, [0, 10]), (120, [*range(0, 120, 10)])])
+def test_a_tenth_of_the_images_is_held_out(images: int, apart: list[int]) -> None:
+    assert held_out(images) == apart
+
+
+def test_of_many_images_sixteen_are_held_out_and_of_one_none_can_be() -> None:
+    assert len(set(held_out(2000))) == 16
+    with pytest.raises(TrainingError, match="found 1 training images"):
+        held_out(1)
+
+
+def test_measures_are_of_the_same_crops_and_what_is_drawn_whatever_was_drawn_before(
+    encoder: Encoder, scenes: Dataset
+) -> None:
+    task = UpsamplerTraining("jafar", recipe("jafar"), encoder, scenes).eval()
+    first = measures(task, scenes)
+    torch.manual_seed(5)
+    assert measures(task, scenes) == first
+    assert first.keys() == {"loss", "cosine", "error"}
+
+
+def test_fidelity_by_hand(encoder: Encoder, scenes: Dataset) -> None:
+    class Even(torch.nn.Module):
+        def up(self, features: torch.Tensor, image: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
+            assert image.shape[-1] == 32
+            return torch.ones(len(features), 128, *size)
+
+    task = UpsamplerTraining("lift", recipe("lift"), encoder, scenes).eval()
+    crops = [
+        torch.from_numpy(draw_crop(scenes.image(n), 64, (0.5, 1.0), np.random.default_rng(task.derive(3, n))))
+        for n in range(len(scenes))
+    ]
+    maps = encoder(torch.stack(crops) / 255)[16]
+    found = fidelity(Even(), task, scenes)
+    assert found["cosine"] == pytest.approx(F.cosine_similarity(maps, torch.ones(1), dim=1).mean().item())
+    variance = (maps - maps.mean((0, 2, 3), keepdim=True)).square().mean()
+    assert found["error"] == pytest.approx(((1 - maps).square().mean() / variance).sqrt().item(), rel=1e-5)

@@ -5,8 +5,8 @@ Maps of small images, upsampled, are held against those of large ones; a mean ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -33,14 +33,10 @@ class Objective:
         losses: makes, of the maps' channels and stride, what gives the weighted terms of a step; a module
             where it learns too.
         terms: their names.
-        part: the side of the images, over that of the smallest of them that the encoder takes.
-        settings: of the upsampler.
     """
 
     losses: Callable[[int, int], Callable[[Upsampler, Views], dict[str, Tensor]]]
     terms: tuple[str, ...]
-    part: int
-    settings: Mapping[str, bool] = field(default_factory=dict)
 
 
 def cosine(made: Tensor, target: Tensor) -> Tensor:
@@ -141,13 +137,13 @@ def loftup(upsampler: Upsampler, views: Views) -> dict[str, Tensor]:
 
 
 OBJECTIVES = {
-    "jbu": Objective(MultiView, ("views", "crf"), 1, {"input_norm": True}),
-    "lift": Objective(lambda *_: lift, ("half", "quarter"), 4),
-    "loftup": Objective(lambda *_: loftup, ("squared",), 1),
-    "anyup": Objective(lambda *_: anyup, ("match", "steady", "shrunk"), 2),
-    "jafar": Objective(lambda *_: jafar, ("match", "steady"), 1),
-    "naf": Objective(lambda *_: naf, ("squared",), 2),
-    "uplift": Objective(lambda *_: uplift, ("half", "quarter", "eighth"), 8),
+    "jbu": Objective(MultiView, ("views", "crf")),
+    "lift": Objective(lambda *_: lift, ("half", "quarter")),
+    "loftup": Objective(lambda *_: loftup, ("squared",)),
+    "anyup": Objective(lambda *_: anyup, ("match", "steady", "shrunk")),
+    "jafar": Objective(lambda *_: jafar, ("match", "steady")),
+    "naf": Objective(lambda *_: naf, ("squared",)),
+    "uplift": Objective(lambda *_: uplift, ("half", "quarter", "eighth")),
 }
 """Name of the upsampler -> its loss."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,14 +12,15 @@ from safetensors.torch import save
 from torch import Tensor
 
 from vfm_fusion.atomic import atomic_path
-from vfm_fusion.config.upsampling import UpsamplerTrainingConfig
+from vfm_fusion.config.upsampling import LEARNED, UpsamplerTrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.encoders.base import Encoder
-from vfm_fusion.errors import ConfigError
+from vfm_fusion.encoders.pyramid import nearest_stride
 from vfm_fusion.training.samples import Place, StepSampler, TensorBatch
 from vfm_fusion.training.task import Part, Task
 from vfm_fusion.upsampling.build import build_upsampler
 from vfm_fusion.upsampling.pretraining.objectives import OBJECTIVES
+from vfm_fusion.upsampling.pretraining.trainable import check_trainable
 from vfm_fusion.upsampling.pretraining.views import Views, draw_crop
 
 WEIGHTS_FILE = "upsampler.safetensors"
@@ -34,45 +36,47 @@ class UpsamplerTraining(Task):
     Attributes:
         upsampler: what is trained.
         objective: its loss, with what that learns itself.
-        encoder: frozen, in evaluation mode whatever the task's.
+        encoder: frozen, in evaluation mode whatever the task's. It sees images at their own size: at a fixed
+            ``resolution`` maps of larger images would show no more.
+        stride: output stride of its maps.
     """
 
     divisible = False
 
     def __init__(
-        self, recipe: UpsamplerTrainingConfig, encoder: Encoder, stride: int, dataset: Dataset
+        self,
+        name: str,
+        recipe: UpsamplerTrainingConfig,
+        encoder: Encoder,
+        dataset: Dataset,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         """Builds the untrained upsampler.
 
         Args:
+            name: the upsampler, a key of :data:`OBJECTIVES`.
             recipe: the recipe.
-            encoder: gives the maps; it is frozen.
-            stride: output stride of the maps.
+            encoder: gives the maps; it is frozen in place.
             dataset: images; labels are not read.
+            settings: what the upsampler takes besides; where left out, what it is trained with.
 
         Raises:
-            ConfigError: an upsampler that is not trained here, or a side that the encoder cannot take.
+            ConfigError: see :func:`~vfm_fusion.upsampling.pretraining.trainable.check_trainable`.
         """
         super().__init__(recipe, recipe.seed)
-        if recipe.upsampler not in OBJECTIVES:
-            raise ConfigError(
-                f"upsampler: {recipe.upsampler!r} is not trained here; "
-                f"those that are: {', '.join(OBJECTIVES)}"
-            )
-        objective = OBJECTIVES[recipe.upsampler]
+        spec = encoder.spec
+        check_trainable("recipe", name, recipe, spec)
+        objective, self.dataset = OBJECTIVES[name], dataset
         self.terms = objective.terms
-        unit = encoder.spec.size_divisor * objective.part
-        if recipe.side % unit:
-            raise ConfigError(
-                f"side: {recipe.upsampler} learns from images of {recipe.side} pixels and parts of them, so "
-                f"with {encoder.spec.architecture} it is a multiple of {unit}"
-            )
+        self.stride = nearest_stride(spec.strides, recipe.stride)
+        channels = spec.channels[self.stride]
         torch.manual_seed(recipe.seed)
-        channels = encoder.spec.channels[stride]
-        self.upsampler = build_upsampler(recipe.upsampler, channels, **objective.settings)
-        self.objective = objective.losses(channels, stride)
+        self.upsampler = build_upsampler(
+            name, channels, **(LEARNED[name].settings if settings is None else settings)
+        )
+        self.objective = objective.losses(channels, self.stride)
         self.encoder = encoder.eval().requires_grad_(False)
-        self.stride, self.dataset = stride, dataset
+        self.encoder.resolution = None
 
     def train(self, mode: bool = True) -> UpsamplerTraining:
         """Sets the mode of all but the encoder."""

@@ -1,0 +1,114 @@
+"""Upsamplers that the workflow trains: what their training depends on, and what is refused before it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from vfm_fusion.config.merge import deep_merge
+from vfm_fusion.config.schema import Config
+from vfm_fusion.errors import ConfigError
+from vfm_fusion.study.loaded import loaded_by_name
+from vfm_fusion.study.resolve import resolve
+from vfm_fusion.study.study import Study
+from vfm_fusion.study.upsamplers import UpsamplerSettings, shipped_pairs, trained_weights
+
+OVERLAYS = Path(__file__).parents[3] / "experiments"
+UPSAMPLERS = {
+    "low-res": {"architecture": "none"},
+    "lift-a": {
+        "architecture": "lift",
+        "weights": {"source": "trained", "dataset": "miniscapes", "recipe": {"steps": 3, "side": 128}},
+    },
+}
+CLICKS = {
+    "trained_on": "miniscapes",
+    "tested_on": ["miniscapes"],
+    "click_models": {"late": {"inject": "late_hr"}},
+    "grid": [{"encoders": ["mini-sam"], "upsamplers": ["low-res", "lift-a"], "clicks": ["late"]}],
+}
+
+
+def experiment(**changes: Any) -> Config:
+    base = {"experiment": "quick", "runs": None, "upsamplers": UPSAMPLERS}
+    return resolve(deep_merge(base, changes), OVERLAYS)
+
+
+def training(**changes: Any) -> str:
+    return UpsamplerSettings(Study(experiment(**changes))).training("lift-a", "mini-dino")
+
+
+def test_training_depends_on_what_it_learns_from_and_on_no_label() -> None:
+    before = training()
+    weights = {"shipped_for": ["mini-dino"]}
+    assert training(upsamplers={"lift-a": {"label": "LiFT", "weights": weights}}) == before
+    assert training(encoders={"mini-dino": {"label": "DINO"}, "mini-sam": None}) == before
+    for changes in (
+        {"upsamplers": {"lift-a": {"weights": {"recipe": {"seed": 1}}}}},
+        {"encoders": {"mini-dino": {"weights": {"source": "seeded"}}}},
+        {"datasets": {"miniscapes": {"train": 9}}},
+    ):
+        assert training(**changes) != before
+    assert json.loads(before)["names"] == {
+        "upsampler": "lift-a",
+        "encoder": "mini-dino",
+        "dataset": "miniscapes",
+    }
+
+
+def test_only_those_with_trained_weights_are_trained_and_their_images_indexed() -> None:
+    config = experiment(datasets={"photos": {"kind": "miniscapes", "train": 8, "val": 4}})
+    assert [*trained_weights(config)] == ["lift-a"]
+    assert shipped_pairs(config) == []
+    learning = {"lift-a": {"weights": {"dataset": "photos", "shipped_for": ["mini-sam", "mini-sam"]}}}
+    config = experiment(
+        datasets={"photos": {"kind": "miniscapes", "train": 8, "val": 4}}, upsamplers=learning
+    )
+    assert shipped_pairs(config) == [("lift-a", "mini-sam")]
+    assert ("photos", "train") in Study(config).splits
+    assert UpsamplerSettings(Study(config)).index("lift-a").endswith("photos/train.parquet")
+
+
+def test_upsamplers_count_as_code_where_they_are_used() -> None:
+    loaded = loaded_by_name(Study(experiment()))["vfm_fusion.upsampling.build"]
+    assert loaded == ["vfm_fusion.upsampling.lift:LiFT", "vfm_fusion.upsampling.interpolation:NoUpsampling"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (
+            {"upsamplers": {"lift-a": {"weights": {"shipped_for": ["mini-dinos"]}}}},
+            r"lift-a\.weights\.shipped_for: 'mini-dinos' is not defined; encoders has: mini-dino",
+        ),
+        (
+            {
+                "datasets": {"camvid": {"kind": "camvid", "root": "/data"}},
+                "upsamplers": {"lift-a": {"weights": {"dataset": "camvid", "shipped_for": ["mini-dino"]}}},
+            },
+            r"shipped_for: it learns from camvid, which belongs to others",
+        ),
+        (
+            {"upsamplers": {"lift-a": {"weights": {"recipe": {"side": 192}}}}, "interactive": CLICKS},
+            r"lift-a\.weights\.recipe\.side: lift .* with mini_hiera it is a multiple of 128",
+        ),
+        (
+            {"interactive": {**CLICKS, "click_models": {"late": {"inject": "late_hr", "stride": 8}}}},
+            r"recipe\.stride: it learns from maps of stride 16, but click model 'late' reads stride 8",
+        ),
+        (
+            {"upsamplers": {"lift-a": {"architecture": "bilinear"}}},
+            r"upsamplers\.lift-a: bilinear does not learn; leave out its weights",
+        ),
+    ],
+)
+def test_what_could_not_be_trained_is_refused_before_anything_runs(changes: dict, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        experiment(**changes)
+
+
+def test_what_clicks_use_and_can_be_trained_is_planned() -> None:
+    assert experiment(interactive=CLICKS).interactive is not None

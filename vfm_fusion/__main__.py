@@ -12,6 +12,10 @@ from vfm_fusion.loading import load
 COMMANDS = {
     "profile": ("profile encoders on a folder of pictures", "vfm_fusion.profiling.profile_command"),
     "init": ("write an experiment for own encoders and data", "vfm_fusion.study.init_command"),
+    "scores": (
+        "make a table of iSegProbe's scores of SBD's images",
+        "vfm_fusion.interactive.released_scores",
+    ),
 }
 """Name to what it does, and the module with its ``add_arguments`` and ``run``."""
 

@@ -50,6 +50,12 @@ class ClickModelConfig(Section):
         "attention (iSegProbe's ViT-S and DINO), or its `values` without mixing (MaskCLIP).",
     )
     stride: int = Field(16, ge=1, description="Stride of the map, the nearest one that the encoder has.")
+    upsampled_stride: int = Field(
+        1,
+        ge=1,
+        description="Stride that maps are upsampled to, where the head reads them: 1, every pixel, "
+        "as published; 4 takes a sixteenth of the time.",
+    )
     statistics: Literal["encoder", "imagenet"] = Field(
         "encoder",
         description="How images are normalised: by the `encoder`'s own mean and deviation, or by those of "

@@ -29,6 +29,7 @@ READERS: dict[str, str] = {
     "folder": f"{_READERS}.own_folder:READER",
     "grabcut": f"{_READERS}.click_sets:GRABCUT",
     "gta5": f"{_READERS}.gta5:READER",
+    "hqseg44k": f"{_READERS}.hqseg44k:READER",
     "kitti360": f"{_READERS}.kitti360:READER",
     "mapillary": f"{_READERS}.mapillary:READER",
     "miniscapes": "vfm_fusion.datasets.cityscapes:READER",

@@ -54,9 +54,9 @@ class ClickModel(nn.Module):
     """Segments the clicked object.
 
     The frozen parts get no gradient to their weights, but gradients flow through them to the click encoder.
-    With an upsampler the head reads the upsampled map, resized bilinearly to the image where the upsampler
-    gives another size; without one, or with one that gives the map's own size, it reads the encoder's map,
-    and the logits are resized (``low-res``). Both resizes align corners.
+    With an upsampler the head reads the upsampled map, resized bilinearly to the image (or to a stride of it)
+    where the upsampler gives another size; without one, or with one that gives the map's own size, it reads
+    the encoder's map, and the logits are resized (``low-res``). All resizes align corners.
     """
 
     def __init__(
@@ -212,7 +212,7 @@ class ClickModel(nn.Module):
     def _upsampled(self, features: Tensor, guidance: Tensor) -> Tensor:
         if self.upsampler is None:
             return features
-        size = (guidance.shape[-2], guidance.shape[-1])
+        size = tuple(-(-side // self.config.upsampled_stride) for side in guidance.shape[-2:])
         upsampled = self.upsampler(features, guidance, size)
         if upsampled.shape == features.shape:  # `none` of the registry
             return upsampled

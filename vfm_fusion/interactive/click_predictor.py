@@ -72,8 +72,7 @@ class ClickPredictor:
         Raises:
             ShapeError: it is no such image.
         """
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise ShapeError(f"expected an RGB image (H, W, 3) uint8, found {image.dtype} {image.shape}")
+        check_image(image)
         pixels = torch.from_numpy(image.copy()).to(next(self._model.head.parameters()).device)
         self._image, self._kept = pixels.permute(2, 0, 1)[None].float() / 255, None  # (1, 3, H, W)
 
@@ -85,11 +84,7 @@ class ClickPredictor:
             ShapeError: there is no image, or the last prediction is of another one.
         """
         size = None if self._image is None else tuple(self._image.shape[-2:])
-        if size != last.probability.shape:
-            raise ShapeError(
-                f"the last prediction is {last.probability.shape}, the image {size}; call set_image first, "
-                "and start with a prediction of its size"
-            )
+        check_last(last, size)
         box = next_box(last.box, last.probability, clicks, self._zoom)
         seen = self._seen(box)
         previous = torch.from_numpy(last.probability).to(self._image)[None, None]
@@ -118,3 +113,30 @@ class ClickPredictor:
 def first_prediction(size: tuple[int, int]) -> Prediction:
     """Returns what is known before the first click in an image of ``size`` (H, W): nothing."""
     return Prediction(np.zeros(size, np.float32))
+
+
+def check_image(image: np.ndarray) -> None:
+    """Refuses what is no image.
+
+    Raises:
+        ShapeError: it is not ``(H, W, 3)`` uint8.
+    """
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise ShapeError(f"expected an RGB image (H, W, 3) uint8, found {image.dtype} {image.shape}")
+
+
+def check_last(last: Prediction, size: tuple[int, int] | None) -> None:
+    """Refuses a prediction that is not of the image.
+
+    Args:
+        last: the prediction before the last click.
+        size: (H, W) of the image; None where there is none.
+
+    Raises:
+        ShapeError: its size is another one.
+    """
+    if size != last.probability.shape:
+        raise ShapeError(
+            f"the last prediction is {last.probability.shape}, the image {size}; call set_image first, "
+            "and start with a prediction of its size"
+        )

@@ -132,6 +132,20 @@ def test_missing_folders_and_files(tmp_path: Path, kind: str) -> None:
         read(kind, tmp_path)
 
 
+@pytest.mark.parametrize(("kind", "whole"), [("grabcut", 50), ("berkeley", 100), ("davis", 345)])
+def test_a_part_of_a_benchmark_is_said_to_be_one(tmp_path: Path, kind: str, whole: int) -> None:
+    for number in range(2):
+        _write(tmp_path, kind, str(number))
+    found = index_split(FolderConfig(kind=kind, root=str(tmp_path)), tmp_path, "val")
+    assert found.left_out == {f"of the benchmark's {whole} photos, not there": whole - 2}
+
+
+def test_a_whole_benchmark_leaves_nothing_out(tmp_path: Path) -> None:
+    for number in range(50):
+        _write(tmp_path, "grabcut", f"{number:02}")
+    assert index_split(FolderConfig(kind="grabcut", root=str(tmp_path)), tmp_path, "val").left_out == {}
+
+
 def test_two_photos_of_one_name(tmp_path: Path) -> None:
     _write(tmp_path, "grabcut")
     photo(tmp_path / "data_GT/vase.bmp")
@@ -160,6 +174,8 @@ def test_damaged_masks(tmp_path: Path) -> None:
 @pytest.mark.realdata
 def test_the_real_grabcut_photos(realdata: Path) -> None:
     root = realdata / "images/grabcut"
+    index = index_split(FolderConfig(kind="grabcut", root=str(root)), root, "val")
+    assert index.left_out == {"of the benchmark's 50 photos, not there": 42}
     dataset = read("grabcut", root)
     assert dataset.ids == ("banana1", "banana2", "book", "bush", "cross", "flower", "fullmoon", "grave")
     for position, name in enumerate(dataset.ids):

@@ -20,7 +20,7 @@ def test_one_object_a_photo(tmp_path: Path) -> None:
     dataset = read("coco_mval", tmp_path)
     assert dataset.ids == ("airplane_1", "airplane_2")
     for sample in dataset:
-        assert sample.semantic.tolist() == [[0, 0, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]]
+        assert sample.semantic.tolist() == [[0, 1, 1, 1], [0, 0, 1, 1], [0, 0, 0, 0]]
         assert sample.instances.ids.tolist() == sample.semantic.tolist()
 
 

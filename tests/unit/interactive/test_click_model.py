@@ -97,6 +97,15 @@ def test_cells_of_filled_up_images_are_cut_off(inject: str) -> None:
     check_clicks_enter(model)
 
 
+def test_maps_are_upsampled_to_a_stride_of_the_image() -> None:
+    model = toy_model(upsampler=bilinear, inject="late_hr", upsampled_stride=4).eval()
+    images, previous = torch.rand(1, 3, 48, 64), torch.rand(1, 1, 48, 64)
+    seen = model.see(images)
+    assert seen.upsampled.shape[-2:] == (12, 16)
+    assert torch.equal(seen.upsampled, bilinear(model.featurizer(images), images, (12, 16)))
+    assert model.answer(seen, previous, torch.full((1, 2, 3), -1.0)).shape == (1, 1, 48, 64)
+
+
 def test_low_res_is_not_bilinear() -> None:
     """Without upsampler the logits are resized, with one the features; only linear heads do not care."""
     images, previous, points = batch()

@@ -65,8 +65,8 @@ PATTERNS: dict[str, str] = {
     "clicked_scores": "interactive/{encoder}/{upsampler}/{clicks}/seed{seed}/{target}/scores.json",
     "clicked_masks": "interactive/{encoder}/{upsampler}/{clicks}/seed{seed}/{target}/shown.h5",
     "upsampled_quality": "interactive/{encoder}/{upsampler}/quality.json",
-    "upsampled_images": "interactive/{encoder}/{upsampler}/quality.parquet",
     "upsampled_cost": "interactive/{encoder}/{upsampler}/cost.json",
+    "upsampled_images": "interactive/{encoder}/{upsampler}/quality.parquet",
     "upsampled_maps": "interactive/{encoder}/maps.h5",
     # mini encoders
     "pretraining_state": "state/pretraining/{model}",

@@ -76,6 +76,11 @@ def clicks_compared(study: Study) -> dict[str, Any]:
     return {**clicks_named(study), "bootstrap": [metrics.bootstrap, metrics.seed]}
 
 
+def beside_published(named: dict[str, Any]) -> dict[str, Any]:
+    """The same, and the titles of all upsamplers, by which published values are called too."""
+    return {**named, "titles": [(name, _title(name)) for name in UPSAMPLERS]}
+
+
 def maps_named(study: Study) -> dict[str, Any]:
     """How encoders and upsamplers are called, and the encoders that maps are drawn of."""
     named = clicks_named(study)
@@ -85,4 +90,8 @@ def maps_named(study: Study) -> dict[str, Any]:
 
 def upsampler_label(config: UpsamplerConfig) -> str:
     """The name of an upsampler in print: its own label, or the title of its class."""
-    return config.label or load(UPSAMPLERS[config.architecture]).facts.title
+    return config.label or _title(config.architecture)
+
+
+def _title(architecture: str) -> str:
+    return load(UPSAMPLERS[architecture]).facts.title

@@ -11,25 +11,34 @@ from clicked_by_hand import key, names, objects, qualities, results, scored
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.image_scores import Bootstrap
+from vfm_fusion.reporting.published_clicks import PublishedClicks
 from vfm_fusion.reporting.render.markdown import to_markdown
 from vfm_fusion.reporting.table import Cell, Table, lay_out
 from vfm_fusion.reporting.tables.click_failures import SHOWN, click_failures_table
-from vfm_fusion.reporting.tables.clicks import clicks_table, published_of
+from vfm_fusion.reporting.tables.clicks import clicks_table
 from vfm_fusion.reporting.tables.upsamplers import upsamplers_table
 
 BOOTSTRAP = Bootstrap(100, 0)
-PUBLISHED = pd.DataFrame(
-    [
-        ("1", data, model, "SimpleViT (late)", "NoC@90", noc, "a note")
-        for data, model, noc in (
-            ("GrabCut", "LoftUp", 3.76),
-            ("GrabCut", "FeatUp", 5.78),
-            ("SBD", "LoftUp", 9.79),
-        )
-    ],
-    columns=["table", "dataset", "model", "mode", "metric", "value", "source"],
+VALUES = [
+    ("clicks", data, model, mode, "NoC@90", noc, "a note")
+    for data, mode, model, noc in (
+        ("GrabCut", "simple_vit", "loftup", 3.76),
+        ("GrabCut", "simple_vit", "jbu", 5.78),
+        ("GrabCut", "patch_embed", "loftup", 4.66),
+        ("SBD", "simple_vit", "loftup", 9.80),
+    )
+]
+VALUES += [
+    ("clicks", "GrabCut", "loftup", None, "IoU@1 gain over none", 13.59, "a note"),
+    ("systems", "SBD", "SegNext ViT-B", None, "NoC@90", 4.5, "a note"),
+    ("linear_probe", "VOC", "loftup", None, "mIoU", 84.0, "another"),
+    ("linear_probe", "COCO", "loftup", None, "mIoU", 60.0, "another"),
+    ("linear_probe", "COCO", "jbu", None, "mIoU", 50.0, "another"),
+]
+PUBLISHED = PublishedClicks(
+    pd.DataFrame(VALUES, columns=["table", "dataset", "model", "mode", "metric", "value", "source"]),
+    {"none": "low-res", "jbu": "FeatUp (JBU)", "loftup": "LoftUp"},
 )
-
 SCORES = {
     "low": {"SC": {"mean": 0.5, "low": 0.4, "high": 0.6}, "EF": {"mean": 9.0}, "probe_mIoU": 40.0},
     "flat": {"SC": {"mean": 0.4, "low": 0.3, "high": 0.5}, "EF": {"mean": 8.0}, "probe_mIoU": 39.0},
@@ -119,22 +128,31 @@ class TestClicks:
         table = clicks([scored("low")], published=PUBLISHED)
         _, (title, rows) = shown(table)
         assert title == "Published, GrabCut"
-        assert [(row["upsampler"].text, row["NoC@90"].text, row["NoC@80"].text) for row in rows] == [
-            ("LoftUp", "3.76", "—"),
-            ("FeatUp", "5.78", "—"),
+        assert [[row[name].text for name in ("clicks", "upsampler", "NoC@90", "NoC@80")] for row in rows] == [
+            ["simple_vit", "LoftUp", "3.76", "—"],
+            ["simple_vit", "FeatUp (JBU)", "5.78", "—"],
+            ["patch_embed", "LoftUp", "4.66", "—"],
         ]
         assert not any(cell.bold for row in rows for cell in row.values())
-        assert any("(a note)" in note for note in table.notes)
+        assert any("on GrabCut (a note)" in note for note in table.notes)
 
     def test_one_published_data_set_is_shown_where_none_is_clicked(self) -> None:
         own = results([scored("low")])
         own.names.datasets["photos"] = "folder"
-        table = clicks_table(own, {one: Value(0.02) for one in own.tested}, published=PUBLISHED)
-        assert [title for title, _ in shown(table)][1:] == ["Published, GrabCut"]
+        seconds = {one: Value(0.02) for one in own.tested}
+        assert [title for title, _ in shown(clicks_table(own, seconds, published=PUBLISHED))][1:] == [
+            "Published, GrabCut"
+        ]
 
-    @pytest.mark.parametrize(("kind", "count"), [("grabcut", 2), ("sbd", 1), ("davis345", 0), ("folder", 0)])
+    @pytest.mark.parametrize(("kind", "count"), [("grabcut", 3), ("sbd", 2), ("davis345", 0), ("coco", 0)])
     def test_published_values_of_a_kind(self, kind: str, count: int) -> None:
-        assert len(published_of(PUBLISHED, kind)) == count
+        assert len(PUBLISHED.of_kind(kind, ["NoC@90", "mIoU@5"])) == count
+        assert PUBLISHED.first(["NoC@95"]).empty
+
+    def test_another_system_is_no_upsampler(self) -> None:
+        (section,) = PUBLISHED.sections(PUBLISHED.of_kind("sbd", ["NoC@90"]))
+        system = section.rows[-1]
+        assert (system["encoder"], system["upsampler"], system["clicks"]) == ("SegNext ViT-B", "", "")
 
 
 @pytest.mark.parametrize(
@@ -182,6 +200,19 @@ class TestUpsamplers:
         # fewer clicks: loft, low, flat; SC and the probe the same order, EF low, flat, loft
         assert [row[name].text for name in ("SC", "EF", "probe_mIoU")] == ["1.000", "−0.50", "1.00"]
         assert row["SC"].below == "p = 0.33"
+
+    def test_published_ranks_stand_below(self) -> None:
+        found = results([scored(name, noc) for name, noc in NOC.items()])
+        table = upsamplers_table(found, qualities(SCORES), BOOTSTRAP, PUBLISHED)
+        title, rows = shown(table)[1]
+        assert title == "Published, means over data sets"
+        assert [(row["upsampler"].text, row["probe_mIoU"].text, row["NoC late"].text) for row in rows] == [
+            ("LoftUp", "72.00", "6.78")  # FeatUp is not published on every data set
+        ]
+        assert (rows[0]["SC"].text, rows[0]["probe_mIoU"].detail) == ("—", "")
+        assert table.notes[-1] == (
+            "Published mIoU on COCO, VOC (another). Published NoC@90 on GrabCut, SBD (a note)."
+        )
 
     def test_what_is_undefined_says_why(self) -> None:
         spoiled = {name: {"SC": {"mean": None, "reason": "map_too_small"}, "EF": None} for name in SCORES}

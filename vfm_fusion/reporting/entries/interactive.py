@@ -31,7 +31,7 @@ ENTRIES = (
             "summaries": reported.counted_images(study),
             "published": reported.published(study),
         },
-        settings=lambda study, _: reported.clicks_named(study),
+        settings=lambda study, _: reported.beside_published(reported.clicks_named(study)),
         needs=("clicks",),
     ),
     Report(
@@ -43,8 +43,9 @@ ENTRIES = (
         inputs=lambda study, _: {
             "scores": clicking.clicked(study, "clicked_scores"),
             **reported.qualities(study),
+            "published": reported.published(study),
         },
-        settings=lambda study, _: reported.clicks_compared(study),
+        settings=lambda study, _: reported.beside_published(reported.clicks_compared(study)),
         needs=("clicks",),
     ),
     Report(

@@ -20,7 +20,8 @@ from vfm_fusion.reporting.click_results import (
     read_clicks,
 )
 from vfm_fusion.reporting.labels import label, pretraining
-from vfm_fusion.reporting.published import published_note, read_published
+from vfm_fusion.reporting.published import published_note
+from vfm_fusion.reporting.published_clicks import PublishedClicks, read_published_clicks
 from vfm_fusion.reporting.records import seeds_note
 from vfm_fusion.reporting.result_files import check_columns, read_keys
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
@@ -56,7 +57,7 @@ def clicks_table(
     results: ClickResults,
     seconds: Mapping[Key, Value],
     totals: Mapping[str, int] | None = None,
-    published: pd.DataFrame | None = None,
+    published: PublishedClicks | None = None,
 ) -> Table:
     """Builds the table: a block for every data set, a row for every cell, means over seeds.
 
@@ -67,17 +68,17 @@ def clicks_table(
         published: published values; those of a data set stand beneath it. Where none of the data sets has
             any, those of the first published one stand at the end.
     """
-    sections = []
-    known = {name: published_of(published, kind) for name, kind in results.names.datasets.items()}
+    columns, sections, below = _columns(results), [], []
+    metrics = [column.key for column in columns if column.digits is not None]
     for dataset in results.datasets:
         rows = [_row(results, tested, seconds[tested.key]) for tested in results.on(dataset)]
         sections.append(Section(_heading(results, dataset, totals or {}), rows))
-        sections += _published_sections(known[dataset])
-    shown = [rows for rows in known.values() if rows is not None and len(rows)]
-    if not shown and published is not None:
-        first = published[published["dataset"] == published["dataset"].iloc[0]]
-        sections += _published_sections(first)
-        shown = [first]
+        if published is not None:
+            below.append(published.of_kind(results.names.datasets[dataset], metrics))
+            sections += published.sections(below[-1])
+    if published is not None and all(values.empty for values in below):
+        below = [published.first(metrics)]
+        sections += published.sections(below[0])
     trained = results.on(results.datasets[0])[0].facts["trained_on"]
     return Table(
         name="clicks",
@@ -86,9 +87,9 @@ def clicks_table(
             "an IoU, objects that never reach it, and IoU after some clicks."
         ),
         data=pd.DataFrame(_records(results, seconds)),
-        columns=_columns(results),
+        columns=columns,
         sections=sections,
-        notes=_notes(results, shown),
+        notes=_notes(results, [values for values in below if len(values)]),
         best_in="section",
     )
 
@@ -233,27 +234,6 @@ def _cases_note(results: ClickResults, dataset: str) -> str:
     return f"{dataset}{of}: {'; '.join(said) or 'no special case'}."
 
 
-def published_of(published: pd.DataFrame | None, kind: str) -> pd.DataFrame | None:
-    """Returns the published values of a kind of data set: ``davis345`` is DAVIS. None where none is given."""
-    if published is None:
-        return None
-    names = published["dataset"].str.casefold().str.replace(r"[^a-z0-9]", "", regex=True)
-    plain = kind.casefold().replace("_", "").replace("-", "")
-    return published[[bool(name) and plain.startswith(name) for name in names]]
-
-
-def _published_sections(values: pd.DataFrame | None) -> list[Section]:
-    if values is None or values.empty:
-        return []
-    rows: list[Row] = []
-    for (clicks, model), of in values.groupby(["mode", "model"], sort=False, dropna=False):
-        shown = dict(zip(of["metric"], of["value"], strict=True))
-        named = "" if pd.isna(clicks) else clicks
-        rows.append({"encoder": "", "clicks": named, "upsampler": model, **shown})
-    heading = f"Published, {values['dataset'].iloc[0]}"
-    return [Section(heading, rows, ranked=False, fill=MISSING)]
-
-
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:
     """Builds the report ``table_clicks``."""
     results = read_clicks(inputs["scores"], settings)
@@ -267,7 +247,7 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
         results,
         read_seconds(inputs["scores"], inputs["seconds"]),
         totals,
-        read_published(inputs["published"][0]) if inputs["published"] else None,
+        read_published_clicks(inputs["published"], dict(settings["titles"])),
     )
 
 

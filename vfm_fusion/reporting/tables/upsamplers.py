@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from scipy.stats import rankdata
 
-from vfm_fusion.reporting.cells import Value, p_in_words
+from vfm_fusion.reporting.cells import MISSING, Value, p_in_words
 from vfm_fusion.reporting.click_results import ClickResults, counted, read_clicks
 from vfm_fusion.reporting.image_scores import Bootstrap
 from vfm_fusion.reporting.labels import full_label
+from vfm_fusion.reporting.published_clicks import PublishedClicks, read_published_clicks
 from vfm_fusion.reporting.records import seeds_note
 from vfm_fusion.reporting.significance import EXACT_UP_TO
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
@@ -25,13 +27,19 @@ _UP = ("SC", "EF", "probe_mIoU")
 """Scores of which the highest is the best."""
 
 
-def upsamplers_table(results: ClickResults, qualities: Qualities, bootstrap: Bootstrap) -> Table:
-    """Builds the table: a block of upsamplers for every encoder, then rank correlations.
+def upsamplers_table(
+    results: ClickResults,
+    qualities: Qualities,
+    bootstrap: Bootstrap,
+    published: PublishedClicks | None = None,
+) -> Table:
+    """Builds the table: a block of upsamplers for every encoder, what is published, then rank correlations.
 
     Args:
         results: the scores of clicks.
         qualities: the scores of maps, none where they were not measured.
         bootstrap: resamples behind intervals of correlations, and their seed.
+        published: published values, whose means over data sets stand below the measured ones.
     """
     encoders = list(dict.fromkeys(encoder for encoder, _ in results.arrangements))
     clicks = list(dict.fromkeys(model for _, model in results.arrangements))
@@ -41,6 +49,9 @@ def upsamplers_table(results: ClickResults, qualities: Qualities, bootstrap: Boo
         )
         for encoder in encoders
     ]
+    if published is not None:
+        rows = _published_rows(results, published, clicks)
+        sections.append(Section("Published, means over data sets", rows, ranked=False, fill=MISSING))
     cells = scored_cells(results, qualities)
     found = rank_correlations(cells, bootstrap, list(SCORES))
     sections += _correlation_sections(results, found, clicks)
@@ -53,7 +64,7 @@ def upsamplers_table(results: ClickResults, qualities: Qualities, bootstrap: Boo
         data=_records(cells, qualities, found),
         columns=_columns(results, clicks),
         sections=sections,
-        notes=_notes(results, qualities, bootstrap),
+        notes=_notes(results, qualities, bootstrap, published),
         best_in="section",
     )
 
@@ -94,7 +105,28 @@ def _rows(results: ClickResults, qualities: Qualities, encoder: str, clicks: lis
             "milliseconds": qualities.milliseconds(encoder, upsampler),
             "memory": qualities.megabytes(encoder, upsampler),
         }
-    ranked = [*_UP, *(_NOC.format(model) for model in clicks)]
+    return _with_ranks(rows)
+
+
+def _published_rows(results: ClickResults, published: PublishedClicks, clicks: list[str]) -> list[Row]:
+    """Published linear probes and clicks of the click encoders that were trained, by upsampler."""
+    encoders = {model: results.names.click_models[model]["click_encoder"] for model in clicks}
+    columns = {"probe_mIoU": published.means("mIoU")}
+    columns |= {_NOC.format(m): published.means(results.leading, encoder) for m, encoder in encoders.items()}
+    upsamplers = dict.fromkeys(name for found in columns.values() for name in found)
+    rows: dict[str, dict[str, Value | str]] = {
+        upsampler: {"upsampler": published.titles.get(upsampler, upsampler)}
+        | {column: Value(found[upsampler]) for column, found in columns.items() if upsampler in found}
+        for upsampler in (name for name in published.titles if name in upsamplers)
+    }
+    return _with_ranks(rows)
+
+
+def _with_ranks(rows: Mapping[str, Mapping[str, Value | str]]) -> list[Row]:
+    """Writes below every score and number of clicks which rank it has among the rows."""
+    ranked = [
+        name for name in dict.fromkeys(chain(*rows.values())) if name in _UP or name.startswith(_NOC[:4])
+    ]
     ranks = {
         name: _ranks({key: row[name] for key, row in rows.items() if name in row}, name) for name in ranked
     }
@@ -154,7 +186,9 @@ def _records(cells: pd.DataFrame, qualities: Qualities, found: pd.DataFrame) -> 
     return pd.DataFrame(records)
 
 
-def _notes(results: ClickResults, qualities: Qualities, bootstrap: Bootstrap) -> list[str]:
+def _notes(
+    results: ClickResults, qualities: Qualities, bootstrap: Bootstrap, published: PublishedClicks | None
+) -> list[str]:
     facts = qualities.facts
     measured = ""
     if facts is not None:
@@ -172,6 +206,7 @@ def _notes(results: ClickResults, qualities: Qualities, bootstrap: Bootstrap) ->
         "ρ: +1 where a higher score goes with fewer clicks throughout. Brackets: 95 % bootstrap interval "
         f"over upsamplers ({bootstrap.resamples} resamples); p: two-sided, exact for up to {EXACT_UP_TO} "
         "upsamplers.",
+        "" if published is None else published.mean_note(["mIoU", results.leading]),
     ]
 
 
@@ -189,4 +224,5 @@ def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Tabl
         read_clicks(inputs["scores"], settings),
         read_qualities(inputs["quality"], inputs["costs"]),
         Bootstrap(*settings["bootstrap"]),
+        read_published_clicks(inputs["published"], dict(settings["titles"])),
     )

@@ -64,8 +64,8 @@ AFTER_METRICS = {
     "figure_feature_maps": 1,
     **AFTER_PROFILES,
 }
-EVERY_REPORT = {report.name: 1 for report in REPORTS if "sweep" not in report.needs}
-"""Those of an experiment that trains no pair at several strides."""
+EVERY_REPORT = {report.name: 1 for report in REPORTS if not {"sweep", "clicks"} & {*report.needs}}
+"""Those of an experiment that trains no pair at several strides, and clicks nothing."""
 
 NO_EFFECT = {
     "comment": (

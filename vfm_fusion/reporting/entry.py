@@ -17,6 +17,7 @@ CATEGORIES = {
     "2. Selection": "profiles",
     "3. Results": "results",
     "4. Cost": "results",
+    "5. Interactive segmentation": "clicks",
 }
 """Category of the HTML report to the group of jobs that share a submission to a cluster."""
 
@@ -24,7 +25,7 @@ CATEGORIES = {
 ITEMS = ("comparison", "dataset")
 """What a report may be made for each of."""
 
-NEEDS = ("data", "labels", "profiles", "pair", "runs", "sweep")
+NEEDS = ("data", "labels", "profiles", "pair", "runs", "sweep", "clicks")
 """What a report may need of an experiment."""
 
 
@@ -100,7 +101,8 @@ class Report:
         per: what it is made for each of, the item; the files of the main one carry no name.
         elsewhere: which items besides the main one it is made for, all if left out.
         needs: what the experiment must have: ``data``, ``labels`` of its own data set, encoders to profile
-            (``profiles``), a ``pair`` of them, ``runs``, a ``sweep`` over injection strides.
+            (``profiles``), a ``pair`` of them, ``runs``, a ``sweep`` over injection strides, ``clicks``: the
+            section ``interactive``.
         environment: file in envs/.
         memory: MB of its job.
         minutes: time of its job.
@@ -118,7 +120,7 @@ class Report:
     settings: Callable[[Study, Any], dict[str, Any]] = nothing
     per: Literal["comparison", "dataset"] | None = None
     elsewhere: Callable[[Study], list[str]] | None = None
-    needs: tuple[Literal["data", "labels", "profiles", "pair", "runs", "sweep"], ...] = ()
+    needs: tuple[Literal["data", "labels", "profiles", "pair", "runs", "sweep", "clicks"], ...] = ()
     environment: str = "workflow.yaml"
     memory: int = 1000
     minutes: int = 10
@@ -155,6 +157,7 @@ class Report:
             "pair": study.has_pair,
             "runs": study.has_runs,
             "sweep": bool(study.stride_sweeps),
+            "clicks": study.has_clicks,
         }
         return all(has[need] for need in self.needs)
 

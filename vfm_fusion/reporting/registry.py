@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from vfm_fusion.reporting.entries import cost, data, profiles, results, selection
+from vfm_fusion.reporting.entries import cost, data, interactive, profiles, results, selection
 
-_FILES = (data, profiles, selection, results, cost)
+_FILES = (data, profiles, selection, results, cost, interactive)
 
 REPORTS = tuple(entry for file in _FILES for entry in file.ENTRIES)

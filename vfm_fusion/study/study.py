@@ -81,6 +81,11 @@ class Study:
         return bool(self.config.runs)
 
     @property
+    def has_clicks(self) -> bool:
+        """Whether upsamplers are probed with interactive segmentation."""
+        return self.config.interactive is not None
+
+    @property
     def elsewhere(self) -> list[str]:
         """Names of the comparisons besides the main one."""
         return [name for name in self.comparisons if name != self.main]

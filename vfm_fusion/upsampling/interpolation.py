@@ -54,7 +54,7 @@ class Bicubic(Interpolation):
 class NoUpsampling(Upsampler):
     """Leaves the map as it is: a head on top works on the encoder's grid, and its answer is resized."""
 
-    facts = _facts("none", native="the map's own")
+    facts = _facts("low-res", native="the map's own")
 
     def size(self, grid: tuple[int, int], output_size: tuple[int, int]) -> tuple[int, int]:
         """See :meth:`Upsampler.size`."""

@@ -21,7 +21,7 @@ from vfm_fusion.study.study import Study
 from vfm_fusion.workflow.fingerprint import Sources, fingerprint
 
 ROOT = Path(__file__).parents[3]
-PARTS = {"feature_grid", "pca_maps", "energy_maps"}
+PARTS = {"feature_grid", "pca_maps", "energy_maps", "picture_grid"}
 """Modules of figures that draw parts of others."""
 
 
@@ -46,7 +46,7 @@ def test_every_module_of_a_table_or_figure_is_a_report() -> None:
         package = f"vfm_fusion.reporting.{folder}."
         assert {name.removeprefix(package) for name in built if name.startswith(package)} == modules
     names = [rule.name for report in REPORTS for rule in report.rules()]
-    assert len(names) == len(set(names)) == 45
+    assert len(names) == len(set(names)) == 53
 
 
 def test_the_registry_is_light() -> None:
@@ -83,11 +83,11 @@ def test_an_entry_makes_rule_files_and_labels() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"name": "graph_new"}, {"category": "5. Other"}, {"per": "encoder"}, {"needs": ("pairs",)}]
+    "wrong", [{"name": "graph_new"}, {"category": "9. Other"}, {"per": "encoder"}, {"needs": ("pairs",)}]
 )
 def test_what_an_entry_cannot_say_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(
-        ReportingError, match=r"report '.*_new': '(graph|5. Other|encoder|pairs)' is none of: "
+        ReportingError, match=r"report '.*_new': '(graph|9. Other|encoder|pairs)' is none of: "
     ):
         example(**{"name": "table_new", **wrong})
 
@@ -142,12 +142,12 @@ def test_settings_are_canonical_and_a_figure_has_its_resolution() -> None:
 
 
 def test_a_report_that_the_experiment_has_nothing_for_is_not_planned() -> None:
-    needed = ("data", "labels", "profiles", "pair", "runs", "sweep")
+    needed = ("data", "labels", "profiles", "pair", "runs", "sweep", "clicks")
     reports = [example("table_any"), *(example(f"table_{need}", needs=(need,)) for need in needed)]
     reports.append(example("table_both", needs=("runs", "pair")))
 
     def planned(*present: str) -> list[str]:
-        has = {f"has_{need}": need in present for need in needed[1:-1]}
+        has = {f"has_{need}": need in present for need in needed if need not in ("data", "sweep")}
         splits, sweeps = (["x"] if need in present else [] for need in ("data", "sweep"))
         experiment = SimpleNamespace(splits=splits, stride_sweeps=sweeps, **has)
         return [rule.name.removeprefix("table_") for rule in report_rules(reports, experiment)]

@@ -28,10 +28,11 @@ from vfm_fusion.study.study import Study
 ROOT = Path(__file__).parents[3]
 REPORT = ROOT / "report"
 CAPTIONS = sorted((REPORT / "captions").glob("*.rst"))
+OF_CLICKS = {report.name for report in REPORTS if "clicks" in report.needs}
 
 
-def resolved_config() -> dict[str, Any]:
-    raw = {"experiment": "miniature"}
+def resolved_config(experiment: str = "miniature") -> dict[str, Any]:
+    raw = {"experiment": experiment}
     return yaml.safe_load(yaml.safe_dump(resolve(raw, ROOT / "experiments").model_dump(mode="json")))
 
 
@@ -96,7 +97,7 @@ def test_there_is_a_caption_for_everything() -> None:
 @pytest.mark.parametrize("path", [*CAPTIONS, REPORT / "workflow.rst"], ids=lambda path: path.stem)
 @pytest.mark.parametrize("seeds", [[0], [0, 1, 2]], ids=["one seed", "three seeds"])
 def test_captions_render_from_the_resolved_configuration(path: Path, seeds: list[int]) -> None:
-    config = resolved_config()
+    config = resolved_config("interactive" if path.stem in OF_CLICKS else "miniature")
     config["training"]["seeds"] = seeds
     html = render(path, config)
     assert "{{" not in html
@@ -114,6 +115,12 @@ def test_captions_name_the_data_set_that_is_shown(name: str) -> None:
     assert config["dataset"] not in html
     if name == "table_profiles":
         assert "train" in html
+
+
+def test_front_page_tells_of_other_systems_where_there_are_any() -> None:
+    said = "clicks that masks from upsampled maps take"
+    assert said in render(REPORT / "workflow.rst", resolved_config("interactive"))
+    assert said not in render(REPORT / "workflow.rst", resolved_config())
 
 
 def test_front_page_names_untrained_encoders() -> None:

@@ -11,11 +11,14 @@ UPSAMPLER_SETTINGS = UpsamplerSettings(STUDY)
 
 def upsampler_weights(wildcards):
     """The weight file of the upsampler for the encoder, if it has one: the user's, or what the workflow trains."""
-    if wildcards.upsampler in trained_weights(CONFIG):
-        return FILES.every(
-            "upsampler", upsampler=wildcards.upsampler, encoder=wildcards.encoder
-        )
-    return OWNED.upsamplers.get((wildcards.upsampler, wildcards.encoder)) or []
+    return weights_for(wildcards.upsampler, wildcards.encoder)
+
+
+def weights_for(upsampler, encoder):
+    """The same of any upsampler and encoder, as a list of one or none."""
+    if upsampler in trained_weights(CONFIG):
+        return FILES.every("upsampler", upsampler=upsampler, encoder=encoder)
+    return OWNED.upsampler_files([(upsampler, encoder)])
 
 
 def shipped(kind):

@@ -26,7 +26,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
             UpsamplerConfig.model_validate_json(json.dumps(settings)),
             config["encoder_name"],
             featurizer,
-            Path(next(trained)) if (settings["weights"] or {}).get("source") == "trained" else None,
+            Path(next(trained)) if settings["weights"] else None,
         )
         for name, settings in config["upsamplers"]
     }

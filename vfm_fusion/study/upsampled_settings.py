@@ -6,7 +6,7 @@ from typing import Any
 
 from vfm_fusion.config.base import canonical
 from vfm_fusion.config.clicks import ClickModelConfig
-from vfm_fusion.study.clicking import section, upsampler_weights
+from vfm_fusion.study.clicking import section
 from vfm_fusion.study.interactive_settings import ClickSettings
 from vfm_fusion.study.study import Study
 
@@ -33,13 +33,6 @@ def upsamplers_of(study: Study, encoder: str) -> list[str]:
     """The upsamplers that some cell has with an encoder, in the order of the grids."""
     cells = section(study).cells
     return list(dict.fromkeys(cell.upsampler for cell in cells if cell.encoder == encoder))
-
-
-def weights_of_upsamplers(study: Study, encoder: str) -> list[str]:
-    """The weights that the workflow has trained for these, in their order; of others, nothing."""
-    return [
-        path for name in upsamplers_of(study, encoder) for path in upsampler_weights(study, encoder, name)
-    ]
 
 
 class UpsampledSettings:

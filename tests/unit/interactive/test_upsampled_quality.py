@@ -80,6 +80,16 @@ def test_without_upsampling_the_scores_are_those_of_the_main_system(encoder: str
     assert found.quality["scores"]["EF"]["mean"] == pytest.approx(found.images["EF"].mean())
 
 
+def test_repeating_cells_is_what_the_encoders_own_map_is_derived_by_but_for_the_null_floor() -> None:
+    own, nearest = (
+        measured(name, "mini_vit", Blocks((64, 96)), Blocks((64, 96), seed=1)) for name in ("none", "nearest")
+    )
+    for score in ("SC", "EF"):
+        assert own.images[score][0] == pytest.approx(nearest.images[score][0], rel=1e-4)
+    assert own.quality["scores"]["probe_mIoU"] == nearest.quality["scores"]["probe_mIoU"]
+    assert own.images["SC_null"][0] > 1.5 * nearest.images["SC_null"][0]
+
+
 def test_the_same_twice_and_no_times_but_in_the_cost() -> None:
     first, second = (measured("jbu_classic", train=Blocks(*SIZES, seed=1)) for _ in range(2))
     assert first.quality == second.quality

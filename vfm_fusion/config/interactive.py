@@ -35,11 +35,18 @@ class Cell:
 class GridConfig(Section):
     """Cells: every combination of encoders, upsamplers and click models."""
 
-    encoders: tuple[str, ...] = Field(strict=False, min_length=1, description="Names of encoders.")
-    upsamplers: tuple[str, ...] = Field(
-        strict=False, min_length=1, description="Names of the experiment's `upsamplers`."
+    encoders: tuple[str, ...] = Field(
+        strict=False, min_length=1, examples=[["dinov2"]], description="Names of encoders."
     )
-    clicks: tuple[str, ...] = Field(strict=False, min_length=1, description="Names of `click_models`.")
+    upsamplers: tuple[str, ...] = Field(
+        strict=False,
+        min_length=1,
+        examples=[["bilinear", "loftup"]],
+        description="Names of the experiment's `upsamplers`.",
+    )
+    clicks: tuple[str, ...] = Field(
+        strict=False, min_length=1, examples=[["early", "late"]], description="Names of `click_models`."
+    )
 
 
 class QualityConfig(Section):
@@ -58,16 +65,24 @@ class InteractiveConfig(SystemConfig):
 
     trained_on: str = Field(description="The data set whose training split click models learn from.")
     tested_on: tuple[str, ...] = Field(
-        strict=False, min_length=1, description="Data sets whose validation split is clicked, in order."
+        strict=False,
+        min_length=1,
+        examples=[["grabcut", "davis"]],
+        description="Data sets whose validation split is clicked, in order.",
     )
     max_images: int | None = Field(
         None, ge=1, description="Most images of each that are clicked; null: all. Tables say how many."
     )
     click_models: dict[str, ClickModelConfig] = Field(min_length=1, description="Click models by name.")
     grid: tuple[GridConfig, ...] = Field(
-        strict=False, min_length=1, description="What is trained: the cells of all these grids, each once."
+        strict=False,
+        min_length=1,
+        examples=[[{"encoders": ["dinov2"], "upsamplers": ["bilinear"], "clicks": ["late"]}]],
+        description="What is trained: the cells of all these grids, each once.",
     )
-    seeds: tuple[int, ...] = Field((0,), strict=False, min_length=1, description="Seeds of every cell.")
+    seeds: tuple[int, ...] = Field(
+        (0,), strict=False, min_length=1, examples=[[0, 1, 2]], description="Seeds of every cell."
+    )
     training: ClickTrainingConfig = Field(
         default_factory=ClickTrainingConfig, description="How click models are trained."
     )

@@ -24,8 +24,8 @@ from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.index import write_index
 from vfm_fusion.datasets.registry import index_split
 from vfm_fusion.miniature.scenes.generate import generate_with_manifest
-from vfm_fusion.segmentation.cost import seconds_of
 from vfm_fusion.segmentation.job import SegmentationJob
+from vfm_fusion.timing import seconds_of
 from vfm_fusion.training.checkpoints import newest_valid
 from vfm_fusion.training.job import JOB_FILE, Job, run_job
 from vfm_fusion.training.launch import launch
@@ -111,6 +111,7 @@ def training_job(
         out_dir=str(folder / "seed0"),
         state_dir=str(folder / "state"),
         maps={},
+        upsamplers={},
         token=TOKEN,
         **scenes,
     )

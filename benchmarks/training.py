@@ -52,8 +52,9 @@ from training_results import (
     ratio_lines,
 )
 
-from vfm_fusion.segmentation.cost import peak_bytes, seconds_of
+from vfm_fusion.segmentation.cost import peak_bytes
 from vfm_fusion.segmentation.flops import count_step_flops
+from vfm_fusion.timing import seconds_of
 from vfm_fusion.workflow.environment import set_process_defaults
 
 WARM_UP = 3

@@ -19,6 +19,7 @@ from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import from_command_line, resolve
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import SCENES, Study
+from vfm_fusion.study.upsampled_runs import upsamplers_of
 from vfm_fusion.workflow import fingerprint as fingerprints
 from vfm_fusion.workflow.console import JobsOnce, OutcomeToo
 from vfm_fusion.workflow.environment import check_place, prepare_environment
@@ -141,8 +142,9 @@ def weights(wildcards):
 
 
 def weights_of_run(wildcards):
-    """Weight files of the encoders that a run may come to use."""
-    return OWNED.weight_files(STUDY.encoders_of(wildcards.run))
+    """Weight files of the encoders and upsamplers that a run may come to use."""
+    upsamplers = OWNED.upsampler_files(upsamplers_of(CONFIG, wildcards.run))
+    return OWNED.weight_files(STUDY.encoders_of(wildcards.run)) + upsamplers
 
 
 def training_setting(name):

@@ -7,6 +7,7 @@ rule predict:
         run=rules.train.output.run,
         val=FILES.pattern("index", dataset="{target}", split="val"),
         weights=weights_of_run,
+        upsamplers=of(STUDY.trained_upsamplers, "run"),
         maps=of(STUDY.segmented_maps, "run", "target"),
     output:
         predictions=FILES.pattern("predictions"),

@@ -7,6 +7,7 @@ rule extract_finetuned:
         model=rules.train.output.model,
         run=rules.train.output.run,
         weights=weights_of_run,
+        upsamplers=of(STUDY.trained_upsamplers, "run"),
     output:
         manifest=FILES.pattern("finetuned_features"),
     log:

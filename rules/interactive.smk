@@ -1,10 +1,11 @@
 # Interactive segmentation: a click model for every cell (encoder, upsampler, click model) and seed, trained around frozen
 # parts, and clicked on every data set by the robot.
-from vfm_fusion.study import clicking
+from vfm_fusion.study import clicking, upsampled_settings
 from vfm_fusion.study.interactive_settings import ClickSettings
 
 CLICKING = CONFIG.interactive
 CLICK_SETTINGS = ClickSettings(STUDY)
+UPSAMPLED_SETTINGS = upsampled_settings.UpsampledSettings(STUDY)
 
 
 wildcard_constraints:
@@ -16,9 +17,10 @@ def cell(wildcards):
     return clicking.Cell(wildcards.encoder, wildcards.upsampler, wildcards.clicks)
 
 
-def upsampler_weights(wildcards):
-    """Weights of the upsampler that the workflow has trained, if it is such a one."""
-    return clicking.upsampler_weights(STUDY, wildcards.encoder, wildcards.upsampler)
+def weights_of_upsamplers(wildcards):
+    """Weight files of those upsamplers of the encoder that have one, in their order."""
+    names = upsampled_settings.upsamplers_of(STUDY, wildcards.encoder)
+    return [path for name in names for path in weights_for(name, wildcards.encoder)]
 
 
 rule train_clicks:
@@ -87,6 +89,67 @@ rule evaluate_clicks:
         "Click {wildcards.target} with {wildcards.clicks} on {wildcards.encoder}, {wildcards.upsampler}, seed {wildcards.seed}"
     script:
         "../workflow_scripts/evaluate_clicks.py"
+
+
+rule measure_upsampler:
+    input:
+        index=FILES.pattern(
+            "index", dataset=upsampled_settings.shown_on(STUDY), split="val"
+        ),
+        train=upsampled_settings.probe_index(STUDY),
+        weights=weights,
+        upsampler=upsampler_weights,
+    output:
+        quality=FILES.pattern("upsampled_quality"),
+        images=FILES.pattern("upsampled_images"),
+        cost=FILES.pattern("upsampled_cost"),
+    log:
+        f"{RESULTS}/logs/measure_upsampler/{{encoder}}.{{upsampler}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/measure_upsampler/{{encoder}}.{{upsampler}}.jsonl"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=growing(HEAVY_MB),
+        runtime=lasting(240, gpus),
+        gpu=gpus,
+        slurm_partition=heavy_partition(gpus),
+    params:
+        generated=FILES.pattern("data", dataset=upsampled_settings.shown_on(STUDY)),
+        config=of(UPSAMPLED_SETTINGS.quality, "encoder", "upsampler"),
+        code=fingerprint("measure_upsampler.py"),
+    message:
+        "Measure the maps of {wildcards.encoder} by {wildcards.upsampler}"
+    script:
+        "../workflow_scripts/measure_upsampler.py"
+
+
+rule draw_upsampled_maps:
+    input:
+        index=rules.measure_upsampler.input.index,
+        weights=weights,
+        upsamplers=weights_of_upsamplers,
+    output:
+        maps=FILES.pattern("upsampled_maps"),
+    log:
+        f"{RESULTS}/logs/draw_upsampled_maps/{{encoder}}.log",
+    benchmark:
+        f"{RESULTS}/benchmarks/draw_upsampled_maps/{{encoder}}.jsonl"
+    conda:
+        "../envs/training.yaml"
+    resources:
+        mem_mb=growing(HEAVY_MB),
+        runtime=lasting(60, gpus),
+        gpu=gpus,
+        slurm_partition=heavy_partition(gpus),
+    params:
+        generated=rules.measure_upsampler.params.generated,
+        config=of(UPSAMPLED_SETTINGS.maps, "encoder"),
+        code=fingerprint("draw_upsampled_maps.py"),
+    message:
+        "Colour the maps of {wildcards.encoder} by all upsamplers"
+    script:
+        "../workflow_scripts/draw_upsampled_maps.py"
 
 
 rule interactive:

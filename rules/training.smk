@@ -7,6 +7,7 @@ rule train:
         categories=of(STUDY.training_categories, "run"),
         selection=of(STUDY.selection_of, "run"),
         weights=weights_of_run,
+        upsamplers=of(STUDY.trained_upsamplers, "run"),
         maps=of(STUDY.training_maps, "run"),
     output:
         model=FILES.pattern("model"),

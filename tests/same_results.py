@@ -24,7 +24,7 @@ import yaml
 PASSED_OVER = ("logs", "benchmarks", "state")
 """Folders of what two runs of the same code differ in."""
 
-MEASURED = {"device", "threads", "inference", "training"}
+MEASURED = {"device", "threads", "inference", "training", "seconds"}
 """Keys of ``cost.json`` that hold time and memory, and what they were measured on."""
 
 SETTINGS = ("config.resolved.yaml", "/run.json", "/predictions.h5")

@@ -6,6 +6,7 @@ from pathlib import Path
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.features.extract import Extraction, features_settings
+from vfm_fusion.segmentation.finer_maps import given_upsamplers
 from vfm_fusion.segmentation.finetuned import finetuned_encoder
 from vfm_fusion.workflow.provenance import token
 from vfm_fusion.workflow.rule_log import rule_log
@@ -20,6 +21,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
             for name, encoder in config["encoders"].items()
         },
         config["name"],
+        given_upsamplers(config, snakemake.input.upsamplers),
     )
     Extraction(
         dataset=open_indexed(config["dataset"], index, Path(snakemake.params.generated)),

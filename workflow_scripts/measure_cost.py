@@ -11,6 +11,7 @@ from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.datasets.categories import read_categories
 from vfm_fusion.segmentation.cost import CostedModel
 from vfm_fusion.segmentation.cost_turns import measure_costs
+from vfm_fusion.segmentation.finer_maps import given_upsamplers
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.selection.roles import resolve_run
 from vfm_fusion.workflow.rule_log import rule_log
@@ -31,7 +32,8 @@ with rule_log(snakemake.log[0], snakemake.threads):
         )
         training = TrainingConfig.model_validate_json(json.dumps(settings["training"]))
         classes = TaskClasses.of(training.task, read_categories(Path(categories)))
-        models[name] = CostedModel(run, encoders, strides, training, len(classes))
+        upsamplers = given_upsamplers(settings, (), untrained=True)
+        models[name] = CostedModel(run, encoders, strides, training, len(classes), upsamplers)
     threads = min(snakemake.resources.torch_threads, snakemake.threads)
     costs = measure_costs(models, CostConfig.model_validate_json(json.dumps(config["cost"])), threads)
     for (name, cost), path in zip(costs.items(), snakemake.output.costs, strict=True):
@@ -42,4 +44,6 @@ with rule_log(snakemake.log[0], snakemake.threads):
             "strides": list(models[name].strides),
             "operator": None if run.auxiliary is None else run.fusion.operator,
         }
-        write_json(Path(path), {**described, **cost})
+        used = run.upsampling.used
+        upsampled = {role: used[role] for role in used if f"{role}_upsampling" in cost["parameters"]}
+        write_json(Path(path), {**described, **({"upsampling": upsampled} if upsampled else {}), **cost})

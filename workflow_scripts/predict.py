@@ -7,6 +7,7 @@ from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.evaluation import EvaluationConfig
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.evaluation.predict import predict_run
+from vfm_fusion.segmentation.finer_maps import given_upsamplers
 from vfm_fusion.workflow.rule_log import rule_log
 
 with rule_log(snakemake.log[0], snakemake.threads):
@@ -21,4 +22,5 @@ with rule_log(snakemake.log[0], snakemake.threads):
         },
         inference=EvaluationConfig.model_validate_json(json.dumps(config["inference"])),
         maps=dict(zip(config["encoders"], map(Path, snakemake.input.maps), strict=False)),
+        upsamplers=given_upsamplers(config, snakemake.input.upsamplers),
     )

@@ -6,6 +6,7 @@ from pathlib import Path
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.config.training import TrainingConfig
+from vfm_fusion.segmentation.finer_maps import given_upsamplers
 from vfm_fusion.segmentation.job import SegmentationJob
 from vfm_fusion.selection.roles import resolve_run
 from vfm_fusion.training.job import run_job
@@ -38,10 +39,15 @@ with rule_log(snakemake.log[0], snakemake.threads):
         index=snakemake.input.train,
         generated=snakemake.params.generated,
         maps=dict(zip(config["encoders"], snakemake.input.maps, strict=False)),  # none where encoders run
+        upsamplers=given_upsamplers(config, snakemake.input.upsamplers),
         out_dir=str(Path(snakemake.output.model).parent),
         state_dir=snakemake.params.state,
         token=token(
-            snakemake.params.config, snakemake.params.code, Path(snakemake.input.train), selection_path
+            snakemake.params.config,
+            snakemake.params.code,
+            Path(snakemake.input.train),
+            selection_path,
+            *map(Path, snakemake.input.upsamplers),
         ),
     )
     run_job(job, devices, snakemake.threads)

@@ -121,4 +121,5 @@ class InteractiveConfig(SystemConfig):
 
     def splits(self, config: Config) -> list[tuple[str, str]]:
         """See :meth:`SystemConfig.splits`."""
-        return [(self.trained_on, "train"), *((name, "val") for name in self.tested_on)]
+        measured = [] if self.measured_on is None else [self.measured_on]
+        return [(self.trained_on, "train"), *((name, "val") for name in (*self.tested_on, *measured))]

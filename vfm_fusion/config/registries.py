@@ -36,6 +36,7 @@ READERS: dict[str, str] = {
     "sbd": f"{_READERS}.sbd:READER",
     "synscapes": f"{_READERS}.synscapes:READER",
     "synthia": f"{_READERS}.synthia:READER",
+    "tetris": f"{_READERS}.tetris:READER",
     "urbansyn": f"{_READERS}.urbansyn:READER",
 }
 """The one list of data set kinds: each with the ``module:name`` of its reader, which has all other facts."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from vfm_fusion.config.base import STRIDES, Section
 from vfm_fusion.config.registries import OPERATORS
@@ -71,6 +71,27 @@ class FusionConfig(Section):
         return self
 
 
+class UpsamplingConfig(Section):
+    """By which upsamplers maps are made at strides that are finer than all of an encoder's own.
+
+    So a plain ViT, whose tokens have stride 16, gets its maps at OS 4 and OS 8. Coarser strides, and the
+    profiles whatever is said here, are derived by nearest neighbour.
+    """
+
+    master: str | None = Field(
+        None, description="One of `upsamplers`, for the master's maps; null: nearest neighbour."
+    )
+    auxiliary: str | None = Field(
+        None, description="One of `upsamplers`, for the auxiliary's maps; null: nearest neighbour."
+    )
+
+    @property
+    def used(self) -> dict[str, str]:
+        """Role to the upsampler of its maps, where there is one."""
+        named = {"master": self.master, "auxiliary": self.auxiliary}
+        return {role: name for role, name in named.items() if name is not None}
+
+
 class RunConfig(Section):
     """One training run: one encoder alone, or a master with an auxiliary."""
 
@@ -104,6 +125,10 @@ class RunConfig(Section):
         "(autocast; faster where the device has it, its maps are cast back).",
     )
     fusion: FusionConfig = Field(default_factory=FusionConfig, description="How the auxiliary is fused in.")
+    upsampling: UpsamplingConfig = Field(
+        default_factory=UpsamplingConfig,
+        description="How maps are made at strides that are finer than an encoder's own.",
+    )
 
     @field_validator("evaluated_on")
     @classmethod
@@ -127,4 +152,16 @@ class RunConfig(Section):
                 f"auxiliary_precision: {self.auxiliary_precision!r} is for a frozen auxiliary; "
                 "set training.precision for what is trained"
             )
+        if self.upsampling.auxiliary is not None and self.auxiliary is None:
+            raise ValueError(
+                f"upsampling.auxiliary: {self.upsampling.auxiliary!r}, but there is no auxiliary to "
+                "upsample; name one, or upsample the master"
+            )
         return self
+
+    @model_serializer(mode="wrap")
+    def _without_unused_upsampling(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """A run without upsamplers is serialised as if there were none, so that it stays up to date."""
+        return {
+            key: value for key, value in handler(self).items() if key != "upsampling" or self.upsampling.used
+        }

@@ -119,7 +119,8 @@ class Config(Section):
     )
     upsamplers: dict[str, UpsamplerConfig] = Field(
         default_factory=dict,
-        description="Upsamplers of maps by name (docs/upsampling.md), for `interactive`.",
+        description="Upsamplers of maps by name (docs/upsampling.md), for `upsampling` of runs and for "
+        "`interactive`.",
     )
     runs: dict[str, RunConfig] = Field(
         default_factory=dict,

@@ -132,6 +132,7 @@ def _description(
     run: Mapping[str, Any], dataset: str, trained_on: str, images: int, protocol: Protocol
 ) -> dict[str, Any]:
     settings = run["settings"]
+    upsampled = {role: {"upsampler": used["name"]} for role, used in run.get("upsamplers", {}).items()}
     fused = settings["auxiliary"] is not None
     return {
         "run": run["run"],
@@ -146,11 +147,13 @@ def _description(
             "encoder": settings["master"],
             "trainable": settings["train_master"],
             "pretraining": run["encoders"][settings["master"]]["pretraining"],
+            **upsampled.get("master", {}),
         },
         "auxiliary": {
             "encoder": settings["auxiliary"],
             "trainable": settings["train_auxiliary"],
             "pretraining": run["encoders"][settings["auxiliary"]]["pretraining"],
+            **upsampled.get("auxiliary", {}),
         }
         if fused
         else None,

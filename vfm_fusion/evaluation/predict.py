@@ -16,7 +16,8 @@ from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.datasets.base import Dataset, subset
 from vfm_fusion.evaluation.predictions import PredictionWriter, writing_predictions
 from vfm_fusion.segmentation.encoded import Encoded, stack
-from vfm_fusion.segmentation.inference import inference_size, predict, predict_encoded
+from vfm_fusion.segmentation.finer_maps import UsedUpsampler
+from vfm_fusion.segmentation.inference import inference_size, predict, predict_encoded, seen_images
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.stored_maps import StoredMaps
 from vfm_fusion.segmentation.task_classes import TaskClasses, check_classes
@@ -35,6 +36,7 @@ def predict_run(
     encoders: Mapping[str, EncoderConfig],
     inference: EvaluationConfig,
     maps: Mapping[str, Path] | None = None,
+    upsamplers: Mapping[str, UsedUpsampler] | None = None,
 ) -> None:
     """Segments the images of a split and writes what a run predicts for them.
 
@@ -47,13 +49,14 @@ def predict_run(
         inference: settings.
         maps: encoder to the manifest of its maps of these images at the size that they are segmented at, for
             a run whose encoders are frozen; they are then not run. The encoders run when left out.
+        upsamplers: upsamplers by name, as the run was trained with.
 
     Raises:
         WeightsError: the run's files are missing, damaged or of other encoder weights.
         LabelError: the classes are not those of the training data.
         FeatureStoreError: a stored map is missing, damaged or of other images.
     """
-    model, description = load_run(run_dir, encoders)
+    model, description = load_run(run_dir, encoders, upsamplers)
     check_classes(description, dataset)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     classes = TaskClasses.of(description["training"]["task"], dataset.categories)
@@ -82,10 +85,12 @@ def _stored(
 ) -> Iterator[Seen]:
     run = RunConfig.model_validate_json(json.dumps(description["settings"]))
     ids = [dataset.ids[position] for position in chosen]
-    maps = StoredMaps(ids, run, manifests, model.read_strides)
+    maps = StoredMaps(ids, run, manifests, model.read_strides, model.reads_images)
     for place, position in enumerate(chosen):
-        size = dataset.size_of(position)
-        yield ids[place], size, maps.read(place, inference_size(*size, inference.resize))
+        size, pixels = dataset.size_of(position), None
+        if maps.with_images:
+            pixels = seen_images([dataset.image(position)], inference.resize, torch.device("cpu"))
+        yield ids[place], size, maps.read(place, inference_size(*size, inference.resize), pixels)
 
 
 def _predict_batch(

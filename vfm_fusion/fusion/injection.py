@@ -17,7 +17,7 @@ class FusionOperator(nn.Module, ABC):
     Fusion happens at pyramid level: the master's map at a stride is what the mask head would read without
     fusion (after the 1x1 projection of a single-stride encoder), the auxiliary's map is its native or resized
     feature before any projection. So the head and its recipe stay the same whatever is injected, and what is
-    injected is exactly the map whose Edge Fidelity was measured.
+    injected is exactly the map whose Edge Fidelity was measured, unless the run upsamples it.
 
     Attributes:
         strides: strides at which the auxiliary's map is read, ascending; the model computes no others.

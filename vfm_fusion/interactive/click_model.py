@@ -18,7 +18,8 @@ from vfm_fusion.errors import ConfigError, ShapeError, WeightsError
 from vfm_fusion.interactive.click_encoders import build_click_encoder
 from vfm_fusion.interactive.click_heads import build_click_head
 from vfm_fusion.interactive.clicks import click_maps, scaled_points
-from vfm_fusion.interactive.featurizer import Featurizer, imagenet_normalised
+from vfm_fusion.interactive.featurizer import Featurizer
+from vfm_fusion.upsampling.resampling import imagenet_normalised
 
 Upsampler = Callable[[Tensor, Tensor, tuple[int, int]], Tensor]
 """``up(features (B, C, h, w), image (B, 3, H, W) normalised by ImageNet's statistics, (H', W'))``: features

@@ -10,6 +10,7 @@ from vfm_fusion.encoders.pyramid import nearest_stride
 from vfm_fusion.encoders.spec import IMAGENET_MEAN, IMAGENET_STD
 from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
 from vfm_fusion.errors import ConfigError
+from vfm_fusion.upsampling.resampling import imagenet_normalised
 
 Size = tuple[int, int]
 
@@ -101,12 +102,6 @@ class Featurizer(nn.Module):
             return images
         mean, std = (images.new_tensor(values).view(3, 1, 1) for values in own)
         return imagenet_normalised(images) * std + mean
-
-
-def imagenet_normalised(images: Tensor) -> Tensor:
-    """Normalises images ``(B, 3, H, W)`` in [0, 1] by ImageNet's mean and deviation."""
-    mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
-    return (images - mean) / std
 
 
 def _key_map(encoder: TokenEncoder, entering: TokenState) -> Tensor:

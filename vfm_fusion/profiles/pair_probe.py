@@ -6,7 +6,6 @@ import itertools
 import math
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from vfm_fusion.config.pairs import PairsConfig
 from vfm_fusion.metrics import reasons
 from vfm_fusion.metrics.bootstrap import bootstrap_draws, percentile_interval
 from vfm_fusion.metrics.linear_probe import ProbeSums, hits_and_unions, mean_iou
+from vfm_fusion.profiles.labelled_pixels import Labelled
 from vfm_fusion.profiles.pair_rows import ALONE, PairRow
 from vfm_fusion.profiles.paired_maps import PairedMaps
 from vfm_fusion.workflow.progress import progress
@@ -25,21 +25,6 @@ Map = tuple[str, int]
 """Encoder and stride."""
 Fused = tuple[str, str | None, int]
 """Master, auxiliary and injection stride; None and :data:`ALONE` for the master alone."""
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """Labelled pixels of an image.
-
-    Attributes:
-        index: which image.
-        at: ``(n,)`` int64 pixels of the grid of the finest stride.
-        truth: ``(n,)`` int64 their classes.
-    """
-
-    index: int
-    at: Tensor
-    truth: Tensor
 
 
 def probe_rows(
@@ -145,14 +130,10 @@ def _labelled(paired: PairedMaps, images: Sequence[int]) -> tuple[list[Labelled]
     """The images that have labelled pixels, and the number of classes."""
     found, classes = [], 0
     for index in images:
-        truth, known = paired.truth(index)
-        if truth is None:
-            continue
+        drawn, known = paired.labelled(index)
         classes = max(classes, known)
-        on_grid = paired.labels(index, truth, paired.grid(index, paired.strides[0])).flatten()
-        at = paired.drawn(index, torch.nonzero(on_grid >= 0)[:, 0])
-        if len(at):
-            found.append(Labelled(index, at, on_grid[at]))
+        if drawn is not None:
+            found.append(drawn)
     return found, classes
 
 

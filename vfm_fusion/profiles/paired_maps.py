@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from vfm_fusion.config.metrics import ProfileConfig
@@ -14,10 +12,9 @@ from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.fitting import Size, fit_image
 from vfm_fusion.encoders.pyramid import derive_pyramid, nearest_stride
 from vfm_fusion.errors import FeatureStoreError
-from vfm_fusion.features.profiled import profiled_labels
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.fusion.align import resize_to_grid
-from vfm_fusion.metrics.supervised import regions_on_grid
+from vfm_fusion.profiles.labelled_pixels import Draw, Labelled, labelled_pixels
 from vfm_fusion.profiles.stored_maps import native_maps, stored_positions
 
 Native = Mapping[int, Tensor]
@@ -49,7 +46,8 @@ class PairedMaps:
     def __init__(
         self, stores: Mapping[str, FeatureStore], dataset: Dataset, config: ProfileConfig, pixels: int
     ) -> None:
-        self._stores, self._dataset, self._config, self._pixels = stores, dataset, config, pixels
+        self._stores, self._dataset, self._config = stores, dataset, config
+        self._draw = Draw(pixels, config.seed)
         first = next(iter(stores.values()))
         for name, store in stores.items():
             if store.image_ids != first.image_ids:
@@ -103,34 +101,14 @@ class PairedMaps:
 
     def drawn(self, index: int, candidates: Tensor) -> Tensor:
         """Draws pixels of an image: all candidates ``(m,)``, or as many as there may be, in order."""
-        if len(candidates) <= self._pixels:
-            return candidates
-        rng = np.random.default_rng([self._config.seed, zlib.crc32(self.ids[index].encode())])
-        chosen = np.sort(rng.choice(len(candidates), self._pixels, replace=False))
-        return candidates[torch.from_numpy(chosen)]
+        return self._draw(candidates, self.ids[index])
 
-    def labels(self, index: int, labels: np.ndarray, grid: Size) -> Tensor:
-        """Brings labels ``(H0, W0)`` of an image to a grid: ``(h, w)`` int64."""
-        return regions_on_grid(profiled_labels(labels, self._fit), grid)
-
-    def truth(self, index: int) -> tuple[np.ndarray | None, int]:
-        """The class of every pixel of an image, and how many classes there are.
-
-        Where classes are of things alone, whatever is no object is one class more: the background.
-
-        Returns:
-            ``(H0, W0)`` int64, -1 for void, and K; None and 0 where the image has no labels.
+    def labelled(self, index: int) -> tuple[Labelled | None, int]:
+        """Draws labelled pixels of an image on the grid of the finest stride, and counts the classes.
 
         Raises:
             CorruptImageError: a label file is damaged; see :meth:`Dataset.labels`.
         """
-        semantic, instances = self._dataset.labels(self._positions[index])
-        if semantic is None and instances is None:
-            return None, 0
-        classes = self._dataset.categories
-        map_of_ids = instances.classes() if semantic is None else semantic
-        truth = np.where(map_of_ids < len(classes), map_of_ids.astype(np.int64), -1)
-        if instances is None or not all(category.isthing for category in classes):
-            return truth, len(classes)
-        truth[(truth < 0) & (instances.ids == 0)] = len(classes)
-        return truth, len(classes) + 1
+        grid = self.grid(index, self.strides[0])
+        found, classes = labelled_pixels(self._dataset, self._positions[index], self._fit, grid, self._draw)
+        return (None if found is None else replace(found, index=index)), classes

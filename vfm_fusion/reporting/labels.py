@@ -80,13 +80,15 @@ def mode(trainable: bool) -> str:
 
 
 def in_mode(part: Mapping[str, Any], labels: EncoderLabels) -> str:
-    """Names an encoder of a run and what is done with it: ``DINO mini FT``.
+    """Names an encoder of a run and what is done with it: ``DINO mini FT``, ``DINO mini FZ upsampled by up``.
 
     Args:
         part: ``master`` or ``auxiliary`` of a parsed ``evaluation.json``.
         labels: names in print.
     """
-    return f"{label(labels, part['encoder'])} {mode(part['trainable'])}"
+    upsampler = part.get("upsampler")
+    how = "" if upsampler is None else f" upsampled by {upsampler}"
+    return f"{label(labels, part['encoder'])} {mode(part['trainable'])}{how}"
 
 
 def run_encoders(evaluation: Mapping[str, Any], labels: EncoderLabels) -> str:

@@ -18,6 +18,8 @@ Strides = tuple[int, ...]
 class Group:
     """Fused runs that differ in the injection strides alone, and the run of their master alone.
 
+    A master whose maps are upsampled is not alone without that.
+
     Attributes:
         fused: the runs by their injection strides: those of one stride first, each part ascending.
         alone: the master alone, trained alike; None where there is no such run.
@@ -96,14 +98,25 @@ def group_by_stride(results: Sequence[RunResults], fusions: Mapping[str, str]) -
                 repeated.setdefault(key, []).append((first, result))
     return [
         Group(
-            dict(sorted(runs.items(), key=_singles_first)), alone.get(key[:2]), tuple(repeated.get(key, ()))
+            dict(sorted(runs.items(), key=_singles_first)), alone.get(key[:3]), tuple(repeated.get(key, ()))
         )
         for key, runs in fused.items()
     ]
 
 
-def _encoder(evaluation: Evaluation, role: str) -> tuple[str, bool]:
-    return evaluation[role]["encoder"], evaluation[role]["trainable"]
+def upsampled_note(groups: Sequence[Group]) -> str:
+    """Says what EF is of where an auxiliary is upsampled; empty where none is."""
+    if not any("upsampler" in group.example["auxiliary"] for group in groups):
+        return ""
+    return (
+        "EF is of maps as they are profiled, finer strides by nearest neighbour, also where the auxiliary is "
+        "upsampled in another way."
+    )
+
+
+def _encoder(evaluation: Evaluation, role: str) -> tuple[str, bool, str | None]:
+    part = evaluation[role]
+    return part["encoder"], part["trainable"], part.get("upsampler")
 
 
 def _singles_first(item: tuple[Strides, RunResults]) -> tuple[bool, Strides]:

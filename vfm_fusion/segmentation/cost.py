@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import resource
 import sys
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -19,9 +18,11 @@ from vfm_fusion.config.runs import ARRANGEMENT, RunConfig
 from vfm_fusion.config.training import TrainingConfig
 from vfm_fusion.segmentation.build import build_segmenter
 from vfm_fusion.segmentation.data import Batch
+from vfm_fusion.segmentation.finer_maps import UsedUpsampler
 from vfm_fusion.segmentation.flops import count_flops
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.task import SegmentationTask
+from vfm_fusion.timing import seconds_of
 from vfm_fusion.training.learner import Execution, Learner
 from vfm_fusion.training.processes import Processes
 
@@ -39,6 +40,7 @@ class CostedModel:
         strides: injection strides; none without an auxiliary.
         training: the recipe.
         categories: number of classes.
+        upsamplers: upsamplers by name; untrained ones cost what trained ones do.
     """
 
     run: RunConfig
@@ -46,6 +48,7 @@ class CostedModel:
     strides: tuple[int, ...]
     training: TrainingConfig
     categories: int
+    upsamplers: Mapping[str, UsedUpsampler] = field(default_factory=dict)
 
     @property
     def identity(self) -> str:
@@ -54,7 +57,11 @@ class CostedModel:
         encoders = [self.encoders[name] for name in (self.run.master, self.run.auxiliary) if name]
         parts = {
             "encoders": [encoder.model_dump(exclude={"weights", "label"}) for encoder in encoders],
-            "run": self.run.model_dump(exclude={*ARRANGEMENT, "master", "auxiliary", "fusion"}),
+            "run": self.run.model_dump(exclude={*ARRANGEMENT, "master", "auxiliary", "fusion", "upsampling"}),
+            "upsampling": {
+                role: self.upsamplers[name].config.model_dump(exclude={"weights", "label"})
+                for role, name in self.run.upsampling.used.items()
+            },
             "fusion": self.run.fusion.model_dump(exclude={"stride"}) if fused else None,
             "strides": self.strides,
             "training": self.training.model_dump(exclude=set(FREE_OF_COST)),
@@ -91,9 +98,9 @@ def measure_turn(model: CostedModel, cost: CostConfig, threads: int, counts: boo
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     recipe = model.training
-    built = build_segmenter(model.run, model.encoders, model.strides, recipe.head, model.categories, 0).to(
-        device
-    )
+    built = build_segmenter(
+        model.run, model.encoders, model.strides, recipe.head, model.categories, 0, model.upsamplers
+    ).to(device)
     size = cost.size or recipe.augmentation.crop
     found: dict[str, Any] = {
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "CPU",
@@ -172,17 +179,6 @@ def training_step(
         learner.update(0)
 
     return step
-
-
-def seconds_of(work: Callable[[], Any], device: torch.device) -> float:
-    """Returns the wall-clock seconds of ``work()``, to the end of what it has queued on a GPU."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    started = time.perf_counter()
-    work()
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter() - started
 
 
 def peak_bytes(device: torch.device) -> int:

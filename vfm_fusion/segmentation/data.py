@@ -12,7 +12,7 @@ from torch import Tensor
 from vfm_fusion.config.augmentation import AugmentationConfig
 from vfm_fusion.datasets.base import VOID, Dataset, Instances, Sample
 from vfm_fusion.errors import TrainingError
-from vfm_fusion.segmentation.encoded import Encoded, stack
+from vfm_fusion.segmentation.encoded import Encoded, as_floats, stack
 from vfm_fusion.segmentation.stored_maps import StoredMaps
 from vfm_fusion.segmentation.task_classes import TaskClasses
 from vfm_fusion.training.augment import LabelledImage, augment
@@ -95,8 +95,7 @@ class Batch:
 def _moved(images: Tensor | Encoded, device: torch.device) -> Tensor | Encoded:
     if isinstance(images, Encoded):
         return images.to(device)
-    moved = images.to(device, non_blocking=images.is_pinned())
-    return moved.float() / 255 if moved.dtype == torch.uint8 else moved
+    return as_floats(images.to(device, non_blocking=images.is_pinned()))
 
 
 class MaskDataset:
@@ -107,7 +106,7 @@ class MaskDataset:
     before.
 
     Of fixed views, which are augmented already, only the labels are read where frozen encoders have left
-    their maps.
+    their maps; and the images, where an upsampler is guided by them.
 
     For ``instance``, an image without an object to learn (none is annotated, or only crowds and objects that
     draw no pixel) gives its place to another image, drawn from the position's seed. So only images with
@@ -130,7 +129,7 @@ class MaskDataset:
             task: ``panoptic``, ``instance`` or ``semantic``.
             config: augmentation; None where the images are fixed views.
             seed: seed of the augmentation.
-            maps: those that frozen encoders made of the views, which are then not read.
+            maps: those that frozen encoders made of the views, which are then read for upsamplers alone.
 
         Raises:
             TrainingError: the task is ``instance``, and no class of the data set is a thing.
@@ -161,9 +160,11 @@ class MaskDataset:
         if self.config is not None:
             labelled = augment(labelled, self.config, np.random.default_rng([self.seed, 1, position]))
         targets = map(torch.from_numpy, self._targets(labelled, instances))
-        if self.maps is not None:
-            return self.maps.read(index, self.dataset.size_of(index)), *targets
-        return torch.from_numpy(np.ascontiguousarray(labelled.image.transpose(2, 0, 1))), *targets
+        image = torch.from_numpy(np.ascontiguousarray(labelled.image.transpose(2, 0, 1)))
+        if self.maps is None:
+            return image, *targets
+        pixels = image[None] if self.maps.with_images else None
+        return self.maps.read(index, self.dataset.size_of(index), pixels), *targets
 
     def batch(self, items: Sequence[Place]) -> Batch:
         """Stacks the images of items and lists their masks and outputs, whose number differs."""
@@ -187,7 +188,7 @@ class MaskDataset:
 
     def _read(self, index: int) -> Sample:
         """Reads an image and its labels, or these alone where the pixels are of no use any more."""
-        if self.maps is None:
+        if self.maps is None or self.maps.with_images:
             return self.dataset[index]
         labels = self.dataset.labels(index)
         return Sample(self.dataset.ids[index], np.empty((*self.dataset.size_of(index), 0), np.uint8), *labels)

@@ -20,7 +20,8 @@ def encode_native(encoder: Encoder, images: Tensor, strides: Collection[int]) ->
 
     An image whose sides are no multiples of the encoder's size divisor is resized bilinearly to the nearest
     size that is. The encoder runs no further than the strides need. (Strides that it lacks are resized from
-    its nearest one by nearest neighbour, as in the released code.)
+    its nearest one by nearest neighbour, as in the released code, unless the run upsamples: see
+    :mod:`vfm_fusion.segmentation.finer_maps`.)
 
     Args:
         encoder: the encoder.

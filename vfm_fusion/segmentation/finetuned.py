@@ -11,11 +11,15 @@ from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.errors import WeightsError
 from vfm_fusion.features.extract import Source
+from vfm_fusion.segmentation.finer_maps import UsedUpsampler
 from vfm_fusion.segmentation.trained import MODEL_FILE, load_run
 
 
 def finetuned_encoder(
-    folder: Path, encoders: Mapping[str, EncoderConfig], dataset_name: str
+    folder: Path,
+    encoders: Mapping[str, EncoderConfig],
+    dataset_name: str,
+    upsamplers: Mapping[str, UsedUpsampler] | None = None,
 ) -> tuple[Encoder, Source]:
     """Rebuilds the fine-tuned master of a finished run, as evaluation does.
 
@@ -23,6 +27,7 @@ def finetuned_encoder(
         folder: holds ``model.safetensors`` and ``run.json``.
         encoders: encoders by name, as they were when the run was trained.
         dataset_name: name of the data set whose features will be extracted.
+        upsamplers: upsamplers by name, as the encoders.
 
     Returns:
         The encoder in evaluation mode on the CPU, with the very weights that training left, and what the
@@ -32,7 +37,7 @@ def finetuned_encoder(
         WeightsError: the run kept its master frozen, or its files are missing, damaged or of other encoder
             weights.
     """
-    model, description = load_run(folder, encoders)
+    model, description = load_run(folder, encoders, upsamplers)
     name = description["settings"]["master"]
     if not model.train_master:
         raise WeightsError(

@@ -45,14 +45,27 @@ def predict(
             "leave it at null, or train the task semantic"
         )
     height, width = images[0].shape[:2]
-    device = next(model.parameters()).device
-    batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float() / 255  # (B, 3, H, W)
-    resized = resize_to(batch, inference_size(height, width, config.resize))
-    resized.clamp_(0, 1)  # antialiasing rounds
+    resized = seen_images(images, config.resize, next(model.parameters()).device)
     if config.window is not None and len(windows(tuple(resized.shape[-2:]), config.window)) > 1:
         evidence = _resized(windowed_evidence(model, resized, config.window), (height, width))
         return [Prediction(_most_evident(single), None, None, None) for single in evidence]
     return _decoded(model(resized), (height, width), classes, config)
+
+
+def seen_images(images: list[np.ndarray], resize: ResizeConfig | None, device: torch.device) -> Tensor:
+    """Brings images of one size to :func:`inference_size`.
+
+    Args:
+        images: ``(H, W, 3)`` uint8 RGB.
+        resize: how they are resized.
+        device: where that is done.
+
+    Returns:
+        ``(B, 3, h, w)`` float RGB in [0, 1].
+    """
+    batch = torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float() / 255
+    resized = resize_to(batch, inference_size(*images[0].shape[:2], resize))
+    return resized.clamp_(0, 1)  # antialiasing rounds
 
 
 @torch.inference_mode()

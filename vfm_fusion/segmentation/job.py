@@ -13,6 +13,7 @@ from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.finer_maps import UsedUpsampler
 from vfm_fusion.segmentation.stored_maps import StoredMaps
 from vfm_fusion.segmentation.task import SegmentationTask
 from vfm_fusion.segmentation.task_classes import TaskClasses
@@ -37,6 +38,7 @@ class SegmentationJob(Job):
         index: index of the images to train on (Parquet).
         generated: folder of the data set if it is a generated one.
         maps: encoder to the manifest of its maps of the fixed views; empty where encoders run.
+        upsamplers: upsamplers by name; empty where the run uses none.
     """
 
     run: RunConfig
@@ -48,6 +50,7 @@ class SegmentationJob(Job):
     index: str
     generated: str
     maps: dict[str, str]
+    upsamplers: dict[str, UsedUpsampler]
 
     def train(self, processes: Processes) -> None:
         """See :meth:`Job.train`."""
@@ -62,6 +65,7 @@ class SegmentationJob(Job):
             state_dir=Path(self.state_dir),
             token=self.token,
             maps={encoder: Path(manifest) for encoder, manifest in self.maps.items()},
+            upsamplers=self.upsamplers,
             processes=processes,
         )
 
@@ -78,6 +82,7 @@ def train_run(
     state_dir: Path,
     token: str,
     maps: Mapping[str, Path] | None = None,
+    upsamplers: Mapping[str, UsedUpsampler] | None = None,
     processes: Processes | None = None,
 ) -> SegmentationTask:
     """Trains one run and writes ``model.safetensors``, ``metrics.csv``, ``run.json`` and TensorBoard logs.
@@ -94,6 +99,7 @@ def train_run(
         token: identifies the job's settings; checkpoints of another token are not used.
         maps: encoder to the manifest of its maps of the recipe's views, for a run whose encoders are frozen;
             they are then not run. The encoders run when left out.
+        upsamplers: upsamplers by name; left out where the run uses none.
         processes: this process among the ``training.devices`` that train together; alone when left out.
 
     Returns:
@@ -102,7 +108,7 @@ def train_run(
     Raises:
         TrainingError: missing labels, an unresolved encoder name, or see
             :func:`~vfm_fusion.training.loop.train`.
-        WeightsError: an encoder's weights are missing or do not fit.
+        WeightsError: the weights of an encoder or an upsampler are missing or do not fit.
     """
     processes = processes or single_process()
     if processes.count != training.devices:
@@ -113,7 +119,7 @@ def train_run(
     name = out_dir.resolve().parent.name
     execution = Execution(training.precision, training.deterministic, training.accumulate, training.workers)
     return train(
-        lambda: _task(name, run, encoders, strides, training, seed, dataset, maps),
+        lambda: _task(name, run, encoders, strides, training, seed, dataset, maps, upsamplers),
         out_dir=out_dir,
         state_dir=state_dir,
         token=token,
@@ -131,10 +137,11 @@ def _task(
     seed: int,
     dataset: Dataset,
     manifests: Mapping[str, Path] | None,
+    upsamplers: Mapping[str, UsedUpsampler] | None,
 ) -> SegmentationTask:
     """Builds the untrained model of a run, and what ``run.json`` will say."""
     categories = len(TaskClasses.of(training.task, dataset.categories))
-    model = build_segmenter(run, encoders, strides, training.head, categories, seed)
+    model = build_segmenter(run, encoders, strides, training.head, categories, seed, upsamplers)
     description = describe_run(
         name=name,
         run=run,
@@ -144,8 +151,11 @@ def _task(
         seed=seed,
         categories=dataset.categories,
         model=model,
+        upsamplers=upsamplers,
     )
     if training.cached_views is not None:
         dataset = Views(dataset, training.augmentation, training.cached_views)
-    maps = StoredMaps(dataset.ids, run, manifests, model.read_strides) if manifests else None
+    maps = None
+    if manifests:
+        maps = StoredMaps(dataset.ids, run, manifests, model.read_strides, model.reads_images)
     return SegmentationTask(model, categories, training, seed, dataset, description, maps)

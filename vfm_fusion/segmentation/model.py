@@ -1,4 +1,4 @@
-"""The segmentation model: encoders -> fusion -> pyramid -> mask head."""
+"""The segmentation model: encoders -> upsampling -> fusion -> pyramid -> mask head."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.pyramid import derive_pyramid
 from vfm_fusion.fusion.injection import FusionOperator
-from vfm_fusion.segmentation.encoded import Encoded
+from vfm_fusion.segmentation.encoded import Encoded, Maps
 from vfm_fusion.segmentation.encoder_pyramid import PyramidProjection, encode_native, native_strides
+from vfm_fusion.segmentation.finer_maps import FinerMaps
 from vfm_fusion.segmentation.head import MaskHead, MaskPrediction
 
 _BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.SyncBatchNorm)
@@ -22,7 +23,7 @@ class FusedSegmenter(nn.Module):
 
     A frozen encoder stays in evaluation mode and outside the graph. A fine-tuned encoder keeps the running
     statistics of its batch norms, as is usual for batches of a few images; their affine weights train. Either
-    runs no further than the strides that are read of it.
+    runs no further than the strides that are read of it. An upsampler is frozen always.
     """
 
     def __init__(
@@ -36,6 +37,8 @@ class FusedSegmenter(nn.Module):
         fusion: FusionOperator | None = None,
         train_auxiliary: bool = False,
         auxiliary_bfloat16: bool = False,
+        master_upsampling: FinerMaps | None = None,
+        auxiliary_upsampling: FinerMaps | None = None,
     ) -> None:
         """Assembles the model.
 
@@ -49,6 +52,9 @@ class FusedSegmenter(nn.Module):
             train_auxiliary: fine-tune the auxiliary; otherwise it is frozen.
             auxiliary_bfloat16: run the frozen auxiliary under autocast to bfloat16, whatever the model's
                 precision. The weights that autocast would round in every pass are rounded once, here.
+            master_upsampling: makes the master's maps at strides finer than its own; None for nearest
+                neighbour.
+            auxiliary_upsampling: likewise of the auxiliary.
         """
         super().__init__()
         if (auxiliary is None) != (fusion is None):
@@ -57,6 +63,8 @@ class FusedSegmenter(nn.Module):
         self.auxiliary = None if auxiliary is None else auxiliary.requires_grad_(train_auxiliary)
         self.projection = projection
         self.fusion = fusion
+        self.master_upsampling = master_upsampling
+        self.auxiliary_upsampling = auxiliary_upsampling
         self.head = head
         self.train_master = train_master
         self.train_auxiliary = train_auxiliary
@@ -86,6 +94,17 @@ class FusedSegmenter(nn.Module):
             return master, frozenset()
         return master, native_strides(self.auxiliary.spec, self.fusion.strides)
 
+    @property
+    def upsampling(self) -> dict[str, FinerMaps]:
+        """Role to what upsamples its maps, where something does."""
+        both = {"master": self.master_upsampling, "auxiliary": self.auxiliary_upsampling}
+        return {role: finer for role, finer in both.items() if finer is not None}
+
+    @property
+    def reads_images(self) -> bool:
+        """Whether the images are needed beside what the encoders make of them: an upsampler reads them."""
+        return any(finer.reads_images for finer in self.upsampling.values())
+
     def encode(self, images: Tensor) -> Encoded:
         """Runs the encoders, no further than the strides that are read of them.
 
@@ -96,15 +115,18 @@ class FusedSegmenter(nn.Module):
             master = encode_native(self.master, images, self.projection.strides)
         auxiliary = None if self.fusion is None else self._auxiliary_maps(images)
         # Stored maps lie contiguously; kernels round otherwise where a map does not.
-        return Encoded(tuple(images.shape[-2:]), master, auxiliary).contiguous()
+        pixels = images if self.reads_images else None
+        return Encoded(tuple(images.shape[-2:]), master, auxiliary, pixels).contiguous()
 
     def pyramid(self, images: Tensor | Encoded) -> dict[int, Tensor]:
         """Returns the fused pyramid ``{stride: (B, C, H/stride, W/stride)}`` that the head reads."""
         encoded = images if isinstance(images, Encoded) else self.encode(images)
-        pyramid = self.projection(encoded.master, encoded.size)
+        master = _with_finer(self.master_upsampling, encoded.master, encoded)
+        pyramid = self.projection(master, encoded.size)
         if self.fusion is None:
             return pyramid
-        return self.fusion(pyramid, derive_pyramid(encoded.auxiliary, sorted(self.fusion.strides)))
+        auxiliary = _with_finer(self.auxiliary_upsampling, encoded.auxiliary, encoded)
+        return self.fusion(pyramid, derive_pyramid(auxiliary, sorted(self.fusion.strides)))
 
     def _auxiliary_maps(self, images: Tensor) -> dict[int, Tensor]:
         """Returns the native maps of the auxiliary that the injection strides are derived from."""
@@ -139,6 +161,10 @@ class FusedSegmenter(nn.Module):
         """Returns the number of parameters, ``total`` and ``trainable``."""
         sizes = [(parameter.numel(), parameter.requires_grad) for parameter in self.parameters()]
         return {"total": sum(n for n, _ in sizes), "trainable": sum(n for n, trained in sizes if trained)}
+
+
+def _with_finer(finer: FinerMaps | None, native: Maps, encoded: Encoded) -> Maps:
+    return native if finer is None else finer(native, encoded.images, encoded.size)
 
 
 def _round_matrices(encoder: Encoder) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from vfm_fusion.config.runs import RunConfig
 from vfm_fusion.errors import FeatureStoreError
@@ -23,7 +24,12 @@ class StoredMaps:
     """
 
     def __init__(
-        self, image_ids: Sequence[str], run: RunConfig, manifests: Mapping[str, Path], strides: Strides
+        self,
+        image_ids: Sequence[str],
+        run: RunConfig,
+        manifests: Mapping[str, Path],
+        strides: Strides,
+        with_images: bool = False,
     ) -> None:
         """Opens the stores of a run's encoders.
 
@@ -33,26 +39,29 @@ class StoredMaps:
             manifests: encoder to the manifest of its store.
             strides: which maps are read, see
                 :attr:`~vfm_fusion.segmentation.model.FusedSegmenter.read_strides`.
+            with_images: whether the model needs the images beside their maps, see
+                :attr:`~vfm_fusion.segmentation.model.FusedSegmenter.reads_images`.
 
         Raises:
             FeatureStoreError: a store or its manifest is missing, or is not of these images.
         """
         self.master = _opened(manifests[run.master], image_ids)
         self.auxiliary = None if run.auxiliary is None else _opened(manifests[run.auxiliary], image_ids)
-        self.strides = strides
+        self.strides, self.with_images = strides, with_images
 
-    def read(self, place: int, size: tuple[int, int]) -> Encoded:
+    def read(self, place: int, size: tuple[int, int], pixels: Tensor | None = None) -> Encoded:
         """Reads the maps of one image, as a batch of one.
 
         Args:
             place: the image.
             size: (H, W) that it had for the encoders, multiples of 32.
+            pixels: the image itself ``(1, 3, H, W)``, where the model needs it.
 
         Raises:
             FeatureStoreError: a map is missing, cut or altered; names store, image and stride.
         """
         auxiliary = None if self.auxiliary is None else _maps(self.auxiliary, place, self.strides[1])
-        return Encoded(size, _maps(self.master, place, self.strides[0]), auxiliary)
+        return Encoded(size, _maps(self.master, place, self.strides[0]), auxiliary, pixels)
 
 
 def _opened(manifest: Path, image_ids: Sequence[str]) -> FeatureStore:

@@ -19,6 +19,7 @@ from vfm_fusion.encoders.build import weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining
 from vfm_fusion.errors import WeightsError
 from vfm_fusion.segmentation.build import build_segmenter
+from vfm_fusion.segmentation.finer_maps import UsedUpsampler
 from vfm_fusion.segmentation.model import FusedSegmenter
 from vfm_fusion.segmentation.task_classes import TaskClasses
 
@@ -36,9 +37,13 @@ def describe_run(
     seed: int,
     categories: tuple[Category, ...],
     model: FusedSegmenter,
+    upsamplers: Mapping[str, UsedUpsampler] | None = None,
 ) -> dict[str, Any]:
-    """Returns the content of ``run.json``: settings, categories, encoder identities; no paths, no times."""
-    return {
+    """Returns the content of ``run.json``: settings, categories, identities of encoders and upsamplers.
+
+    It holds no paths and no times, and of upsamplers only those that make some map.
+    """
+    description = {
         "run": name,
         "settings": run.model_dump(mode="json", exclude={"label"}),
         "strides": list(strides),
@@ -58,6 +63,20 @@ def describe_run(
         },
         "parameters": model.count_parameters(),
     }
+    if model.upsampling:
+        description["upsamplers"] = {
+            role: _upsampler_of(run, role, upsamplers or {}) for role in model.upsampling
+        }
+    return description
+
+
+def _upsampler_of(run: RunConfig, role: str, upsamplers: Mapping[str, UsedUpsampler]) -> dict[str, Any]:
+    name = run.upsampling.used[role]
+    return {
+        "name": name,
+        "architecture": upsamplers[name].config.architecture,
+        "weights": upsamplers[name].digest(getattr(run, role)),
+    }
 
 
 def save_run(folder: Path, model: FusedSegmenter, description: Mapping[str, Any]) -> None:
@@ -76,19 +95,24 @@ def save_run(folder: Path, model: FusedSegmenter, description: Mapping[str, Any]
     write_json(folder / RUN_FILE, description)
 
 
-def load_run(folder: Path, encoders: Mapping[str, EncoderConfig]) -> tuple[FusedSegmenter, dict[str, Any]]:
+def load_run(
+    folder: Path,
+    encoders: Mapping[str, EncoderConfig],
+    upsamplers: Mapping[str, UsedUpsampler] | None = None,
+) -> tuple[FusedSegmenter, dict[str, Any]]:
     """Rebuilds a trained model.
 
     Args:
         folder: holds ``model.safetensors`` and ``run.json``.
         encoders: encoders by name, as they were when the run was trained.
+        upsamplers: upsamplers by name, likewise.
 
     Returns:
         The model in evaluation mode on the CPU, and the content of ``run.json``.
 
     Raises:
-        WeightsError: a file is missing or damaged, does not fit the model, or an encoder's weights are not
-            those that the run was trained with.
+        WeightsError: a file is missing or damaged, does not fit the model, or the weights of an encoder or an
+            upsampler are not those that the run was trained with.
     """
     path = folder / RUN_FILE
     try:
@@ -96,14 +120,17 @@ def load_run(folder: Path, encoders: Mapping[str, EncoderConfig]) -> tuple[Fused
     except (OSError, ValueError) as error:
         raise WeightsError(f"{path}: {error}; train the run again") from error
     _check_encoders(description, encoders)
+    run = RunConfig.model_validate_json(json.dumps(description["settings"]))
+    _check_upsamplers(description, run, upsamplers or {})
     training = TrainingConfig.model_validate_json(json.dumps(description["training"]))
     model = build_segmenter(
-        RunConfig.model_validate_json(json.dumps(description["settings"])),
+        run,
         encoders,
         description["strides"],
         training.head,
         len(TaskClasses.of_run(description)),
         description["seed"],
+        upsamplers,
     )
     _load_trained(model, folder / MODEL_FILE)
     return model.eval(), description
@@ -118,6 +145,23 @@ def _check_encoders(description: Mapping[str, Any], encoders: Mapping[str, Encod
             raise WeightsError(
                 f"run {description['run']!r} was trained with encoder {name!r} of weights "
                 f"{trained_with['weights']}, the configuration gives {found}; train the run again"
+            )
+
+
+def _check_upsamplers(
+    description: Mapping[str, Any], run: RunConfig, upsamplers: Mapping[str, UsedUpsampler]
+) -> None:
+    for role, trained_with in description.get("upsamplers", {}).items():
+        name = trained_with["name"]
+        if name not in upsamplers:
+            raise WeightsError(
+                f"run {description['run']!r} needs upsampler {name!r}; found {sorted(upsamplers)}"
+            )
+        found = _upsampler_of(run, role, upsamplers)
+        if found != trained_with:
+            raise WeightsError(
+                f"run {description['run']!r} was trained with upsampler {trained_with}, the configuration "
+                f"gives {found}; train the run again"
             )
 
 

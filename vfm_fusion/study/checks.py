@@ -13,7 +13,6 @@ from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.config.recipes import overlaid
 from vfm_fusion.config.runs import ROLES
 from vfm_fusion.config.schema import Config
-from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.encoders.describe import check_architecture, check_encoder
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.selection.stride_score import rule_named
@@ -21,6 +20,7 @@ from vfm_fusion.study.comparisons import check_comparisons, stated_classes
 from vfm_fusion.study.files import Files
 from vfm_fusion.study.messages import explain
 from vfm_fusion.study.study import SCENES, Study
+from vfm_fusion.study.upsampled_runs import check_upsamplers
 from vfm_fusion.study.upsamplers import check_trained_upsamplers
 
 _TAKEN = {
@@ -41,8 +41,8 @@ def check(config: Config) -> None:
     check_file_names(config)
     check_labels(config)
     check_encoder_names(config)
-    check_upsamplers(config)
     check_runs(config)
+    check_upsamplers(config)
     check_selection(config)
     check_reporting(config)
     check_metrics(config)
@@ -118,17 +118,6 @@ def check_encoder_names(config: Config) -> None:
     for name, meaning in _TAKEN.items():
         if name in config.encoders:
             raise ConfigError(f"encoders.{name}: that is {meaning}; call the encoder something else")
-
-
-def check_upsamplers(config: Config) -> None:
-    """The data sets that upsamplers learn from are defined."""
-    for name, upsampler in config.upsamplers.items():
-        weights = upsampler.weights
-        if isinstance(weights, UpsamplerTrained) and weights.dataset not in config.datasets:
-            raise ConfigError(
-                f"upsamplers.{name}.weights.dataset: {weights.dataset!r} is not defined; datasets has: "
-                f"{', '.join(config.datasets)}{did_you_mean(weights.dataset, config.datasets)}"
-            )
 
 
 def check_runs(config: Config) -> None:

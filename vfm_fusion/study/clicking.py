@@ -43,7 +43,9 @@ def clicked(study: Study, kind: str) -> list[str]:
 
 
 def upsampled(study: Study, kind: str) -> list[str]:
-    """Files of a kind of every encoder and upsampler that some cell has."""
+    """Files of a kind of every encoder and upsampler that some cell has; no scores where none are wanted."""
+    if kind != "upsampled_maps" and section(study).quality is None:
+        return []
     return of_cells(study, kind)
 
 
@@ -67,11 +69,3 @@ def maps_of_clicks(study: Study, cell: Cell) -> list[str]:
     if views is None:
         return []
     return study.files.every("view_features", dataset=views.dataset, views=views.name, encoder=cell.encoder)
-
-
-def upsampler_weights(study: Study, encoder: str, upsampler: str) -> list[str]:
-    """The weights of an upsampler that the workflow trains for an encoder; nothing for any other."""
-    weights = study.config.upsamplers[upsampler].weights
-    if weights is None or weights.source != "trained":
-        return []
-    return study.files.every("upsampler", upsampler=upsampler, encoder=encoder)

@@ -9,6 +9,7 @@ from vfm_fusion.config.clicks import ClickTrainingConfig
 from vfm_fusion.config.interactive import Cell
 from vfm_fusion.study.clicking import click_views, section
 from vfm_fusion.study.study import Study
+from vfm_fusion.study.upsamplers import upsampler_section
 
 
 class ClickSettings:
@@ -51,8 +52,8 @@ class ClickSettings:
         )
 
     def upsampler(self, upsampler: str) -> dict[str, Any]:
-        """What maps depend on of an upsampler: everything but its label."""
-        return self._study.config.upsamplers[upsampler].model_dump(mode="json", exclude={"label"})
+        """What maps depend on of an upsampler."""
+        return upsampler_section(self._study.config, upsampler)
 
     def _recipe(self) -> dict[str, Any]:
         """The recipe; of views that are not drawn, nothing counts."""

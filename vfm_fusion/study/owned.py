@@ -6,10 +6,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
+from vfm_fusion.config.upsampling import UpsamplerFile
 from vfm_fusion.datasets.kinds import data_root
 from vfm_fusion.encoders.weight_files import weight_file, weights_digest
 from vfm_fusion.errors import DatasetLayoutError, WeightsError
 from vfm_fusion.study.study import Study
+from vfm_fusion.study.upsamplers import used_upsamplers
+from vfm_fusion.upsampling.weight_files import upsampler_file
 
 Found = TypeVar("Found")
 
@@ -24,6 +27,8 @@ class Owned:
 
     Attributes:
         weights: weight file of every encoder; None for one that has none, or whose file is not here.
+        upsamplers: by (upsampler, encoder), likewise the weight file of every upsampler that is used and has
+            one of the user's.
         absent: one line for everything that is not here: the key, the path, and where to get it.
 
     Raises:
@@ -38,10 +43,19 @@ class Owned:
         self.weights: dict[str, Path | None] = {
             name: self._look_up(weight_file, name, encoder) for name, encoder in self._encoders.items()
         }
+        self.upsamplers: dict[tuple[str, str], Path | None] = {
+            (name, encoder): self._look_up(upsampler_file, f"upsamplers.{name}.weights", weights, encoder)
+            for name, encoder in used_upsamplers(study.config)
+            if isinstance(weights := study.config.upsamplers[name].weights, UpsamplerFile)
+        }
 
     def weight_files(self, encoders: Iterable[str]) -> list[Path]:
         """The weight files of those of the encoders that have one."""
         return [path for path in map(self.weights.get, encoders) if path is not None]
+
+    def upsampler_files(self, used: Iterable[tuple[str, str]]) -> list[Path]:
+        """The weight files of those (upsampler, encoder) of them that have one of the user's."""
+        return [path for path in map(self.upsamplers.get, used) if path is not None]
 
     def check_weights(self) -> None:
         """Checks that the weight files are those that the configuration and the registry expect.

@@ -228,6 +228,7 @@ def compared_fusions(study: Study, comparison: str) -> dict[str, Any]:
         settings = run.fusion.model_dump(mode="json", exclude={"stride"})
         if run.auxiliary_precision != "same":
             settings["auxiliary in"] = run.auxiliary_precision
+        settings |= {f"{role} upsampled by": upsampler for role, upsampler in run.upsampling.used.items()}
         said.append((name, ", ".join(f"{key} {value}" for key, value in settings.items())))
     return {**compared(study, comparison), "fusions": said}
 

@@ -15,7 +15,14 @@ from vfm_fusion.config.runs import ARRANGEMENT
 from vfm_fusion.config.training import EXECUTION
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.study.study import SCENES, Study
+from vfm_fusion.study.upsampled_runs import trained_for, upsampled_encoders
 from vfm_fusion.study.views import ViewSet, segmented_images, training_views
+
+_COSTED_WEIGHTS = {
+    "file": {"source": "file", "path": ""},
+    "trained": {"source": "trained", "dataset": "", "recipe": {"steps": 1}},
+}
+"""What the cost of an upsampler depends on of its weights: where they are from, no more."""
 
 _MAPS = {"strides", "interpolation"}
 """Settings of profiles that say which maps are looked at."""
@@ -265,7 +272,11 @@ class Settings:
     def _costed(self, run: str) -> dict[str, Any]:
         """How a run is built and trained, as far as a step costs something."""
         training = self._config.training_of(run)
-        return {
+        used = self._upsamplers(run)
+        for upsampler in used.get("upsamplers", {}).values():
+            weights = upsampler["config"]["weights"]
+            upsampler["config"]["weights"] = weights and _COSTED_WEIGHTS[weights["source"]]
+        return used | {
             "run": self._config.runs[run].model_dump(mode="json", exclude=set(ARRANGEMENT)),
             "training": training.model_dump(mode="json", exclude=set(FREE_OF_COST))
             | {"augmentation": training.augmentation.model_dump(mode="json", include={"crop"})},
@@ -277,7 +288,20 @@ class Settings:
         return {
             "encoders": {name: self._study.encoder_section(name) for name in used},
             "specs": {name: self._study.encoder_spec(name) for name in used},
+            **self._upsamplers(run),
         }
+
+    def _upsamplers(self, run: str) -> dict[str, Any]:
+        """What a run depends on of the upsamplers that it uses; no key where it uses none."""
+        trained = trained_for(self._config, run)
+        used = {
+            name: {
+                "config": self._config.upsamplers[name].model_dump(mode="json", exclude={"label"}),
+                "trained": [encoder for upsampler, encoder in trained if upsampler == name],
+            }
+            for name in upsampled_encoders(self._config, run)
+        }
+        return {"upsamplers": used} if used else {}
 
 
 def _name(views: ViewSet | None) -> str | None:

@@ -16,6 +16,7 @@ from vfm_fusion.selection.stride_score import rule_named
 from vfm_fusion.study.clicking import click_views, maps_of_clicks
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
+from vfm_fusion.study.upsampled_runs import trained_upsamplers
 from vfm_fusion.study.views import ViewSet, segmented_images, training_views, views_of_run
 
 SCENES = "pretraining-scenes"
@@ -220,6 +221,10 @@ class Study:
     def training_maps(self, run: str) -> list[str]:
         """Manifests of the maps that a run learns from, an encoder each; nothing where encoders run."""
         return self._maps(run, training_views(self.config, run))
+
+    def trained_upsamplers(self, run: str) -> list[str]:
+        """Weights of the upsamplers that a run uses and the workflow trains, an encoder each."""
+        return trained_upsamplers(self.config, self.files, run)
 
     def segmented_maps(self, run: str, target: str) -> list[str]:
         """Manifests of the maps that a run segments a data set by, likewise."""

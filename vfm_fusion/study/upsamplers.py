@@ -1,4 +1,4 @@
-"""Upsamplers whose weights the workflow trains: for which encoders, from what, and what that depends on."""
+"""Upsamplers of an experiment: for which encoders, and, where they are trained, from what."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.study import Study
+from vfm_fusion.study.upsampled_runs import upsamplers_of
 from vfm_fusion.upsampling.pretraining.trainable import check_trainable
 
 
@@ -33,7 +34,7 @@ class UpsamplerSettings:
                 "dataset": self._study.dataset_section(dataset),
                 "encoder": self._study.encoder_section(encoder),
                 "spec": self._study.encoder_spec(encoder),
-                "upsampler": self._section(upsampler),
+                "upsampler": upsampler_section(self._study.config, upsampler),
             }
         )
 
@@ -48,11 +49,19 @@ class UpsamplerSettings:
     def _dataset(self, upsampler: str) -> str:
         return trained_weights(self._study.config)[upsampler].dataset
 
-    def _section(self, upsampler: str) -> dict[str, Any]:
-        """What its weights depend on: not its label, nor where they are put."""
-        section = self._study.config.upsamplers[upsampler].model_dump(mode="json", exclude={"label"})
-        del section["weights"]["shipped_for"]
-        return section
+
+def upsampler_section(config: Config, upsampler: str) -> dict[str, Any]:
+    """What upsampled maps depend on of an upsampler: not its label, nor where weights are put besides."""
+    unread = {"label": True, "weights": {"shipped_for"}}
+    return config.upsamplers[upsampler].model_dump(mode="json", exclude=unread)
+
+
+def used_upsamplers(config: Config) -> list[tuple[str, str]]:
+    """Every (upsampler, encoder whose maps it upsamples) that something is made of, each once."""
+    cells = config.interactive.cells if config.interactive else []
+    used = [(cell.upsampler, cell.encoder) for cell in cells]
+    used += [pair for run in config.runs for pair in upsamplers_of(config, run)]
+    return list(dict.fromkeys(used))
 
 
 def trained_weights(config: Config) -> dict[str, UpsamplerTrained]:
@@ -93,8 +102,7 @@ def check_trained_upsamplers(config: Config) -> None:
                 f"{key}.shipped_for: it learns from {weights.dataset}, which belongs to others; what comes "
                 "with the project has learned from generated scenes; leave it out"
             )
-    used = [(cell.upsampler, cell.encoder) for cell in config.interactive.cells] if config.interactive else []
-    for name, encoder in dict.fromkeys([*used, *shipped_pairs(config)]):
+    for name, encoder in dict.fromkeys([*used_upsamplers(config), *shipped_pairs(config)]):
         if name in trained:
             spec = spec_of(config.encoders[encoder].architecture)
             key = f"upsamplers.{name}.weights.recipe"

@@ -1,4 +1,4 @@
-"""Bilinear and bicubic interpolation of some rows of a result, as torch interpolates all of them."""
+"""What upsamplers share: their guidance, and interpolation of some rows of a result as torch does of all."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfm_fusion.encoders.spec import IMAGENET_MEAN, IMAGENET_STD
 from vfm_fusion.upsampling.bands import Bands
 
 _CUBIC = -0.75
@@ -28,6 +29,12 @@ def resize_banded(maps: Tensor, into: Tensor, bands: Bands) -> None:
         return F.interpolate(rows, size=(stop - start, width), mode="bilinear", align_corners=True)
 
     bands(band, height, maps.shape[1] * (3 * maps.shape[3] + width), into)
+
+
+def imagenet_normalised(images: Tensor) -> Tensor:
+    """Normalises images ``(B, 3, H, W)`` in [0, 1] by ImageNet's mean and deviation."""
+    mean, std = (images.new_tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return (images - mean) / std
 
 
 def resize_guidance(image: Tensor, size: tuple[int, int]) -> Tensor:

@@ -185,3 +185,20 @@ def test_the_real_grabcut_photos(realdata: Path) -> None:
         assert np.array_equal(sample.semantic == 1, truth)
         assert np.array_equal(sample.instances.mask(0), truth)
         assert not (sample.semantic == 255).any()
+
+
+def test_every_colour_of_tetris_is_an_object(tmp_path: Path) -> None:
+    photo(tmp_path / "images/a.jpg")
+    colours = np.zeros((3, 4, 3), np.uint8)
+    colours[0, :2], colours[2, 3] = (0, 0, 1), (200, 10, 0)
+    mask(tmp_path / "masks/a.png", colours)
+    sample = read("tetris", tmp_path)[0]
+    assert sample.instances.ids.tolist() == [[2, 2, 0, 0], [0] * 4, [0, 0, 0, 1]]
+    assert sample.semantic.tolist() == [[1, 1, 0, 0], [0] * 4, [0, 0, 0, 1]]
+    assert sample.instances.categories.tolist() == [1, 1]
+    full = np.full((3, 4, 3), 7, np.uint8)
+    mask(tmp_path / "masks/a.png", full)
+    assert read("tetris", tmp_path)[0].instances.ids.tolist() == [[1] * 4] * 3
+    mask(tmp_path / "masks/a.png", 0 * full)
+    with pytest.raises(LabelError, match=r"a\.png: the mask has no object"):
+        read("tetris", tmp_path)[0]

@@ -22,7 +22,8 @@ from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.fusion.align import resize_to_grid
 from vfm_fusion.fusion.operators import Replace
 from vfm_fusion.profiles.encoder_pairs import compare_pairs
-from vfm_fusion.profiles.pair_probe import Labelled, Pyramids
+from vfm_fusion.profiles.labelled_pixels import Labelled, class_map
+from vfm_fusion.profiles.pair_probe import Pyramids
 from vfm_fusion.profiles.paired_maps import PairedMaps
 
 STRIDES = (4, 8, 16, 32)
@@ -144,8 +145,7 @@ def test_without_labels_there_is_cka_and_a_reason(labelled: int, reason: str) ->
 
 
 def test_labels_of_objects_alone_leave_a_background() -> None:
-    stores = {"noisy": Planted("noisy", noise)}
-    truth, classes = PairedMaps(stores, Streets(objects=True), MAPS, 4096).truth(2)
+    truth, classes = class_map(Streets(objects=True), 2)
     assert classes == 2
     np.testing.assert_array_equal(truth, np.where(Streets().classes(2) == 0, 0, 1))
 

@@ -152,12 +152,23 @@ def test_every_time_has_its_spread_and_is_marked_where_that_is_not_small() -> No
 
 
 @pytest.mark.parametrize(
-    "other", [{"train_master": False}, {"master": "swin"}, {"threads": 4}], ids=["frozen", "encoder", "setup"]
+    "other",
+    [{"train_master": False}, {"master": "swin"}, {"upsampling": {"master": "lift"}}, {"threads": 4}],
+    ids=["frozen", "encoder", "upsampled", "setup"],
 )
 def test_another_master_is_no_measure_of_a_fused_model(other: dict[str, Any]) -> None:
     found = table(alone=cost("alone", **other))
     assert shown(found)[1]["inference_share"].text == "—"
     assert "its master alone was not measured" in lay_out(found).footnotes.values()
+
+
+def test_an_upsampler_is_part_of_the_model() -> None:
+    fused = cost("fused", upsampling={"auxiliary": "lift"})
+    parts = fused["parameters"] | {"auxiliary_upsampling": 1_187_280}
+    found = table(fused=fused | {"parameters": parts})
+    assert shown(found)[1]["run"].detail == "DINO mini FT + SAM mini FZ upsampled by lift at OS 4, 16"
+    assert shown(found)[1]["inference_share"].text == "1.00"
+    assert found.data.set_index("run").loc["fused", "parameters_auxiliary_upsampling"] == 1_187_280
 
 
 def test_published_values_stand_in_a_section_of_their_own() -> None:

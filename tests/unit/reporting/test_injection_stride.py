@@ -179,6 +179,38 @@ def test_other_pairs_and_operators_are_settings_without_a_letter() -> None:
     ]
 
 
+def test_upsampled_runs_are_a_setting_beside_the_others() -> None:
+    plain = sweeps.sweep("d", {4: [1.0], 8: [2.0]})
+    upsampled = [
+        e | {"run": f"up-{e['run']}", "auxiliary": e["auxiliary"] | {"upsampler": "lift"}}
+        for e in sweeps.sweep("d", {4: [4.0], 8: [3.0]})
+    ]
+    evaluations = [*plain, *upsampled]
+    fusions = {e["run"]: "replace" for e in plain} | {e["run"]: "replace, lift" for e in upsampled}
+    found = table(evaluations, [0], fusions=fusions)
+    shown = [[row[key].text for key in ("setting", "auxiliary", "os4", "os8")] for row in lines(found)]
+    assert shown == [
+        ["D", "DINO mini FZ", "1.00", "2.00"],
+        ["D", "DINO mini FZ upsampled by lift", "4.00", "3.00"],
+    ]
+    note = "EF is of maps as they are profiled"
+    assert sum(note in text for text in found.notes) == 1
+    assert not any(note in text for text in table(plain, [0]).notes)
+
+
+def test_a_master_that_is_upsampled_gains_over_itself_alone() -> None:
+    fused = sweeps.sweep("b", {4: [3.0], 8: [4.0]})
+    upsampled = [
+        e | {"run": f"up-{e['run']}", "master": e["master"] | {"upsampler": "lift"}}
+        for e in [*fused, *sweeps.alone("alone", sweeps.DINO, False, [2.5])]
+    ]
+    evaluations = [*fused, *sweeps.alone("alone", sweeps.DINO, False, [1.0]), *upsampled]
+    for known, gain in ((evaluations, 0.5), (evaluations[:-1], math.nan)):
+        groups = sweeps.collected(known, [0]).groups
+        assert groups[0].gain((4,), "AP").mean == 2.0
+        assert groups[1].gain((4,), "AP").mean == pytest.approx(gain, nan_ok=True)
+
+
 def test_for_edges_the_chosen_pair_is_the_reverse() -> None:
     """With task ``edge`` the master leads EF; A stays the setting that injects edges into structure."""
     edge = sweeps.SELECTION | {"task": "edge", "master": sweeps.SAM, "auxiliary": sweeps.DINO}

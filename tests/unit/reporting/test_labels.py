@@ -19,6 +19,13 @@ def test_models_and_encoders_say_what_a_run_is_made_of() -> None:
     assert run_encoders(FUSED, results.LABELS) == long
 
 
+def test_an_upsampler_is_named_after_what_it_upsamples() -> None:
+    injected = FUSED["auxiliary"] | {"upsampler": "lift"}
+    assert run_models(FUSED | {"auxiliary": injected}, results.LABELS) == (
+        "DINO mini FT + SAM mini FZ upsampled by lift at OS 16"
+    )
+
+
 def test_every_pretraining_is_named_once() -> None:
     assert pretrainings([ALONE, FUSED, ALONE], results.LABELS) == [
         "SAM mini: promptable masks, 240 images",

@@ -65,6 +65,7 @@ def job(tmp_path: Path, scenes: dict, encoders: dict[str, EncoderConfig], recipe
             state_dir=str(tmp_path / folder / "state"),
             token=token,
             maps={},
+            upsamplers={},
         )
 
     return build

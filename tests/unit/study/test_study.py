@@ -253,7 +253,7 @@ def test_settings_of_another_system_are_documented() -> None:
         ({"encoders": {"mini-sam": None, "mini-swin": None}}, "encoders: mini-dino is too few for runs"),
         (
             deep_merge(ALONE, {"encoders": dict.fromkeys(("mini-dino", "mini-sam", "mini-swin"))}),
-            "encoders: none, .* or give a section of another system: toy",
+            "encoders: none, .* or give a section of another system: interactive, toy",
         ),
     ],
 )

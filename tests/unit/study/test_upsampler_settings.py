@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import save_file
 
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.schema import Config
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.loaded import loaded_by_name
+from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import resolve
 from vfm_fusion.study.study import Study
 from vfm_fusion.study.upsamplers import UpsamplerSettings, shipped_pairs, trained_weights
+from vfm_fusion.upsampling.build import build_upsampler
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
 UPSAMPLERS = {
@@ -112,3 +115,17 @@ def test_what_could_not_be_trained_is_refused_before_anything_runs(changes: dict
 
 def test_what_clicks_use_and_can_be_trained_is_planned() -> None:
     assert experiment(interactive=CLICKS).interactive is not None
+
+
+def test_weight_files_of_used_upsamplers_are_looked_for_before_anything_runs(tmp_path: Path) -> None:
+    weights = {"source": "file", "path": str(tmp_path / "lift.{encoder}.safetensors")}
+    save_file(build_upsampler("lift", 8).state_dict(), tmp_path / "lift.mini-sam.safetensors")
+    unused = {**UPSAMPLERS["lift-a"], "weights": {"source": "file", "path": "nowhere"}}
+    upsamplers = {"lift-a": {"weights": weights}, "unused": unused}
+    owned = Owned(Study(experiment(interactive=CLICKS, upsamplers=upsamplers)))
+    assert owned.upsamplers == {("lift-a", "mini-sam"): tmp_path / "lift.mini-sam.safetensors"}
+    assert owned.absent == []
+    grid = [{"encoders": ["mini-dino"], "upsamplers": ["lift-a"], "clicks": ["late"]}]
+    owned = Owned(Study(experiment(interactive={**CLICKS, "grid": grid}, upsamplers=upsamplers)))
+    assert len(owned.absent) == 1
+    assert "upsamplers.lift-a.weights.path: no weight file at" in owned.absent[0]

@@ -9,12 +9,12 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vfm_fusion.metrics.component_colors import COMPONENTS, component_colors, signs
 from vfm_fusion.metrics.feature_map import FeatureMap
 from vfm_fusion.reporting.figures.feature_grid import ProfiledImage, feature_grid, say_undefined
 from vfm_fusion.reporting.labels import EncoderLabels
 from vfm_fusion.reporting.style import styled
 
-COMPONENTS = 3
 PERCENTILES = (1.0, 99.0)
 """Scores between these percentiles span the range of a colour channel."""
 
@@ -51,17 +51,8 @@ def pca_colors(features: np.ndarray) -> np.ndarray | str:
         return feature_map.reason
     count = min(COMPONENTS, features.shape[0], feature_map.pixels)
     scores = feature_map.tokens.components(count).numpy()  # (count, h*w)
-    colors = np.full((COMPONENTS, feature_map.pixels), 0.5, dtype=np.float32)
-    largest = float(np.abs(scores).max())
-    for channel, component in zip(colors, scores, strict=False):
-        low, high = np.percentile(component * _sign(component), PERCENTILES)
-        if high - low > 1e-4 * largest:
-            channel[:] = np.clip((component * _sign(component) - low) / (high - low), 0, 1)
+    colors = component_colors(scores * signs(scores)[:, None], PERCENTILES)
     return colors.T.reshape(feature_map.height, feature_map.width, COMPONENTS)
-
-
-def _sign(component: np.ndarray) -> float:
-    return 1.0 if component[np.abs(component).argmax()] >= 0 else -1.0
 
 
 def _draw(axes: Axes, image: np.ndarray, features: np.ndarray) -> None:

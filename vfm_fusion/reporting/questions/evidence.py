@@ -71,11 +71,13 @@ class Evidence:
         return self.singles(trained=trained).get(encoder)
 
     def singles(self, *, trained: bool) -> dict[str, RunResults]:
-        """The first run of every encoder without an auxiliary, fine-tuned or frozen."""
+        """The first run of every encoder without an auxiliary or an upsampler, fine-tuned or frozen."""
         found: dict[str, RunResults] = {}
         for result in self.sweep.results:
             known = result.facts
-            if known and known["auxiliary"] is None and known["master"]["trainable"] == trained:
+            if known is None or known["auxiliary"] is not None or "upsampler" in known["master"]:
+                continue
+            if known["master"]["trainable"] == trained:
                 found.setdefault(known["master"]["encoder"], result)
         return found
 

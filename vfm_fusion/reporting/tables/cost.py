@@ -11,7 +11,7 @@ import pandas as pd
 
 from vfm_fusion.errors import ReportingError
 from vfm_fusion.reporting.cells import MISSING, Value
-from vfm_fusion.reporting.labels import EncoderLabels, label, mode, strides_of
+from vfm_fusion.reporting.labels import EncoderLabels, in_mode, strides_of
 from vfm_fusion.reporting.published import published_section, shown_table
 from vfm_fusion.reporting.result_files import read_benchmarks, read_cost
 from vfm_fusion.reporting.table import Column, Entry, Row, Section, Table
@@ -181,7 +181,7 @@ def _master_alone(cost: Cost, costs: Mapping[str, Cost]) -> Cost | None:
             other
             for other in costs.values()
             if other["auxiliary"] is None
-            and (other["master"], other["train_master"]) == (cost["master"], cost["train_master"])
+            and _part(other, "master") == _part(cost, "master")
             and _setup(other) == _setup(cost)
         ),
         None,
@@ -207,11 +207,16 @@ def _shares(cost: Cost, alone: Cost | None) -> dict[str, Entry]:
 
 def _encoders(cost: Cost, labels: EncoderLabels) -> str:
     """Names a run's encoders in one line, such as ``DINO FT + SAM FZ at OS 16``."""
-    text = f"{label(labels, cost['master'])} {mode(cost['train_master'])}"
+    text = in_mode(_part(cost, "master"), labels)
     if cost["auxiliary"] is None:
         return text
-    auxiliary = f"{label(labels, cost['auxiliary'])} {mode(cost['train_auxiliary'])}"
-    return f"{text} + {auxiliary} at OS {strides_of(cost)}"
+    return f"{text} + {in_mode(_part(cost, 'auxiliary'), labels)} at OS {strides_of(cost)}"
+
+
+def _part(cost: Cost, role: str) -> dict[str, Any]:
+    """An encoder of a run and what is done with it."""
+    upsampler = cost.get("upsampling", {}).get(role)
+    return {"encoder": cost[role], "trainable": cost[f"train_{role}"], "upsampler": upsampler}
 
 
 def _record(run: str, costs: Mapping[str, Cost], seconds: Sequence[float]) -> dict[str, Any]:

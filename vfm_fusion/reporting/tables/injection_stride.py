@@ -15,6 +15,7 @@ from vfm_fusion.reporting.cells import Value
 from vfm_fusion.reporting.labels import EncoderLabels, in_mode
 from vfm_fusion.reporting.published import published_note, published_section, published_table, read_published
 from vfm_fusion.reporting.records import average_note, images_in_words, one_per_target, seeds_note
+from vfm_fusion.reporting.stride_groups import upsampled_note
 from vfm_fusion.reporting.stride_suggestion import (
     MIN_TRAINED,
     HitRate,
@@ -60,6 +61,7 @@ def injection_stride_table(sweep: Sweep, published: pd.DataFrame | None = None) 
         _what_note(sweep),
         average_note(one_per_target(sweep.results)),
         *(note for metric in metrics for note in rate_notes(settings, metric)),
+        upsampled_note([setting.group for setting in settings]),
         *_other_notes(sweep.elsewhere, metrics[:1], labels),
         _CAUTION if settings else "",
         *_repeated_notes(settings),

@@ -32,7 +32,7 @@ from vfm_fusion.reporting.records import (
     seeds_note,
 )
 from vfm_fusion.reporting.significance import RankCorrelation, correlate, correlation_rows, in_words
-from vfm_fusion.reporting.stride_groups import Group, Strides, group_by_stride
+from vfm_fusion.reporting.stride_groups import Group, Strides, group_by_stride, upsampled_note
 from vfm_fusion.reporting.stride_suggestion import MIN_TRAINED, Suggestion, judge
 from vfm_fusion.reporting.table import Column, Row, Section, Table
 
@@ -92,6 +92,7 @@ def stride_gain_table(
         average_note(one_per_target(results)),
         seeds_note(seeds),
         _suggestion_note(groups),
+        upsampled_note(groups),
         *_evidence_notes(groups, metrics, ef),
     ]
     if published is not None and "AP" in metrics:

@@ -54,12 +54,6 @@ def facts(
     }
 
 
-def beats_bilinear(card: Mapping[str, Any]) -> bool:
-    """Whether the trained upsampler is nearer than interpolation to the maps of larger images, both ways."""
-    trained, bilinear = card["measured"]["trained"], card["measured"]["bilinear"]
-    return trained["cosine"] > bilinear["cosine"] and trained["error"] < bilinear["error"]
-
-
 def render(card: Mapping[str, Any], file: Mapping[str, Any]) -> str:
     """Writes the card of an upsampler that has learned from generated scenes as Markdown.
 
@@ -95,7 +89,7 @@ def render(card: Mapping[str, Any], file: Mapping[str, Any]) -> str:
         "|---|--:|--:|--:|",
         *(_row(name, measured[name]) for name in ("untrained", "trained", "bilinear")),
         "",
-        _verdict(card),
+        _verdict(measured["trained"], measured["bilinear"]),
         "",
         f"Mean of the first {steps} steps and of the last that were logged: loss "
         f"{card['losses']['first']['loss']:.4f} and {card['losses']['last']['loss']:.4f}. "
@@ -114,10 +108,13 @@ def _row(name: str, values: Mapping[str, float]) -> str:
     return f"| {name} | {loss} | {values['cosine']:.4f} | {values['error']:.4f} |"
 
 
-def _verdict(card: Mapping[str, Any]) -> str:
-    if beats_bilinear(card):
-        return "By both it is nearer than bilinear interpolation."
-    return (
-        "By these it is not nearer than bilinear interpolation: its loss asks for something else than the "
-        "maps of larger images, or it was trained too little."
-    )
+def _verdict(trained: Mapping[str, float], bilinear: Mapping[str, float]) -> str:
+    nearer = {
+        "the cosine": trained["cosine"] > bilinear["cosine"],
+        "the error": trained["error"] < bilinear["error"],
+    }
+    by, not_by = ([name for name, better in nearer.items() if better is wanted] for wanted in (True, False))
+    if not by:
+        return "It is no nearer to them than bilinear interpolation, by neither."
+    other = f", not by {not_by[0]}" if not_by else ""
+    return f"It is nearer to them than bilinear interpolation by {' and '.join(by)}{other}."

@@ -21,9 +21,10 @@ def published(study: Study) -> list[str]:
 
 def qualities(study: Study) -> dict[str, list[str]]:
     """What was measured of upsampled maps themselves, and its cost; nothing where it is not asked for."""
-    kinds = {"quality": "upsampled_quality", "costs": "upsampled_cost"}
-    measured = section(study).quality is not None
-    return {name: upsampled(study, kind) if measured else [] for name, kind in kinds.items()}
+    return {
+        "quality": upsampled(study, "upsampled_quality"),
+        "costs": upsampled(study, "upsampled_cost"),
+    }
 
 
 def counted_images(study: Study) -> list[str]:

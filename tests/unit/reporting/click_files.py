@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
-import pandas as pd
 
 from vfm_fusion.atomic import write_json
 from vfm_fusion.interactive.click_protocol import EMPTY, ClickedResult, Round
 from vfm_fusion.interactive.click_robot import Placement
-from vfm_fusion.interactive.click_robustness import COLUMNS, robustness_scores
-from vfm_fusion.interactive.click_scores import click_scores, click_table, object_table, timing_table
 from vfm_fusion.interactive.clicks import Click
+from vfm_fusion.interactive.evaluate import ClickedFiles, Playing, write_clicked
+from vfm_fusion.interactive.played import PlayedImage, ShownObject, group_table
 from vfm_fusion.study.study import Study
 
 PARAMETERS = {"loftup": 4_303_894, "anyup": 878_080, "naf": 662_528, "jbu": 172_772, "lift": 1_187_280}
@@ -65,80 +65,55 @@ class ClickFiles:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path
 
-    def _results(self, cell: dict[str, str], seed: int, dataset: str) -> list[ClickedResult]:
-        protocol, gain = self.config.protocol, GAINS[cell["upsampler"]]
-        noise, results = random(*cell.values(), seed, dataset), []
-        for image, number in product(range(self.images), (1, 2)):
-            hard = random(dataset, image, number).uniform(0.2, 1.2)
-            rate = max(0.05, (0.25 + 0.3 * gain + noise.normal(0, 0.03)) / hard)
-            top = 0.99 - 0.08 * hard
-            ious = top * (1 - np.exp(-rate * np.arange(1, protocol.max_clicks + 1)))
-            if self.empty and image == number == 1:
-                results.append(ClickedResult(f"photo-{image:03d}", number, 0, (), float("nan"), EMPTY))
-                continue
-            rounds = [
-                Round(Placement(self._click(noise, click)), float(iou), seconds=noise.uniform(0.02, 0.05))
-                for click, iou in enumerate(ious)
-            ]
-            if image == 2:  # a perfect mask before the last click
-                rounds[-2:] = [Round(Placement(None, "no_error_left"), float(ious[-3]), carried=True)] * 2
-            boundary = float(ious[-1] - 0.1)
-            results.append(
-                ClickedResult(f"photo-{image:03d}", number, int(900 * hard), tuple(rounds), boundary)
-            )
-        return results
+    def _result(self, noise: np.random.Generator, gain: float, name: str, number: int) -> ClickedResult:
+        """An object whose IoU rises the faster, the easier it is and the more an upsampler gains."""
+        if self.empty and name.endswith("1") and number == 1:
+            return ClickedResult(name, number, 0, (), float("nan"), EMPTY)
+        hard = random(name, number).uniform(0.2, 1.2)
+        rate = max(0.05, (0.25 + 0.3 * gain + noise.normal(0, 0.03)) / hard)
+        ious = (0.99 - 0.08 * hard) * (1 - np.exp(-rate * np.arange(1, self.config.protocol.max_clicks + 1)))
+        rounds = [
+            Round(Placement(self._click(noise, click)), float(iou), seconds=noise.uniform(0.02, 0.05))
+            for click, iou in enumerate(ious)
+        ]
+        if name.endswith("2"):  # a perfect mask before the last click
+            rounds[-1:] = [Round(Placement(None, "no_error_left"), float(ious[-2]), carried=True)]
+        return ClickedResult(name, number, int(900 * hard), tuple(rounds), float(ious[-1] - 0.1))
 
     def _click(self, rng: np.random.Generator, click: int) -> Click:
         row, col = (int(rng.integers(side // 4, 3 * side // 4)) for side in self.size)
         return Click(row, col, bool(click % 2 == 0))
 
     def _clicked(self, cell: dict[str, str], seed: int, dataset: str) -> None:
-        config, where = self.config, {**cell, "seed": seed, "target": dataset}
-        results = self._results(cell, seed, dataset)
-        rounds, objects = click_table(results), object_table(results, config.protocol)
-        tables = {"clicked_rounds": rounds, "clicked_objects": objects}
-        tables["clicked_seconds"] = timing_table(results)
-        for kind, table in tables.items():
-            table.to_parquet(self._path(kind, **where), index=False)
-        write_json(
-            self._path("clicked_scores", **where),
-            {
-                **cell,
-                **{"seed": seed, "dataset": dataset, "trained_on": config.trained_on},
-                **{"images": self.images, "objects": len(objects)},
-                "parameters": {"upsampler": PARAMETERS.get(cell["upsampler"], 0), "trained": 2_881_537},
-                "protocol": config.protocol.model_dump(mode="json"),
-                "scores": click_scores(rounds, objects, config.protocol),
-                "robustness": self._robustness(objects),
-            },
-        )
-        self._masks(where, rounds)
+        config, noise = self.config, random(*cell.values(), seed, dataset)
+        played = []
+        for image in range(self.images):
+            gain, name = GAINS[cell["upsampler"]], f"{dataset}-{image:03d}"
+            results = tuple(self._result(noise, gain, name, number) for number in (1, 2))
+            shown = self._shown(results) if image < config.shown_images else None
+            played.append(PlayedImage(results, group_table(self._groups(results)), shown))
+        kinds = ("rounds", "objects", "groups", "seconds", "masks", "scores")
+        where = {**cell, "seed": seed, "target": dataset}
+        files = ClickedFiles(**{kind: self._path(f"clicked_{kind}", **where) for kind in kinds})
+        named = {**cell, "seed": seed, "dataset": dataset, "trained_on": config.trained_on}
+        named["parameters"] = {"upsampler": PARAMETERS.get(cell["upsampler"], 0), "trained": 2_881_537}
+        write_clicked(files, played, Playing(config.protocol, config.robustness), named)
 
-    def _robustness(self, objects: pd.DataFrame) -> dict[str, float] | None:
+    def _shown(self, results: Sequence[ClickedResult]) -> ShownObject:
+        first = next(result for result in results if result.rounds)
+        ious = [each.iou for each in first.rounds if not each.carried]
+        masks = np.stack([disc(self.size, 2 - iou) for iou in ious])
+        return ShownObject(first.number, scene(self.size, first.image_id), disc(self.size, 1.0), masks)
+
+    def _groups(self, results: Sequence[ClickedResult]) -> list[tuple[Any, ...]]:
+        """IoU-AUC of clicks beside the best ones, the lower the shallower."""
         config = self.config.robustness
-        if config is None:
-            return None
-        rows = [
-            (image, number, law, group, 0.9 * iou - 0.02 * group)
-            for image, number, iou in objects[["image_id", "object", "final_IoU"]].itertuples(index=False)
+        return [
+            (one.image_id, one.number, law, group, 0.9 * one.ious[-1] - 0.02 * group)
+            for one in results
+            if config is not None and one.rounds
             for law, group in product(config.laws, range(config.groups))
         ]
-        return robustness_scores([pd.DataFrame(rows, columns=list(COLUMNS))])
-
-    def _masks(self, where: dict[str, Any], rounds: pd.DataFrame) -> None:
-        """Masks of the first object that was clicked, one a prediction."""
-        made = rounds[~rounds["carried"]].groupby("image_id")
-        shown = {f"photo-{image:03d}" for image in range(self.config.shown_images)} & set(made.groups)
-        with h5py.File(self._path("clicked_masks", **where), "w") as file:
-            file.attrs["ids"] = json.dumps(sorted(shown))
-            for image_id in sorted(shown):
-                of = made.get_group(image_id)
-                number = of["object"].min()
-                group = file.create_group(image_id)
-                group.attrs["object"] = number
-                group["image"], group["truth"] = scene(self.size, image_id), disc(self.size, 1.0)
-                ious = of.loc[of["object"] == number, "iou"]
-                group["masks"] = np.stack([disc(self.size, 2 - iou) for iou in ious])
 
     def _quality(self, encoder: str, upsampler: str) -> None:
         rng, gain = random(encoder, upsampler), GAINS[upsampler]

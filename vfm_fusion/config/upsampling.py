@@ -12,6 +12,22 @@ from vfm_fusion.config.base import Section
 from vfm_fusion.config.registries import UPSAMPLERS
 from vfm_fusion.config.schedule import PolySchedule, ScheduleConfig
 
+TITLES = {
+    "none": "low-res",
+    "nearest": "nearest",
+    "bilinear": "bilinear",
+    "bicubic": "bicubic",
+    "jbu_classic": "JBU (classic)",
+    "jbu": "FeatUp (JBU)",
+    "lift": "LiFT",
+    "loftup": "LoftUp",
+    "anyup": "AnyUp",
+    "jafar": "JAFAR",
+    "naf": "NAF",
+    "uplift": "UPLiFT",
+}
+"""The upsamplers' names in print."""
+
 
 @dataclass(frozen=True)
 class Learned:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vfm_fusion.config.registries import UPSAMPLERS
-from vfm_fusion.config.upsampling import UpsamplerConfig
-from vfm_fusion.loading import load
+from vfm_fusion.config.upsampling import TITLES, UpsamplerConfig
 from vfm_fusion.study.clicking import clicked, of_cells, section, upsampled
 from vfm_fusion.study.reported import encoder_names
 from vfm_fusion.study.study import Study
@@ -79,7 +77,7 @@ def clicks_compared(study: Study) -> dict[str, Any]:
 
 def beside_published(named: dict[str, Any]) -> dict[str, Any]:
     """The same, and the titles of all upsamplers, by which published values are called too."""
-    return {**named, "titles": [(name, _title(name)) for name in UPSAMPLERS]}
+    return {**named, "titles": list(TITLES.items())}
 
 
 def maps_named(study: Study) -> dict[str, Any]:
@@ -90,9 +88,5 @@ def maps_named(study: Study) -> dict[str, Any]:
 
 
 def upsampler_label(config: UpsamplerConfig) -> str:
-    """The name of an upsampler in print: its own label, or the title of its class."""
-    return config.label or _title(config.architecture)
-
-
-def _title(architecture: str) -> str:
-    return load(UPSAMPLERS[architecture]).facts.title
+    """The name of an upsampler in print: its own label, or its title."""
+    return config.label or TITLES[config.architecture]

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.upsampling.bands import Bands, rows_around
 from vfm_fusion.upsampling.guidance import (
     SEQUENCE_NAMES,
@@ -49,7 +50,7 @@ class AnyUp(BandedUpsampler):
     """
 
     facts = Facts(
-        "AnyUp",
+        TITLES["anyup"],
         "Wimmer et al., ICLR 2026",
         native="any",
         smallest=2,

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.upsampling.bands import Bands, rows_around
 from vfm_fusion.upsampling.norms import ChannelNorm
 from vfm_fusion.upsampling.resampling import bicubic_rows
@@ -85,7 +86,7 @@ class FeatUp(BandedUpsampler):
     """
 
     facts = Facts(
-        "FeatUp (JBU)",
+        TITLES["jbu"],
         "Fu et al., ICLR 2024",
         native="16 times the map",
         per_encoder=True,

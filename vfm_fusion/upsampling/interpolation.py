@@ -7,6 +7,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.upsampling.upsampler import Facts, Upsampler
 
 
@@ -26,8 +27,8 @@ class Interpolation(Upsampler):
         return F.interpolate(features, size=size, mode=self.mode, align_corners=self.align_corners)
 
 
-def _facts(title: str, native: str = "any") -> Facts:
-    return Facts(title, "torch", native=native, guided=False, learned=False)
+def _facts(name: str, native: str = "any") -> Facts:
+    return Facts(TITLES[name], "torch", native=native, guided=False, learned=False)
 
 
 class Nearest(Interpolation):
@@ -54,7 +55,7 @@ class Bicubic(Interpolation):
 class NoUpsampling(Upsampler):
     """Leaves the map as it is: a head on top works on the encoder's grid, and its answer is resized."""
 
-    facts = _facts("low-res", native="the map's own")
+    facts = _facts("none", native="the map's own")
 
     def size(self, grid: tuple[int, int], output_size: tuple[int, int]) -> tuple[int, int]:
         """See :meth:`Upsampler.size`."""

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.upsampling.bands import Bands, rows_around
 from vfm_fusion.upsampling.guidance import SEQUENCE_NAMES, WIDTH, GuidanceEncoder, RotaryPositions
 from vfm_fusion.upsampling.head_mean import HEADS, HeadMeanAttention, weighted
@@ -24,7 +25,7 @@ class JAFAR(BandedUpsampler):
     """Queries from the image; keys from the image, modulated by the features; values are the features."""
 
     facts = Facts(
-        "JAFAR",
+        TITLES["jafar"],
         "Couairon et al., NeurIPS 2025",
         native="any",
         per_encoder=True,

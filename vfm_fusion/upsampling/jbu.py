@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.upsampling.bands import Bands
 from vfm_fusion.upsampling.resampling import resize_guidance
 from vfm_fusion.upsampling.upsampler import BandedUpsampler, Facts
@@ -35,7 +36,7 @@ class JointBilateral(BandedUpsampler):
         range: r.
     """
 
-    facts = Facts("JBU (classic)", "Kopf et al., SIGGRAPH 2007", native="any", learned=False)
+    facts = Facts(TITLES["jbu_classic"], "Kopf et al., SIGGRAPH 2007", native="any", learned=False)
 
     def __init__(self, channels: int, spatial: float = 0.5, color_range: float = 0.1) -> None:
         super().__init__(channels)

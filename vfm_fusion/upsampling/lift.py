@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.upsampling.bands import Bands
 from vfm_fusion.upsampling.upsampler import BandedUpsampler, Facts, Released
 
@@ -20,7 +21,7 @@ class LiFT(BandedUpsampler):
     """
 
     facts = Facts(
-        "LiFT",
+        TITLES["lift"],
         "Suri et al., ECCV 2024",
         native="twice the map",
         per_encoder=True,

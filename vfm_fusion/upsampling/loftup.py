@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.upsampling.bands import Bands, rows_around, without_outside
 from vfm_fusion.upsampling.norms import ChannelNorm
 from vfm_fusion.upsampling.resampling import resize_guidance
@@ -68,7 +69,7 @@ class LoftUp(BandedUpsampler):
     """
 
     facts = Facts(
-        "LoftUp",
+        TITLES["loftup"],
         "Huang et al., ICCV 2025",
         native="any",
         per_encoder=True,

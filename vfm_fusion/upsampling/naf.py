@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.upsampling.bands import Bands
 from vfm_fusion.upsampling.guidance import SEQUENCE_NAMES, WIDTH, GuidanceEncoder, rotated
@@ -32,7 +33,7 @@ class NAF(BandedUpsampler):
     """
 
     facts = Facts(
-        "NAF",
+        TITLES["naf"],
         "Chambon et al., arXiv 2511.18452",
         native="the next whole number of times the map",
         smallest=1,

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.upsampling.bands import Bands, rows_around, without_outside
 from vfm_fusion.upsampling.resampling import bilinear_rows, resize_guidance
 from vfm_fusion.upsampling.upsampler import BandedUpsampler, Facts, Released
@@ -39,7 +40,7 @@ class UPLiFT(BandedUpsampler):
     """
 
     facts = Facts(
-        "UPLiFT",
+        TITLES["uplift"],
         "Walmer et al., CVPR 2026",
         native="the next power of two times the map",
         per_encoder=True,

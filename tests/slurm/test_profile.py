@@ -20,9 +20,12 @@ from vfm_fusion.study.resolve import resolve
 
 HEAVY = {
     *("extract_part", "extract_features", "extract_finetuned", "train", "predict", "measure_cost"),
-    *("extract_views", "pretrain_encoder"),
+    *("extract_views", "pretrain_encoder", "pretrain_upsampler"),
+    *("train_clicks", "evaluate_clicks", "measure_upsampler", "draw_upsampled_maps"),
 }
-ALONE = HEAVY | {"export_store", "verify_features", "figure_pretrained", "pretrain_mini"}
+ALONE = HEAVY | {
+    *("export_store", "verify_features", "figure_pretrained", "pretrain_mini", "pretrain_upsamplers"),
+}
 REPORTED = {rule.name: report.group for report in REPORTS for rule in report.rules()}
 """Rule of every report to its group: the rules themselves say it."""
 LOCAL = {"feature_info", "prune_features"}

@@ -111,9 +111,10 @@ def check(
         return records
     made_of = digest(records["machine"]["found"])
     kept = {name: record for name, record in read(folder).items() if record["current"] == made_of}
-    if "machine" not in kept or again:
-        keep(folder, "machine", records["machine"] | {"current": made_of})
-    records = (records | kept) if not again else (kept | records)
+    if again or "machine" not in kept:
+        kept["machine"] = records["machine"] | {"current": made_of}
+        keep(folder, "machine", kept["machine"])
+    records |= kept
     write(records)
     for name in names:
         left = until - time.monotonic()

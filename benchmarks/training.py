@@ -17,10 +17,10 @@ CPU time of the fastest one (so images/s are images per second of CPU), which ot
 The compute bound of a model is the master's operations over its own: what its rate over the master's would be
 if a second did as many operations of one as of the other. The exit status is 1 where a target is missed.
 
-Size frozen: DINOv2-S alone and with MobileNetV2 at OS 8, both frozen, crops of 320 x 320, batch 2, a head
-64 wide. A step is one of the whole loop, with all that it reads: fixed views of generated
-scenes, decoded and augmented, or their labels alone and what the encoders have left of them in a store. The
-bound is then a step's operations with the encoders' over those without.
+Size frozen: DINOv2-S alone and with MobileNetV2 at OS 8, both frozen, crops of 320 x 320, batch 2, the head
+of experiments/realdata.yaml. A step is one of the whole loop, with all that it reads: fixed views of
+generated scenes, decoded and augmented, or their labels alone and what the encoders have left of them in a
+store. The bound is then a step's operations with the encoders' over those without.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
 # What all rules share: the experiment, wildcard constraints, code fingerprints and adaptors to the look-ups in
 # vfm_fusion/study.
+import functools
 import os
 import sys
 from pathlib import Path
@@ -118,8 +119,9 @@ def of(look_up, *names):
     """What a look-up says of a job: a function of its wildcards, which hands on those of these names.
 
     The settings of a data set are always given by a function: Snakemake would take the {split} in a path of theirs for a
-    wildcard.
+    wildcard. Answers are kept, for Snakemake asks again for every job that is ready, every second.
     """
+    look_up = functools.cache(look_up)
 
     def found(wildcards):
         return look_up(*(getattr(wildcards, name) for name in names))

@@ -232,6 +232,9 @@ class ClickProtocolConfig(Section):
         description="An object without a pixel: `undefined` scores with a reason, left out of the means, or "
         "`refuse` to evaluate.",
     )
+    least_area: int = Field(
+        0, ge=0, description="Objects of fewer pixels, but not of none, are passed over, as groups are."
+    )
     ignore_void: bool = Field(
         True,
         description="Leave void pixels of the labels out of errors and scores (GrabCut's grey border), "

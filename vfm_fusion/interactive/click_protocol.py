@@ -102,7 +102,7 @@ class ClickedResult:
 def objects_of(
     sample: Sample, categories: Sequence[Category], config: ClickProtocolConfig
 ) -> Iterator[ClickedObject]:
-    """Lists the objects of an image; groups that were not annotated one by one are passed over.
+    """Lists the objects of an image; groups that were not annotated one by one are passed over, and small ones.
 
     Void pixels are ignored if the configuration says so; see
     :func:`~vfm_fusion.interactive.clickable.void_pixels`.
@@ -114,7 +114,9 @@ def objects_of(
     ignored = void_pixels(sample, categories) & config.ignore_void
     for position in np.flatnonzero(~instances.crowd):
         mask = instances.mask(position)
-        yield ClickedObject(sample.image_id, int(position) + 1, mask, ignored & ~mask)
+        target = ClickedObject(sample.image_id, int(position) + 1, mask, ignored & ~mask)
+        if not 0 < target.area < config.least_area:
+            yield target
 
 
 def play(

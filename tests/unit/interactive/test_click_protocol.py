@@ -179,6 +179,12 @@ def test_objects_are_those_annotated_one_by_one() -> None:
         next(objects_of(sample(False), CATEGORIES, FEW))
 
 
+@pytest.mark.parametrize(("least", "numbers"), [(32, [1, 2]), (33, [])])
+def test_small_objects_are_passed_over(least: int, numbers: list[int]) -> None:
+    config = FEW.model_copy(update={"least_area": least})
+    assert [each.number for each in objects_of(sample(), CATEGORIES, config)] == numbers
+
+
 def test_void_is_background_where_all_classes_are_things() -> None:
     things = next(objects_of(sample(), CATEGORIES[1:], FEW))
     kept = next(objects_of(sample(), CATEGORIES, FEW.model_copy(update={"ignore_void": False})))

@@ -12,7 +12,6 @@ from snakemake.settings.types import MaxJobsPerTimespan
 
 from vfm_fusion.workflow.scheduling import let_no_timers_pile_up
 
-
 TWO_JOBS_IN_TURN = """
 from vfm_fusion.workflow.scheduling import let_no_timers_pile_up
 

@@ -54,6 +54,7 @@ elif workflow.is_main_process:
 
 
 onstart:
+    let_no_timers_pile_up(workflow)
     refuse_absent()
     refuse_unfit()
 

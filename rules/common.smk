@@ -25,6 +25,7 @@ from vfm_fusion.workflow import fingerprint as fingerprints
 from vfm_fusion.workflow.console import JobsOnce, OutcomeToo
 from vfm_fusion.workflow.environment import check_place, prepare_environment
 from vfm_fusion.workflow.rule_log import QUIET
+from vfm_fusion.workflow.scheduling import let_no_timers_pile_up
 
 prepare_environment(ROOT)
 if {Quietness.ALL, Quietness.PROGRESS} & set(workflow.output_settings.quiet or ()):

@@ -102,7 +102,7 @@ class ClickedResult:
 def objects_of(
     sample: Sample, categories: Sequence[Category], config: ClickProtocolConfig
 ) -> Iterator[ClickedObject]:
-    """Lists the objects of an image; groups that were not annotated one by one are passed over, and small ones.
+    """Lists the objects of an image; small ones and groups not annotated one by one are passed over.
 
     Void pixels are ignored if the configuration says so; see
     :func:`~vfm_fusion.interactive.clickable.void_pixels`.

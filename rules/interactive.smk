@@ -29,6 +29,7 @@ rule train_clicks:
         weights=weights,
         upsampler=upsampler_weights,
         maps=lambda wildcards: clicking.maps_of_clicks(STUDY, cell(wildcards)),
+        scores=OWNED.scores or [],
     output:
         model=FILES.pattern("click_model"),
         metrics=FILES.pattern("click_log"),

@@ -169,10 +169,15 @@ class ClickTrainingConfig(Section):
     clicks: ClickSamplingConfig = Field(
         default_factory=ClickSamplingConfig, description="Clicks of the training."
     )
+    scores: str | None = Field(
+        None,
+        description="CSV file of how well each training image was segmented before (docs/interactive.md), by "
+        "which hard ones are drawn more often; environment variables are expanded. null: all alike.",
+    )
     hardness: float = Field(
         1.25,
         ge=0,
-        description="Power of 1 - score in an image's share of the samples, where scores are given.",
+        description="Power of 1 - score in an image's share of the samples, where `scores` are given.",
     )
 
 

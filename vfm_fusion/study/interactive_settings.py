@@ -56,9 +56,9 @@ class ClickSettings:
         return upsampler_section(self._study.config, upsampler)
 
     def _recipe(self) -> dict[str, Any]:
-        """The recipe; of views that are not drawn, nothing counts."""
+        """The recipe; scores count by their file, and of views that are not drawn nothing does."""
         recipe: ClickTrainingConfig = section(self._study).training
-        unused = {"augmentation"} if recipe.cached_views is None else set()
+        unused = {"scores", *(["augmentation"] if recipe.cached_views is None else [])}
         return recipe.model_dump(mode="json", exclude=unused)
 
     def _parts(self, encoder: str, upsampler: str, clicks: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.schema import Config
 from vfm_fusion.errors import ConfigError
+from vfm_fusion.study.interactive_settings import ClickSettings
 from vfm_fusion.study.loaded import loaded_by_name
 from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import resolve
@@ -129,3 +131,27 @@ def test_weight_files_of_used_upsamplers_are_looked_for_before_anything_runs(tmp
     owned = Owned(Study(experiment(interactive={**CLICKS, "grid": grid}, upsamplers=upsamplers)))
     assert len(owned.absent) == 1
     assert "upsamplers.lift-a.weights.path: no weight file at" in owned.absent[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("image_id,score\na,0.5\n", None),
+        ("image_id,score\na,5\n", r"scores\.csv, line 2: a score must be an IoU in \[0, 1\], found '5'"),
+        (None, r"interactive\.training\.scores: no table at .*scores\.csv; correct the path, make the table"),
+    ],
+)
+def test_a_table_of_scores_is_looked_for_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, said: str | None
+) -> None:
+    monkeypatch.setenv("SCORES", str(tmp_path))
+    if content:
+        (tmp_path / "scores.csv").write_text(content)
+    study = Study(experiment(interactive={**CLICKS, "training": {"scores": "$SCORES/scores.csv"}}))
+    owned = Owned(study)
+    assert owned.scores == (None if said else tmp_path / "scores.csv")
+    assert bool(re.search(said or "^$", "".join(owned.absent)))
+    plain = Study(experiment(interactive=CLICKS))
+    assert Owned(plain).scores is None
+    cell = ("mini-sam", "low-res", "late")
+    assert ClickSettings(study).training(*cell) == ClickSettings(plain).training(*cell)

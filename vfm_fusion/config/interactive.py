@@ -17,6 +17,7 @@ from vfm_fusion.config.clicks import (
 )
 from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.config.systems import SystemConfig
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -133,6 +134,14 @@ class InteractiveConfig(SystemConfig):
                         f"interactive.{key}: {name!r} is not defined; there are: {', '.join(known) or 'none'}"
                         f"{did_you_mean(name, known)}"
                     )
+        for name in dict.fromkeys(cell.upsampler for cell in self.cells):
+            is_other = name == TITLES["none"] and config.upsamplers[name].architecture != "none"
+            if is_other or name == "image":
+                meaning = "the encoder's own map" if is_other else "the image"
+                raise ConfigError(
+                    f"upsamplers.{name}: that is what files of upsampled maps call {meaning}; call the "
+                    "upsampler something else"
+                )
 
     def splits(self, config: Config) -> list[tuple[str, str]]:
         """See :meth:`SystemConfig.splits`."""

@@ -108,6 +108,17 @@ def test_upsamplers_count_as_code_where_they_are_used() -> None:
             {"upsamplers": {"lift-a": {"architecture": "bilinear"}}},
             r"upsamplers\.lift-a: bilinear does not learn; leave out its weights",
         ),
+        (
+            {"upsamplers": {"low-res": {"architecture": "bilinear"}}, "interactive": CLICKS},
+            r"upsamplers\.low-res: that is what files of upsampled maps call the encoder's own map",
+        ),
+        (
+            {
+                "upsamplers": {"image": {"architecture": "bilinear"}},
+                "interactive": {**CLICKS, "grid": [{**CLICKS["grid"][0], "upsamplers": ["image"]}]},
+            },
+            r"upsamplers\.image: that is what files of upsampled maps call the image; call the upsampler",
+        ),
     ],
 )
 def test_what_could_not_be_trained_is_refused_before_anything_runs(changes: dict, said: str) -> None:

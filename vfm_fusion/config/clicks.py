@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
+from vfm_fusion.config.augmentation import AugmentationConfig, Range, RelativeScale
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.schedule import MultistepSchedule, ScheduleConfig
 
@@ -103,7 +103,7 @@ class ClickCropConfig(Section):
     """The crops that a click model is trained on, augmented in this order."""
 
     side: int = Field(224, ge=16, description="Side of a crop in pixels.")
-    scale: tuple[float, float] = Field(
+    scale: Range = Field(
         (0.75, 1.25), strict=False, description="Smallest and largest factor on the image's sides."
     )
     flip_share: float = Field(

@@ -36,6 +36,8 @@ CLICKS = {
     "grid": [{"encoders": ["mini-sam"], "upsamplers": ["low-res", "lift-a"], "clicks": ["late"]}],
 }
 
+TWICE = [{**CLICKS["grid"][0], "upsamplers": ["low-res", "again"]}]
+
 
 def experiment(**changes: Any) -> Config:
     base = {"experiment": "quick", "runs": None, "upsamplers": UPSAMPLERS}
@@ -118,6 +120,46 @@ def test_upsamplers_count_as_code_where_they_are_used() -> None:
                 "interactive": {**CLICKS, "grid": [{**CLICKS["grid"][0], "upsamplers": ["image"]}]},
             },
             r"upsamplers\.image: that is what files of upsampled maps call the image; call the upsampler",
+        ),
+        (
+            {"upsamplers": {"lift-a": {"weights": {"recipe": {"crop": [0.5, 1.5]}}}}},
+            r"recipe: crop: \[0\.5, 1\.5\] are shares of the image's shorter side, 1 at most",
+        ),
+        (
+            {"upsamplers": {"again": {"architecture": "none"}}, "interactive": {**CLICKS, "grid": TWICE}},
+            r"upsamplers\.again: is called 'low-res' in print, as low-res is; .* give it a label",
+        ),
+        (
+            {"interactive": {**CLICKS, "tested_on": ["miniscapes"] * 2}},
+            r"interactive: tested_on: 'miniscapes' occurs 2 times; name each once",
+        ),
+        (
+            {"interactive": {**CLICKS, "robustness": {}, "protocol": {"max_clicks": 1}}},
+            r"interactive: robustness: it scores curves .* but protocol\.max_clicks is 1",
+        ),
+        (
+            {"interactive": {**CLICKS, "click_models": {"late": {}, "a/b": {}}}},
+            r"name 'a/b': use letters, digits",
+        ),
+        (
+            {"interactive": {**CLICKS, "click_models": {"late": {"inject": "early"}}}},
+            r"interactive\.click_models\.late\.inject: early, but mini_hiera has no tokens",
+        ),
+        (
+            {"interactive": {**CLICKS, "click_models": {"late": {"inject": "none", "tap": "keys"}}}},
+            r"interactive\.click_models\.late\.tap: keys, but mini_hiera does not show its attention",
+        ),
+        (
+            {"interactive": {**CLICKS, "protocol": {"zoom": {"side": 48}}}},
+            r"interactive\.protocol\.zoom\.side: mini_hiera takes multiples of 32 as sides, found 48",
+        ),
+        (
+            {"interactive": {**CLICKS, "training": {"crops": {"side": 48}}}},
+            r"interactive\.training\.crops\.side: mini_hiera takes multiples of 32 as sides, found 48",
+        ),
+        (
+            {"interactive": {**CLICKS, "training": {"crops": {"scale": [2, 1]}}}},
+            r"interactive\.training\.crops\.scale: .* must be positive, finite and in order",
         ),
     ],
 )

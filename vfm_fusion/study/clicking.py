@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from vfm_fusion.config.interactive import Cell, InteractiveConfig
 from vfm_fusion.config.schema import Config
 from vfm_fusion.encoders.registry import spec_of
+from vfm_fusion.errors import ConfigError
 from vfm_fusion.interactive.encoder_limits import check_reads, check_side
 from vfm_fusion.study.views import ViewSet, fixed_views
 
@@ -74,7 +75,7 @@ def maps_of_clicks(study: Study, cell: Cell) -> list[str]:
 
 
 def check_clicks(config: Config) -> None:
-    """Encoders have what click models read of them, and take the images that these learn from and see.
+    """Data sets have objects; encoders have what click models read of them, and take the images of these.
 
     Raises:
         ConfigError: it names the key.
@@ -82,6 +83,12 @@ def check_clicks(config: Config) -> None:
     interactive = config.interactive
     if interactive is None:
         return
+    for name in (interactive.trained_on, *interactive.tested_on):
+        if config.datasets[name].kind == "folder":
+            raise ConfigError(
+                f"interactive: objects are clicked, but the masks of datasets.{name} tell none apart (kind: "
+                "folder); describe them by kind: coco, or take another data set"
+            )
     sides = {"protocol.zoom.side": interactive.protocol.zoom.side}
     if interactive.training.cached_views is None:
         sides["training.crops.side"] = interactive.training.crops.side

@@ -138,6 +138,13 @@ def test_upsamplers_count_as_code_where_they_are_used() -> None:
             r"interactive: robustness: it scores curves .* but protocol\.max_clicks is 1",
         ),
         (
+            {
+                "datasets": {"mine": {"kind": "folder", "root": "/data", "images": "photos"}},
+                "interactive": {**CLICKS, "tested_on": ["mine"]},
+            },
+            r"objects are clicked, but the masks of datasets\.mine tell none apart \(kind: folder\)",
+        ),
+        (
             {"interactive": {**CLICKS, "click_models": {"late": {}, "a/b": {}}}},
             r"name 'a/b': use letters, digits",
         ),

@@ -5,14 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vfm_fusion.config.clicks import ClickModelConfig
+from vfm_fusion.datasets.fitting import Size
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.pyramid import nearest_stride
 from vfm_fusion.encoders.spec import IMAGENET_MEAN, IMAGENET_STD
 from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
 from vfm_fusion.interactive.encoder_limits import check_reads
 from vfm_fusion.upsampling.resampling import imagenet_normalised
-
-Size = tuple[int, int]
 
 
 class Featurizer(nn.Module):

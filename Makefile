@@ -71,5 +71,5 @@ config: $(READY)  ## Regenerate docs/config.schema.json, docs/config.default.yam
 gpu-check:  ## Measure what needs a GPU, in ten minutes, to docs/benchmarks-gpu.md (GPU_PYTHON=python3: not with .venv)
 	@$(GPU_PYTHON) benchmarks/gpu_check.py
 
-clean:  ## Remove the default experiment's results (keeps .venv and results/quick, results/study, results/realdata)
+clean:  ## Remove the default experiment's results (keeps .venv and the folders of other experiments, such as results/quick)
 	@rm -rf results/{data,datasets,features,metrics,selection,runs,tables,figures,benchmarks,logs,state} results/report.html results/config.resolved.yaml

@@ -29,6 +29,7 @@ rule train_clicks:
         weights=weights,
         upsampler=upsampler_weights,
         maps=lambda wildcards: clicking.maps_of_clicks(STUDY, cell(wildcards)),
+        scores=OWNED.scores or [],
     output:
         model=FILES.pattern("click_model"),
         metrics=FILES.pattern("click_log"),
@@ -155,7 +156,7 @@ rule draw_upsampled_maps:
 rule interactive:
     input:
         clicking.clicked(STUDY, "clicked_scores"),
-        clicking.upsampled(STUDY, "upsampled_quality") if CLICKING.quality else [],
+        clicking.upsampled(STUDY, "upsampled_quality"),
         clicking.upsampled(STUDY, "upsampled_maps"),
     message:
         "Every click model is trained and clicked with, and every upsampler's maps are measured"

@@ -14,6 +14,7 @@ import json
 import operator
 import sys
 from collections.abc import Callable
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import h5py
@@ -26,6 +27,23 @@ PASSED_OVER = ("logs", "benchmarks", "state")
 
 MEASURED = {"device", "threads", "inference", "training", "seconds"}
 """Keys of ``cost.json`` that hold time and memory, and what they were measured on."""
+
+MEASURED_FILES = (
+    "report.html",
+    "interactive/*/seconds.parquet",
+    "tables/runtime.*",
+    "tables/cost.*",
+    "tables/clicks.*",
+    "tables/upsamplers.*",
+    "figures/click_cost.*",
+)
+"""Files that hold times among other things; of some the rest is compared as CSV."""
+
+MEASURED_ROWS = {
+    "tables/clicks.csv": ("metric", "seconds"),
+    "tables/upsamplers.csv": ("statistic", "milliseconds"),
+}
+"""CSV file to the column, and what it says in rows that hold a time."""
 
 SETTINGS = ("config.resolved.yaml", "/run.json", "/predictions.h5")
 """Ends of the names of files that hold settings, which may have got further keys."""
@@ -69,8 +87,9 @@ def _name_now(path: Path, parts: tuple[str, ...]) -> str:
 
 
 def _is_measured(name: str) -> bool:
-    tables = ("tables/runtime.", "tables/cost.")
-    return name == "report.html" or (name.startswith(tables) and name != "tables/cost.csv")
+    if name == "tables/cost.csv" or name in MEASURED_ROWS:
+        return False
+    return any(fnmatchcase(name, pattern) for pattern in MEASURED_FILES)
 
 
 def _reader(name: str) -> Callable[[Path], object]:
@@ -88,6 +107,9 @@ def _reader(name: str) -> Callable[[Path], object]:
         return lambda path: _without(path, MEASURED)
     if name == "tables/cost.csv":
         return _counted
+    if name in MEASURED_ROWS:
+        column, measured = MEASURED_ROWS[name]
+        return lambda path: [row for row in _rows(path) if row[column] != measured]
     return Path.read_bytes
 
 
@@ -117,10 +139,13 @@ def _store(path: Path) -> dict[str, object]:
     return content
 
 
-def _counted(path: Path) -> list[dict[str, str]]:
+def _rows(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return [{key: value for key, value in row.items() if key.startswith(COUNTED)} for row in rows]
+        return list(csv.DictReader(file))
+
+
+def _counted(path: Path) -> list[dict[str, str]]:
+    return [{key: value for key, value in row.items() if key.startswith(COUNTED)} for row in _rows(path)]
 
 
 def _covers(old: object, new: object) -> bool:

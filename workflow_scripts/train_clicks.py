@@ -11,6 +11,7 @@ from vfm_fusion.workflow.rule_log import rule_log
 with rule_log(snakemake.log[0], snakemake.threads):
     config = json.loads(snakemake.params.config)
     trained, maps = list(snakemake.input.upsampler), list(snakemake.input.maps)
+    scores = list(snakemake.input.scores)
     job = ClickJob.model_validate_json(
         json.dumps(
             {
@@ -24,6 +25,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
                 "index": snakemake.input.train,
                 "generated": snakemake.params.generated,
                 "maps": maps[0] if maps else None,
+                "scores": scores[0] if scores else None,
                 "workers": snakemake.threads - 1,
                 "out_dir": str(Path(snakemake.output.model).parent),
                 "state_dir": snakemake.params.state,
@@ -31,7 +33,7 @@ with rule_log(snakemake.log[0], snakemake.threads):
                     snakemake.params.config,
                     snakemake.params.code,
                     Path(snakemake.input.train),
-                    *map(Path, trained),
+                    *map(Path, trained + scores),
                 ),
             }
         )

@@ -34,6 +34,11 @@ FILES = {
     "runs/fused/seed0/evaluation.json": json.dumps(EVALUATION),
     "runs/fused/seed0/model.safetensors": "weights",
     "runs/fused/seed0/run.json": json.dumps({"training": {"steps": 6}}),
+    "interactive/a/jbu/late/seed0/scenes/seconds.parquet": "1 s",
+    "interactive/a/jbu/late/seed0/scenes/rounds.parquet": "clicks",
+    "interactive/a/jbu/cost.json": json.dumps({"encoder": "a", "threads": 2, "seconds": 1.0}),
+    "tables/clicks.csv": "metric,value\nNoC@90,7\nseconds,1.0\n",
+    "tables/clicks.md": "1 s",
     "tables/cost.csv": "run,flops_total,training_seconds\nfused,7,1.0\n",
     "tables/runtime.md": "1 s",
     "tables/main_results.tex": "1.5",
@@ -45,6 +50,10 @@ LIKE_ANOTHER_RUN = {
     "features/scenes/a.zarr.manifest.json": json.dumps({"content": "x", "token": "2"}),
     "runs/fused/cost.json": json.dumps({"flops": 7, "training": {"seconds": 2.0}}),
     "runs/fused/seed0/run.json": json.dumps({"training": {"matcher": "hungarian", "steps": 6}}),
+    "interactive/a/jbu/late/seed0/scenes/seconds.parquet": "2 s",
+    "interactive/a/jbu/cost.json": json.dumps({"encoder": "a", "threads": 4, "seconds": 2.0}),
+    "tables/clicks.csv": "metric,value\nNoC@90,7\nseconds,2.0\n",
+    "tables/clicks.md": "2 s",
     "tables/cost.csv": "run,flops_total,training_seconds\nfused,7,2.0\n",
     "tables/runtime.md": "2 s",
     "logs/train.log": "13:00",
@@ -56,7 +65,7 @@ def test_two_runs_of_the_same_code_hold_the_same(tmp_path: Path, capsys: pytest.
     after = write(tmp_path / "after", FILES | LIKE_ANOTHER_RUN)
     assert differences(before, after) == []
     assert main([str(before), str(after)]) == 0
-    assert "the same results: 8 files" in capsys.readouterr().out
+    assert "the same results: 11 files" in capsys.readouterr().out
 
 
 def test_results_of_before_targets_had_folders_are_found(tmp_path: Path) -> None:
@@ -81,6 +90,9 @@ def test_results_of_before_targets_had_folders_are_found(tmp_path: Path) -> None
         ("runs/fused/cost.json", json.dumps({"flops": 8, "training": {"seconds": 1.0}})),
         ("runs/fused/seed0/model.safetensors", "other weights"),
         ("runs/fused/seed0/run.json", json.dumps({"training": {"steps": 7}})),
+        ("interactive/a/jbu/late/seed0/scenes/rounds.parquet", "other clicks"),
+        ("interactive/a/jbu/cost.json", json.dumps({"encoder": "b", "threads": 2, "seconds": 1.0})),
+        ("tables/clicks.csv", "metric,value\nNoC@90,8\nseconds,1.0\n"),
         ("tables/cost.csv", "run,flops_total,training_seconds\nfused,8,1.0\n"),
         ("tables/main_results.tex", "1.6"),
     ],

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from vfm_fusion.config.augmentation import AugmentationConfig, RelativeScale
+from vfm_fusion.config.augmentation import AugmentationConfig, Range, RelativeScale
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.schedule import MultistepSchedule, ScheduleConfig
 
@@ -103,7 +103,7 @@ class ClickCropConfig(Section):
     """The crops that a click model is trained on, augmented in this order."""
 
     side: int = Field(224, ge=16, description="Side of a crop in pixels.")
-    scale: tuple[float, float] = Field(
+    scale: Range = Field(
         (0.75, 1.25), strict=False, description="Smallest and largest factor on the image's sides."
     )
     flip_share: float = Field(
@@ -169,10 +169,15 @@ class ClickTrainingConfig(Section):
     clicks: ClickSamplingConfig = Field(
         default_factory=ClickSamplingConfig, description="Clicks of the training."
     )
+    scores: str | None = Field(
+        None,
+        description="CSV file of how well each training image was segmented before (docs/interactive.md), by "
+        "which hard ones are drawn more often; environment variables are expanded. null: all alike.",
+    )
     hardness: float = Field(
         1.25,
         ge=0,
-        description="Power of 1 - score in an image's share of the samples, where scores are given.",
+        description="Power of 1 - score in an image's share of the samples, where `scores` are given.",
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import chain, product
 from typing import TYPE_CHECKING
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.clicks import (
@@ -17,6 +17,7 @@ from vfm_fusion.config.clicks import (
 )
 from vfm_fusion.config.names import did_you_mean
 from vfm_fusion.config.systems import SystemConfig
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -99,6 +100,19 @@ class InteractiveConfig(SystemConfig):
     )
     shown_images: int = Field(2, ge=1, description="Images of each data set in figures of maps and masks.")
 
+    @model_validator(mode="after")
+    def _names_each_once_and_has_curves_to_score(self) -> InteractiveConfig:
+        for key, values in (("tested_on", self.tested_on), ("seeds", self.seeds)):
+            for value in values:
+                if values.count(value) > 1:
+                    raise ValueError(f"{key}: {value!r} occurs {values.count(value)} times; name each once")
+        if self.robustness is not None and self.protocol.max_clicks == 1:
+            raise ValueError(
+                "robustness: it scores curves of IoU against clicks, but protocol.max_clicks is 1; allow "
+                "more clicks, or leave it out"
+            )
+        return self
+
     @property
     def cells(self) -> list[Cell]:
         """Every cell, each once, in the order of the grids."""
@@ -133,6 +147,26 @@ class InteractiveConfig(SystemConfig):
                         f"interactive.{key}: {name!r} is not defined; there are: {', '.join(known) or 'none'}"
                         f"{did_you_mean(name, known)}"
                     )
+        self._check_upsamplers(config)
+
+    def _check_upsamplers(self, config: Config) -> None:
+        """Files, tables and figures can tell the upsamplers apart."""
+        labelled: dict[str, str] = {}
+        for name in dict.fromkeys(cell.upsampler for cell in self.cells):
+            is_other = name == TITLES["none"] and config.upsamplers[name].architecture != "none"
+            if is_other or name == "image":
+                meaning = "the encoder's own map" if is_other else "the image"
+                raise ConfigError(
+                    f"upsamplers.{name}: that is what files of upsampled maps call {meaning}; call the "
+                    "upsampler something else"
+                )
+            label = config.upsamplers[name].title
+            if label in labelled:
+                raise ConfigError(
+                    f"upsamplers.{name}: is called {label!r} in print, as {labelled[label]} is; tables could "
+                    "not tell them apart: give it a label"
+                )
+            labelled[label] = name
 
     def splits(self, config: Config) -> list[tuple[str, str]]:
         """See :meth:`SystemConfig.splits`."""

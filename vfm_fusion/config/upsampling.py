@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from vfm_fusion.config.augmentation import Range
 from vfm_fusion.config.base import Section
 from vfm_fusion.config.registries import UPSAMPLERS
 from vfm_fusion.config.schedule import PolySchedule, ScheduleConfig
@@ -68,7 +69,7 @@ class UpsamplerTrainingConfig(Section):
         "of the same crops at half the side and less are what is upsampled.",
     )
     stride: int = Field(16, ge=1, description="Stride of the encoder's maps, the nearest one that it has.")
-    crop: tuple[float, float] = Field(
+    crop: Range = Field(
         (0.5, 1.0),
         strict=False,
         description="Smallest and largest side of what a crop shows, over the image's shorter side.",
@@ -92,6 +93,12 @@ class UpsamplerTrainingConfig(Section):
     clip_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
     checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints.")
     log_every: int = Field(20, ge=1, description="Steps between lines of metrics.csv.")
+
+    @model_validator(mode="after")
+    def _crops_lie_in_the_image(self) -> UpsamplerTrainingConfig:
+        if self.crop[1] > 1:
+            raise ValueError(f"crop: {list(self.crop)} are shares of the image's shorter side, 1 at most")
+        return self
 
 
 class UpsamplerFile(Section):
@@ -148,6 +155,11 @@ class UpsamplerConfig(Section):
                 f"{needed[odd[0]]}; leave it out"
             )
         return self
+
+    @property
+    def title(self) -> str:
+        """Its name in print."""
+        return self.label or TITLES[self.architecture]
 
     @property
     def class_settings(self) -> dict[str, Any]:

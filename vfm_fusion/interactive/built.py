@@ -53,7 +53,9 @@ def build_click_model(parts: ClickParts, seed: int) -> ClickModel:
     encoder = build_encoder(parts.encoder)
     channels = encoder.spec.channels[nearest_stride(encoder.spec.strides, parts.clicks.stride)]
     trained = None if parts.trained_upsampler is None else Path(parts.trained_upsampler)
-    upsampler = configured_upsampler(parts.upsampler, parts.cell.encoder, channels, trained)
+    upsampler = configured_upsampler(
+        parts.cell.upsampler, parts.upsampler, parts.cell.encoder, channels, trained
+    )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return ClickModel(encoder, parts.clicks, upsampler)

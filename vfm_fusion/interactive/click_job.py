@@ -6,9 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from vfm_fusion.atomic import file_sha256
 from vfm_fusion.config.clicks import ClickTrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import open_indexed
@@ -16,6 +18,7 @@ from vfm_fusion.errors import FeatureStoreError
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.interactive.built import ClickParts, build_click_model, describe_clicks
 from vfm_fusion.interactive.click_task import ClickTask
+from vfm_fusion.interactive.image_scores import read_scores
 from vfm_fusion.training.job import Job
 from vfm_fusion.training.learner import Execution
 from vfm_fusion.training.loop import train
@@ -34,6 +37,7 @@ class ClickJob(Job):
         index: index of the images to train on (Parquet).
         generated: folder of the data set if it is a generated one.
         maps: manifest of the encoder's maps of the recipe's views; None where the encoder runs.
+        scores: table of the images' scores; None where all are drawn alike.
         workers: processes that load images.
     """
 
@@ -44,6 +48,7 @@ class ClickJob(Job):
     index: str
     generated: str
     maps: str | None
+    scores: str | None = None
     workers: int
 
     def train(self, processes: Processes) -> None:
@@ -60,12 +65,14 @@ class ClickJob(Job):
 
     def _task(self, dataset: Dataset) -> ClickTask:
         model = build_click_model(self.parts, self.seed)
-        recipe = self.recipe.model_dump(mode="json")
+        table, views = self.scores and Path(self.scores), self.recipe.cached_views
+        scores = table and np.repeat(read_scores(table, dataset.ids), views or 1).tolist()
+        recipe = {**self.recipe.model_dump(mode="json"), "scores": table and file_sha256(table)}
         description = describe_clicks(self.parts, model, self.seed, recipe)
-        if self.recipe.cached_views is not None:
-            dataset = Views(dataset, self.recipe.augmentation, self.recipe.cached_views)
+        if views is not None:
+            dataset = Views(dataset, self.recipe.augmentation, views)
         maps = None if self.maps is None else stored_maps(Path(self.maps), dataset, model.featurizer.stride)
-        return ClickTask(model, self.recipe, self.seed, dataset, maps=maps, description=description)
+        return ClickTask(model, self.recipe, self.seed, dataset, scores, maps, description)
 
 
 def stored_maps(manifest: Path, views: Dataset, stride: int) -> Callable[[int], Tensor]:

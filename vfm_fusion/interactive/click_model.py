@@ -14,12 +14,12 @@ from vfm_fusion.config.clicks import ClickModelConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.encoders.tokens import TokenState
-from vfm_fusion.errors import ConfigError, ShapeError, WeightsError
+from vfm_fusion.errors import ShapeError, WeightsError
 from vfm_fusion.interactive.click_encoders import build_click_encoder
 from vfm_fusion.interactive.click_heads import build_click_head
 from vfm_fusion.interactive.clicks import click_maps, scaled_points
 from vfm_fusion.interactive.featurizer import Featurizer
-from vfm_fusion.upsampling.resampling import imagenet_normalised
+from vfm_fusion.upsampling.resampling import imagenet_normalised, resize
 
 Upsampler = Callable[[Tensor, Tensor, tuple[int, int]], Tensor]
 """``up(features (B, C, h, w), image (B, 3, H, W) normalised by ImageNet's statistics, (H', W'))``: features
@@ -142,20 +142,7 @@ class ClickModel(nn.Module):
                 f"{tuple(points.shape)}"
             )
         logits = self.head(self._clicked(seen, previous, points))
-        return _resized(logits, seen.size)
-
-    def check_side(self, side: int, setting: str) -> None:
-        """Refuses a side of images that the encoder does not take, before any is seen.
-
-        Raises:
-            ConfigError: it is no multiple of the encoder's divisor; names the setting that it is from.
-        """
-        spec = self.featurizer.encoder.spec
-        if side % spec.size_divisor:
-            raise ConfigError(
-                f"{setting}: {spec.architecture} takes multiples of {spec.size_divisor} as sides, found "
-                f"{side}"
-            )
+        return resize(logits, seen.size)
 
     def learned(self) -> dict[str, Tensor]:
         """Returns the trained tensors by name: click encoder and head, nothing frozen."""
@@ -193,7 +180,7 @@ class ClickModel(nn.Module):
             return seen.upsampled
         clicks = self._click_features(seen.size, previous, points)  # (B, C, h, w)
         if inject == "late_hr":
-            return seen.upsampled + _resized(clicks, tuple(seen.upsampled.shape[-2:]))
+            return seen.upsampled + resize(clicks, tuple(seen.upsampled.shape[-2:]))
         if inject == "late_lr":
             return self._upsampled(seen.features + clicks, seen.guidance)
         rows, cols = seen.patches.grid
@@ -217,7 +204,7 @@ class ClickModel(nn.Module):
         upsampled = self.upsampler(features, guidance, size)
         if upsampled.shape == features.shape:  # `none` of the registry
             return upsampled
-        return _resized(upsampled, size)
+        return resize(upsampled, size)
 
     def _check_features(self, features: Tensor, images: Tensor) -> None:
         grid = self.featurizer.grid((images.shape[-2], images.shape[-1]))
@@ -228,10 +215,3 @@ class ClickModel(nn.Module):
 
 def _is_learned(name: str) -> bool:
     return name.split(".")[0] in LEARNED
-
-
-def _resized(maps: Tensor, size: tuple[int, int]) -> Tensor:
-    """Resizes ``(B, C, h, w)`` bilinearly with aligned corners where needed."""
-    if tuple(maps.shape[-2:]) == size:
-        return maps
-    return F.interpolate(maps, size=size, mode="bilinear", align_corners=True)

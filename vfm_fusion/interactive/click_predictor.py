@@ -15,6 +15,7 @@ from vfm_fusion.datasets.fitting import fit_size
 from vfm_fusion.errors import ShapeError
 from vfm_fusion.interactive.click_model import ClickModel, Seen
 from vfm_fusion.interactive.clicks import Click, points_tensor
+from vfm_fusion.interactive.encoder_limits import check_side
 from vfm_fusion.interactive.zoom import Box, next_box
 
 
@@ -60,7 +61,7 @@ class ClickPredictor:
             ConfigError: the encoder does not take parts of ``zoom.side``.
         """
         if zoom.side is not None:
-            model.check_side(zoom.side, "zoom.side")
+            check_side(zoom.side, model.featurizer.encoder.spec, "zoom.side")
         self._model, self._zoom, self._flip = model.eval(), zoom, flip
         self._divisor = model.featurizer.encoder.spec.size_divisor
         self._image: Tensor | None = None

@@ -18,6 +18,7 @@ from vfm_fusion.errors import TrainingError
 from vfm_fusion.interactive.click_crops import draw_click_crop, whole_click_crop
 from vfm_fusion.interactive.click_model import ClickModel
 from vfm_fusion.interactive.click_sampling import sample_points, sample_target
+from vfm_fusion.interactive.encoder_limits import check_side
 from vfm_fusion.interactive.focal_loss import IGNORED, normalised_focal_loss
 from vfm_fusion.interactive.iterative_clicks import click_on_errors
 from vfm_fusion.training.samples import Place, Sampler, StepSampler, TensorBatch
@@ -110,7 +111,7 @@ class ClickTask(Task):
                 f"{model.config.inject} and a {type(dataset).__name__}; leave the maps out"
             )
         if self.is_drawn:
-            model.check_side(recipe.crops.side, "crops.side")
+            check_side(recipe.crops.side, model.featurizer.encoder.spec, "crops.side")
         self.divisible = model.config.frozen_mode == "eval"
         self._stream = self._sampler_of(scores)
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from vfm_fusion.config.clicks import ClickModelConfig
+from vfm_fusion.datasets.fitting import Size
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.pyramid import nearest_stride
 from vfm_fusion.encoders.spec import IMAGENET_MEAN, IMAGENET_STD
 from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
-from vfm_fusion.errors import ConfigError
+from vfm_fusion.interactive.encoder_limits import check_reads
 from vfm_fusion.upsampling.resampling import imagenet_normalised
-
-Size = tuple[int, int]
 
 
 class Featurizer(nn.Module):
@@ -36,19 +35,11 @@ class Featurizer(nn.Module):
             config: what is read of it.
 
         Raises:
-            ConfigError: clicks are to enter early, or attention to be tapped, and it is no plain ViT.
+            ConfigError: see :func:`check_reads`.
         """
         super().__init__()
-        name, self.is_vit = encoder.spec.architecture, isinstance(encoder, TokenEncoder)
-        if config.inject == "early" and not self.is_vit:
-            raise ConfigError(
-                f"inject early: {name} has no tokens behind a patch embedding that clicks could be added to; "
-                "choose inject late_lr or late_hr, or a plain ViT"
-            )
-        if config.tap != "maps" and not self.is_vit:
-            raise ConfigError(
-                f"tap {config.tap}: {name} does not show its attention; choose tap maps, or a plain ViT"
-            )
+        check_reads(config, encoder.spec)
+        self.is_vit = isinstance(encoder, TokenEncoder)
         self.encoder, self.tap, self.statistics = encoder, config.tap, config.statistics
         self.stride = nearest_stride(encoder.spec.strides, config.stride)
         self.width = encoder.spec.channels[self.stride]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from vfm_fusion.atomic import atomic_path
+from vfm_fusion.config.paths import expand
 from vfm_fusion.errors import TrainingError
 
 COLUMNS = ("image_id", "score")
@@ -18,6 +19,26 @@ def write_scores(scores: Mapping[str, float], path: Path) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(COLUMNS)
         writer.writerows(sorted(scores.items()))
+
+
+def scores_file(key: str, configured: str) -> Path:
+    """Returns the path of a table of scores, which is there and is one; whose images it has is not asked.
+
+    Args:
+        key: path of the setting, for the message.
+        configured: the path as configured, with environment variables.
+
+    Raises:
+        TrainingError: an environment variable is unset, there is no such file, or see :func:`read_scores`.
+    """
+    path = expand(configured, key, TrainingError)
+    if not path.is_file():
+        raise TrainingError(
+            f"{key}: no table at {path}; correct the path, make the table of the released file by `python -m "
+            "vfm_fusion scores` (docs/interactive.md), or leave it out: all images are then drawn alike"
+        )
+    _table(path)
+    return path
 
 
 def read_scores(path: Path, ids: Sequence[str]) -> list[float]:

@@ -22,7 +22,7 @@ from vfm_fusion.encoders.weights import read_tensors
 from vfm_fusion.errors import WeightsError
 from vfm_fusion.interactive.click_predictor import Prediction, check_image, check_last
 from vfm_fusion.interactive.clicks import Click
-from vfm_fusion.interactive.featurizer import imagenet_normalised
+from vfm_fusion.upsampling.resampling import imagenet_normalised
 
 ensure_torchvision()
 

@@ -16,11 +16,11 @@ from vfm_fusion.config.upsampling import UpsamplerConfig
 from vfm_fusion.datasets.fitting import Size, fit_image
 from vfm_fusion.encoders.build import build_encoder
 from vfm_fusion.encoders.sizes import resize_to
-from vfm_fusion.errors import ConfigError, ShapeError
 from vfm_fusion.features.encode import input_of
 from vfm_fusion.features.profiled import profiled_image
-from vfm_fusion.interactive.featurizer import Featurizer, imagenet_normalised
+from vfm_fusion.interactive.featurizer import Featurizer
 from vfm_fusion.upsampling.configured import configured_upsampler
+from vfm_fusion.upsampling.resampling import imagenet_normalised
 from vfm_fusion.upsampling.upsampler import Upsampler
 
 
@@ -66,13 +66,9 @@ def built_upsampler(
         trained: weights that the workflow has trained; None where it has none.
 
     Raises:
-        ConfigError: also, it cannot work on so many channels.
-        WeightsError: see :func:`configured_upsampler`.
+        ConfigError, WeightsError: see :func:`configured_upsampler`.
     """
-    try:
-        upsampler = configured_upsampler(config, encoder, featurizer.width, trained)
-    except ShapeError as error:
-        raise ConfigError(f"upsamplers.{name}, for encoder {encoder!r}: {error}") from error
+    upsampler = configured_upsampler(name, config, encoder, featurizer.width, trained)
     return upsampler.to(device_of(featurizer))
 
 

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor
 
 from vfm_fusion.config.clicks import ZoomConfig
 from vfm_fusion.interactive.clicks import Click
+from vfm_fusion.upsampling.resampling import resize
 
 
 class Box(NamedTuple):
@@ -37,12 +37,12 @@ class Box(NamedTuple):
 
     def cut(self, pixels: Tensor, size: tuple[int, int]) -> Tensor:
         """Cuts the box out of ``(B, C, H, W)`` and resizes it bilinearly with aligned corners to ``size``."""
-        return _resized(pixels[(..., *self.pixels)], size)
+        return resize(pixels[(..., *self.pixels)], size)
 
     def paste(self, pixels: Tensor, size: tuple[int, int]) -> Tensor:
         """Undoes :meth:`cut`: resizes ``(B, C, h, w)`` to the box, in zeros of ``size`` (H, W)."""
         whole = pixels.new_zeros(*pixels.shape[:2], *size)
-        whole[(..., *self.pixels)] = _resized(pixels, self.size)
+        whole[(..., *self.pixels)] = resize(pixels, self.size)
         return whole
 
     def inside(self, click: Click, size: tuple[int, int]) -> Click:
@@ -105,9 +105,3 @@ def _around(predicted: np.ndarray, clicks: Sequence[Click], config: ZoomConfig) 
         centre = (first + last) / 2
         ends += [max(round(centre - half), 0), min(round(centre + half), side - 1)]
     return Box(*ends)
-
-
-def _resized(pixels: Tensor, size: tuple[int, int]) -> Tensor:
-    if tuple(pixels.shape[-2:]) == tuple(size):
-        return pixels
-    return F.interpolate(pixels, size=size, mode="bilinear", align_corners=True)

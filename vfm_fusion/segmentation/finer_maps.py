@@ -25,6 +25,7 @@ from vfm_fusion.upsampling.weight_files import upsampler_file
 class UsedUpsampler(Section):
     """An upsampler that a run uses, and the weights of it that the workflow has trained."""
 
+    name: str = Field(description="Its name in the experiment.")
     config: UpsamplerConfig = Field(description="The upsampler.")
     trained: dict[str, str] = Field(
         default_factory=dict, description="Encoder to the weights that the workflow has trained for it."
@@ -35,15 +36,13 @@ class UsedUpsampler(Section):
         """Builds it for the maps of an encoder; see :func:`configured_upsampler` for the errors."""
         if self.untrained:
             return build_upsampler(self.config.architecture, channels, **self.config.class_settings)
-        return configured_upsampler(self.config, encoder, channels, self._trained(encoder))
+        return configured_upsampler(self.name, self.config, encoder, channels, self._trained(encoder))
 
     def digest(self, encoder: str) -> str | None:
         """SHA-256 of its weight file for an encoder; None for one that does not learn."""
         if isinstance(self.config.weights, UpsamplerFile):
-            architecture = self.config.architecture
-            return file_sha256(
-                upsampler_file(f"upsampler {architecture}: weights", self.config.weights, encoder)
-            )
+            key = f"upsamplers.{self.name}.weights"
+            return file_sha256(upsampler_file(key, self.config.weights, encoder))
         trained = self._trained(encoder)
         return None if trained is None else file_sha256(trained)
 
@@ -65,6 +64,7 @@ def given_upsamplers(
     files = iter(trained)
     return {
         name: UsedUpsampler(
+            name=name,
             config=UpsamplerConfig.model_validate_json(json.dumps(used["config"])),
             trained={} if untrained else {encoder: next(files) for encoder in used["trained"]},
             untrained=untrained,

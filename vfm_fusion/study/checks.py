@@ -16,6 +16,7 @@ from vfm_fusion.config.schema import Config
 from vfm_fusion.encoders.describe import check_architecture, check_encoder
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.selection.stride_score import rule_named
+from vfm_fusion.study.clicking import check_clicks
 from vfm_fusion.study.comparisons import check_comparisons, stated_classes
 from vfm_fusion.study.files import Files
 from vfm_fusion.study.messages import explain
@@ -58,6 +59,7 @@ def check(config: Config) -> None:
         check_comparisons(config)
     for section in config.systems.values():
         section.check(config)
+    check_clicks(config)
     check_trained_upsamplers(config)
 
 
@@ -99,7 +101,10 @@ def check_data_sets(config: Config) -> None:
 
 def check_file_names(config: Config) -> None:
     """What the user names can be part of a file's name."""
-    for name in [*config.datasets, *config.encoders, *config.recipes, *config.upsamplers, *config.runs]:
+    names = [*config.datasets, *config.encoders, *config.recipes, *config.upsamplers, *config.runs]
+    if config.interactive is not None:
+        names += config.interactive.click_models
+    for name in names:
         if not name or not all(c.isalnum() or c in "-_" for c in name):
             raise ConfigError(f"name {name!r}: use letters, digits, '-' and '_' (it becomes a file name)")
 

@@ -1,4 +1,4 @@
-"""What interactive segmentation makes, of what, and where it lies."""
+"""What interactive segmentation makes, of what, and where it lies; and what is refused before it begins."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 from vfm_fusion.config.interactive import Cell, InteractiveConfig
 from vfm_fusion.config.schema import Config
+from vfm_fusion.encoders.registry import spec_of
+from vfm_fusion.errors import ConfigError
+from vfm_fusion.interactive.encoder_limits import check_reads, check_side
 from vfm_fusion.study.views import ViewSet, fixed_views
 
 if TYPE_CHECKING:
@@ -69,3 +72,30 @@ def maps_of_clicks(study: Study, cell: Cell) -> list[str]:
     if views is None:
         return []
     return study.files.every("view_features", dataset=views.dataset, views=views.name, encoder=cell.encoder)
+
+
+def check_clicks(config: Config) -> None:
+    """Data sets have objects; encoders have what click models read of them, and take the images of these.
+
+    Raises:
+        ConfigError: it names the key.
+    """
+    interactive = config.interactive
+    if interactive is None:
+        return
+    for name in (interactive.trained_on, *interactive.tested_on):
+        if config.datasets[name].kind == "folder":
+            raise ConfigError(
+                f"interactive: objects are clicked, but the masks of datasets.{name} tell none apart (kind: "
+                "folder); describe them by kind: coco, or take another data set"
+            )
+    sides = {"protocol.zoom.side": interactive.protocol.zoom.side}
+    if interactive.training.cached_views is None:
+        sides["training.crops.side"] = interactive.training.crops.side
+    for cell in interactive.cells:
+        spec = spec_of(config.encoders[cell.encoder].architecture)
+        model = interactive.click_models[cell.clicks]
+        check_reads(model, spec, f"interactive.click_models.{cell.clicks}.")
+        for key, side in sides.items():
+            if side is not None:
+                check_side(side, spec, f"interactive.{key}")

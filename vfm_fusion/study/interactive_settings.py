@@ -51,14 +51,10 @@ class ClickSettings:
             }
         )
 
-    def upsampler(self, upsampler: str) -> dict[str, Any]:
-        """What maps depend on of an upsampler."""
-        return upsampler_section(self._study.config, upsampler)
-
     def _recipe(self) -> dict[str, Any]:
-        """The recipe; of views that are not drawn, nothing counts."""
+        """The recipe; scores count by their file, and of views that are not drawn nothing does."""
         recipe: ClickTrainingConfig = section(self._study).training
-        unused = {"augmentation"} if recipe.cached_views is None else set()
+        unused = {"scores", *(["augmentation"] if recipe.cached_views is None else [])}
         return recipe.model_dump(mode="json", exclude=unused)
 
     def _parts(self, encoder: str, upsampler: str, clicks: str) -> dict[str, Any]:
@@ -67,6 +63,6 @@ class ClickSettings:
             "cell": {"encoder": encoder, "upsampler": upsampler, "clicks": clicks},
             "encoder": self._study.encoder_section(encoder),
             "spec": self._study.encoder_spec(encoder),
-            "upsampler": self.upsampler(upsampler),
+            "upsampler": upsampler_section(self._study.config, upsampler),
             "clicks": model.model_dump(mode="json"),
         }

@@ -9,7 +9,8 @@ from typing import TypeVar
 from vfm_fusion.config.upsampling import UpsamplerFile
 from vfm_fusion.datasets.kinds import data_root
 from vfm_fusion.encoders.weight_files import weight_file, weights_digest
-from vfm_fusion.errors import DatasetLayoutError, WeightsError
+from vfm_fusion.errors import DatasetLayoutError, TrainingError, WeightsError
+from vfm_fusion.interactive.image_scores import scores_file
 from vfm_fusion.study.study import Study
 from vfm_fusion.study.upsamplers import used_upsamplers
 from vfm_fusion.upsampling.weight_files import upsampler_file
@@ -29,6 +30,8 @@ class Owned:
         weights: weight file of every encoder; None for one that has none, or whose file is not here.
         upsamplers: by (upsampler, encoder), likewise the weight file of every upsampler that is used and has
             one of the user's.
+        scores: the table by which click models draw hard images more often; None without one, or where it is
+            not here.
         absent: one line for everything that is not here: the key, the path, and where to get it.
 
     Raises:
@@ -48,6 +51,10 @@ class Owned:
             for name, encoder in used_upsamplers(study.config)
             if isinstance(weights := study.config.upsamplers[name].weights, UpsamplerFile)
         }
+        scores = study.config.interactive and study.config.interactive.training.scores
+        self.scores: Path | None = scores and self._look_up(
+            scores_file, "interactive.training.scores", scores
+        )
 
     def weight_files(self, encoders: Iterable[str]) -> list[Path]:
         """The weight files of those of the encoders that have one."""
@@ -70,6 +77,6 @@ class Owned:
     def _look_up(self, look_up: Callable[..., Found], *arguments: object) -> Found | None:
         try:
             return look_up(*arguments)
-        except (DatasetLayoutError, WeightsError) as error:
+        except (DatasetLayoutError, TrainingError, WeightsError) as error:
             self.absent.append(f"{type(error).__name__}: {error}")
             return None

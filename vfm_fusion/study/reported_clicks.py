@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vfm_fusion.config.upsampling import TITLES, UpsamplerConfig
+from vfm_fusion.config.upsampling import TITLES
 from vfm_fusion.study.clicking import clicked, of_cells, section, upsampled
 from vfm_fusion.study.reported import encoder_names
 from vfm_fusion.study.study import Study
@@ -57,7 +57,7 @@ def clicks_named(study: Study) -> dict[str, Any]:
     return {
         **encoder_names(study),
         "upsamplers": [
-            (name, {"label": upsampler_label(upsampler), "architecture": upsampler.architecture})
+            (name, {"label": upsampler.title, "architecture": upsampler.architecture})
             for name, upsampler in study.config.upsamplers.items()
         ],
         "click_models": [
@@ -85,8 +85,3 @@ def maps_named(study: Study) -> dict[str, Any]:
     named = clicks_named(study)
     shown = list(dict.fromkeys(cell.encoder for cell in section(study).cells))
     return {"encoders": named["encoders"], "upsamplers": named["upsamplers"], "shown": shown}
-
-
-def upsampler_label(config: UpsamplerConfig) -> str:
-    """The name of an upsampler in print: its own label, or its title."""
-    return config.label or TITLES[config.architecture]

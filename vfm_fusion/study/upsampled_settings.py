@@ -7,8 +7,8 @@ from typing import Any
 from vfm_fusion.config.base import canonical
 from vfm_fusion.config.clicks import ClickModelConfig
 from vfm_fusion.study.clicking import section
-from vfm_fusion.study.interactive_settings import ClickSettings
 from vfm_fusion.study.study import Study
+from vfm_fusion.study.upsamplers import upsampler_section
 
 
 def shown_on(study: Study) -> str:
@@ -43,7 +43,7 @@ class UpsampledSettings:
     """
 
     def __init__(self, study: Study) -> None:
-        self._study, self._of_clicks = study, ClickSettings(study)
+        self._study = study
 
     def quality(self, encoder: str, upsampler: str) -> str:
         """Scoring the maps of an encoder by one upsampler."""
@@ -60,7 +60,7 @@ class UpsampledSettings:
             {
                 **self._encoder(encoder, upsampler),
                 "upsampler_name": upsampler,
-                "upsampler": self._of_clicks.upsampler(upsampler),
+                "upsampler": upsampler_section(config, upsampler),
                 "measuring": {
                     **quality.model_dump(mode="json", include={"images", "probe_images"}),
                     **config.pairs.model_dump(mode="json", include={"pixels", "ridge"}),
@@ -77,7 +77,7 @@ class UpsampledSettings:
         return canonical(
             {
                 **self._encoder(encoder, upsamplers[0]),
-                "upsamplers": [(name, self._of_clicks.upsampler(name)) for name in upsamplers],
+                "upsamplers": [(name, upsampler_section(self._study.config, name)) for name in upsamplers],
                 "image_size": self._image_size(),
                 "max_images": config.max_images,
                 "shown": config.shown_images,

@@ -56,7 +56,7 @@ def check_clicks_enter(model: ClickModel) -> None:
 def test_early_clicks_are_refused_without_tokens(name: str) -> None:
     with pytest.raises(ConfigError, match=rf"{name} has no tokens.*late_lr or late_hr"):
         toy_model(name, inject="early")
-    with pytest.raises(ConfigError, match=rf"tap keys: {name} does not show"):
+    with pytest.raises(ConfigError, match=rf"tap: keys, but {name} does not show"):
         toy_model(name, inject="late_lr", tap="keys")
 
 

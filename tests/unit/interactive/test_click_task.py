@@ -13,14 +13,26 @@ from interactive_toys import LearnedUpsampler, bilinear, photo, toy_model
 from safetensors.torch import load_file
 from scipy.stats import chisquare
 
+from vfm_fusion.atomic import file_sha256
 from vfm_fusion.config.augmentation import AugmentationConfig
-from vfm_fusion.config.clicks import ClickCropConfig, ClickSamplingConfig, ClickTrainingConfig
+from vfm_fusion.config.clicks import (
+    ClickCropConfig,
+    ClickModelConfig,
+    ClickSamplingConfig,
+    ClickTrainingConfig,
+)
+from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
+from vfm_fusion.config.interactive import Cell
 from vfm_fusion.config.schedule import PolySchedule
+from vfm_fusion.config.upsampling import UpsamplerConfig
 from vfm_fusion.datasets.base import Category, Instances, Sample
 from vfm_fusion.errors import ConfigError, TrainingError
+from vfm_fusion.interactive import click_job
+from vfm_fusion.interactive.built import ClickParts
 from vfm_fusion.interactive.click_task import ClickTask, HardImages
 from vfm_fusion.training.learner import Execution
 from vfm_fusion.training.loop import train
+from vfm_fusion.training.processes import single_process
 from vfm_fusion.training.task import Part
 from vfm_fusion.training.views import Views
 
@@ -174,6 +186,42 @@ def test_hard_images_are_drawn_more_often() -> None:
     assert sampler.of_step(3) == sampler.of_step(3)
     assert [place for place, _ in sampler.of_step(3)] == list(range(24, 32))
     assert isinstance(task(scores=[0.1, 0.2, 0.3]).sampler(), HardImages)
+
+
+@pytest.mark.parametrize(("views", "drawn"), [(None, {1}), (2, {2, 3})])
+def test_a_job_draws_by_the_table_that_the_experiment_names_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, views: int | None, drawn: set[int]
+) -> None:
+    table, tasks = tmp_path / "scores.csv", []
+    table.write_text("image_id,score\nz,1\ny,0.5\nx,1\n")
+    monkeypatch.setattr(click_job, "open_indexed", lambda *_: Toys())
+    monkeypatch.setattr(click_job, "train", lambda build, **_: tasks.append(build()))
+    parts = ClickParts(
+        cell=Cell("dino", "bilinear", "late"),
+        encoder=EncoderConfig(
+            architecture="toy_dinov2_vits14", weights=SeededWeights(source="seeded", seed=0)
+        ),
+        upsampler=UpsamplerConfig(architecture="bilinear"),
+        trained_upsampler=None,
+        clicks=ClickModelConfig(inject="late_lr", head="linear"),
+    )
+    plain = dict.fromkeys(("index", "generated", "out_dir", "state_dir", "token"), "")
+    for scores in (str(table), None):
+        job = click_job.ClickJob(
+            parts=parts,
+            recipe=RECIPE.model_copy(update={"cached_views": views}),
+            seed=0,
+            dataset={},
+            maps=None,
+            scores=scores,
+            workers=0,
+            **plain,
+        )
+        job.train(single_process())
+    found = [{number for step in (0, 1) for _, number in made.sampler().of_step(step)} for made in tasks]
+    assert found[0] == drawn < found[1]
+    told = [made.description["training"]["scores"] for made in tasks]
+    assert told == [file_sha256(table), None]
 
 
 @pytest.mark.parametrize("scores", [[0.5, 0.5], [0.5, 1.5, 0.1], [-0.1, 0.5, 0.5], [1.0, 1.0, 1.0]])

@@ -14,12 +14,11 @@ from torch import Tensor
 
 from vfm_fusion.config.clicks import ClickModelConfig
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
-from vfm_fusion.config.upsampling import UpsamplerConfig
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.features.profiled import profiled_image
 from vfm_fusion.interactive.featurizer import Featurizer
-from vfm_fusion.interactive.seen_maps import built_upsampler, see
+from vfm_fusion.interactive.seen_maps import see
 from vfm_fusion.interactive.upsampled_quality import SCORES, Measured, Measuring, measure_upsampler
 from vfm_fusion.metrics.profile import profile_image
 from vfm_fusion.profiles.stored_maps import map_pyramid
@@ -209,15 +208,6 @@ def test_images_are_profiled_at_their_size() -> None:
 def test_a_stride_that_the_encoder_has_already_beaten_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"interactive\.quality\.stride: 32 gives maps of 2 x 3, but"):
         measured("bilinear", stride=32)
-
-
-def test_channels_that_an_upsampler_cannot_share_are_refused_by_its_key() -> None:
-    featurizer = featurizer_of()
-    featurizer.width = 30
-    trained = {"source": "trained", "dataset": "photos", "recipe": {"steps": 1}}
-    config = UpsamplerConfig(architecture="naf", weights=trained)
-    with pytest.raises(ConfigError, match=r"upsamplers\.sharp, for encoder 'dino': NAF shares the channels"):
-        built_upsampler("sharp", config, "dino", featurizer, "unread")
 
 
 @pytest.mark.parametrize("reads", [{"tap": "keys"}, {"tap": "values"}, {"statistics": "imagenet"}])

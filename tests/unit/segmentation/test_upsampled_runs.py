@@ -44,7 +44,7 @@ def images() -> Tensor:
 
 
 def used(architecture: str) -> UsedUpsampler:
-    return UsedUpsampler(config=UpsamplerConfig(architecture=architecture))
+    return UsedUpsampler(name=architecture, config=UpsamplerConfig(architecture=architecture))
 
 
 @pytest.fixture
@@ -54,7 +54,8 @@ def learned(tmp_path: Path) -> UsedUpsampler:
     path = tmp_path / "lift-vit.safetensors"
     save_file(build_upsampler("lift", channels=128).state_dict(), path)
     weights = {"source": "file", "path": str(tmp_path / "lift-{encoder}.safetensors")}
-    return UsedUpsampler(config=UpsamplerConfig.model_validate({"architecture": "lift", "weights": weights}))
+    config = UpsamplerConfig.model_validate({"architecture": "lift", "weights": weights})
+    return UsedUpsampler(name="lift", config=config)
 
 
 @pytest.fixture
@@ -157,8 +158,9 @@ def test_weights_that_the_workflow_trains_have_to_be_there(build, tmp_path: Path
     trained = {"source": "trained", "dataset": "x", "recipe": {"steps": 1}}
     config = UpsamplerConfig.model_validate({"architecture": "lift", "weights": trained})
     with pytest.raises(WeightsError, match="no weights of LiFT"):
-        build(UsedUpsampler(config=config, trained={"vit": str(tmp_path / "gone")}), **MASTER)
-    assert build(UsedUpsampler(config=config, untrained=True), **MASTER).upsampling.keys() == {"master"}
+        build(UsedUpsampler(name="lift", config=config, trained={"vit": str(tmp_path / "gone")}), **MASTER)
+    untrained = UsedUpsampler(name="lift", config=config, untrained=True)
+    assert build(untrained, **MASTER).upsampling.keys() == {"master"}
 
 
 def test_the_cost_of_an_upsampler_is_measured_untrained(
@@ -172,7 +174,7 @@ def test_the_cost_of_an_upsampler_is_measured_untrained(
             "label": name,
             "weights": {"source": "file", "path": "x"} | weights,
         }
-        upsampler = UsedUpsampler(config=UpsamplerConfig.model_validate(described), untrained=True)
+        upsampler = UsedUpsampler(name=name, config=UpsamplerConfig.model_validate(described), untrained=True)
         run = RunConfig.model_validate({"master": "vit", "upsampling": {"master": name}})
         return CostedModel(run, encoders, (), recipe, 4, {name: upsampler})
 

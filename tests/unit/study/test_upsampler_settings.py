@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.config.schema import Config
 from vfm_fusion.errors import ConfigError
+from vfm_fusion.study.interactive_settings import ClickSettings
 from vfm_fusion.study.loaded import loaded_by_name
 from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import resolve
@@ -33,6 +35,8 @@ CLICKS = {
     "click_models": {"late": {"inject": "late_hr"}},
     "grid": [{"encoders": ["mini-sam"], "upsamplers": ["low-res", "lift-a"], "clicks": ["late"]}],
 }
+
+TWICE = [{**CLICKS["grid"][0], "upsamplers": ["low-res", "again"]}]
 
 
 def experiment(**changes: Any) -> Config:
@@ -106,6 +110,64 @@ def test_upsamplers_count_as_code_where_they_are_used() -> None:
             {"upsamplers": {"lift-a": {"architecture": "bilinear"}}},
             r"upsamplers\.lift-a: bilinear does not learn; leave out its weights",
         ),
+        (
+            {"upsamplers": {"low-res": {"architecture": "bilinear"}}, "interactive": CLICKS},
+            r"upsamplers\.low-res: that is what files of upsampled maps call the encoder's own map",
+        ),
+        (
+            {
+                "upsamplers": {"image": {"architecture": "bilinear"}},
+                "interactive": {**CLICKS, "grid": [{**CLICKS["grid"][0], "upsamplers": ["image"]}]},
+            },
+            r"upsamplers\.image: that is what files of upsampled maps call the image; call the upsampler",
+        ),
+        (
+            {"upsamplers": {"lift-a": {"weights": {"recipe": {"crop": [0.5, 1.5]}}}}},
+            r"recipe: crop: \[0\.5, 1\.5\] are shares of the image's shorter side, 1 at most",
+        ),
+        (
+            {"upsamplers": {"again": {"architecture": "none"}}, "interactive": {**CLICKS, "grid": TWICE}},
+            r"upsamplers\.again: is called 'low-res' in print, as low-res is; .* give it a label",
+        ),
+        (
+            {"interactive": {**CLICKS, "tested_on": ["miniscapes"] * 2}},
+            r"interactive: tested_on: 'miniscapes' occurs 2 times; name each once",
+        ),
+        (
+            {"interactive": {**CLICKS, "robustness": {}, "protocol": {"max_clicks": 1}}},
+            r"interactive: robustness: it scores curves .* but protocol\.max_clicks is 1",
+        ),
+        (
+            {
+                "datasets": {"mine": {"kind": "folder", "root": "/data", "images": "photos"}},
+                "interactive": {**CLICKS, "tested_on": ["mine"]},
+            },
+            r"objects are clicked, but the masks of datasets\.mine tell none apart \(kind: folder\)",
+        ),
+        (
+            {"interactive": {**CLICKS, "click_models": {"late": {}, "a/b": {}}}},
+            r"name 'a/b': use letters, digits",
+        ),
+        (
+            {"interactive": {**CLICKS, "click_models": {"late": {"inject": "early"}}}},
+            r"interactive\.click_models\.late\.inject: early, but mini_hiera has no tokens",
+        ),
+        (
+            {"interactive": {**CLICKS, "click_models": {"late": {"inject": "none", "tap": "keys"}}}},
+            r"interactive\.click_models\.late\.tap: keys, but mini_hiera does not show its attention",
+        ),
+        (
+            {"interactive": {**CLICKS, "protocol": {"zoom": {"side": 48}}}},
+            r"interactive\.protocol\.zoom\.side: mini_hiera takes multiples of 32 as sides, found 48",
+        ),
+        (
+            {"interactive": {**CLICKS, "training": {"crops": {"side": 48}}}},
+            r"interactive\.training\.crops\.side: mini_hiera takes multiples of 32 as sides, found 48",
+        ),
+        (
+            {"interactive": {**CLICKS, "training": {"crops": {"scale": [2, 1]}}}},
+            r"interactive\.training\.crops\.scale: .* must be positive, finite and in order",
+        ),
     ],
 )
 def test_what_could_not_be_trained_is_refused_before_anything_runs(changes: dict, said: str) -> None:
@@ -129,3 +191,27 @@ def test_weight_files_of_used_upsamplers_are_looked_for_before_anything_runs(tmp
     owned = Owned(Study(experiment(interactive={**CLICKS, "grid": grid}, upsamplers=upsamplers)))
     assert len(owned.absent) == 1
     assert "upsamplers.lift-a.weights.path: no weight file at" in owned.absent[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("image_id,score\na,0.5\n", None),
+        ("image_id,score\na,5\n", r"scores\.csv, line 2: a score must be an IoU in \[0, 1\], found '5'"),
+        (None, r"interactive\.training\.scores: no table at .*scores\.csv; correct the path, make the table"),
+    ],
+)
+def test_a_table_of_scores_is_looked_for_before_anything_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str | None, said: str | None
+) -> None:
+    monkeypatch.setenv("SCORES", str(tmp_path))
+    if content:
+        (tmp_path / "scores.csv").write_text(content)
+    study = Study(experiment(interactive={**CLICKS, "training": {"scores": "$SCORES/scores.csv"}}))
+    owned = Owned(study)
+    assert owned.scores == (None if said else tmp_path / "scores.csv")
+    assert bool(re.search(said or "^$", "".join(owned.absent)))
+    plain = Study(experiment(interactive=CLICKS))
+    assert Owned(plain).scores is None
+    cell = ("mini-sam", "low-res", "late")
+    assert ClickSettings(study).training(*cell) == ClickSettings(plain).training(*cell)

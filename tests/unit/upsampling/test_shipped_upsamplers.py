@@ -45,7 +45,7 @@ def test_shipped_upsamplers_are_read_by_the_path_that_an_experiment_gives() -> N
         source = {"source": "file", "path": f"{FOLDER}/{card['upsampler']}.{{encoder}}.safetensors"}
         channels = card["maps"]["channels"]
         config = UpsamplerConfig.model_validate({**keys, "weights": source})
-        upsampler = configured_upsampler(config, card["encoder"], channels, None)
+        upsampler = configured_upsampler(card["upsampler"], config, card["encoder"], channels, None)
         made = upsampler.up(torch.randn(1, channels, 4, 4), torch.randn(1, 3, 64, 64), (8, 8))
         assert torch.isfinite(made).all()
         assert sum(parameter.numel() for parameter in upsampler.parameters()) == card["parameters"]

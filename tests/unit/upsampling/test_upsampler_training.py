@@ -23,7 +23,8 @@ from vfm_fusion.upsampling.pretraining.multi_view import Downsampler, Jitter, cr
 from vfm_fusion.upsampling.pretraining.objectives import OBJECTIVES, cosine_and_range, lift, loftup, naf
 from vfm_fusion.upsampling.pretraining.segments import region_means, segments
 from vfm_fusion.upsampling.pretraining.task import WEIGHTS_FILE, UpsamplerTraining
-from vfm_fusion.upsampling.pretraining.views import Views, draw_crop, guidance
+from vfm_fusion.upsampling.pretraining.views import Views, draw_crop
+from vfm_fusion.upsampling.resampling import imagenet_normalised
 
 
 def recipe(name: str, steps: int = 2, **settings: float) -> UpsamplerTrainingConfig:
@@ -56,7 +57,7 @@ def test_the_loss_of_lift_by_hand(encoder: Encoder) -> None:
     losses = lift(upsampler, Views(encoder, 16, images))
     with torch.no_grad():
         whole, half = encoder(images)[16], encoder(images[..., ::2, ::2])[16]
-        made = upsampler.up(half, guidance(images[..., ::2, ::2]), (4, 4))
+        made = upsampler.up(half, imagenet_normalised(images[..., ::2, ::2]), (4, 4))
     expected = 1 - F.cosine_similarity(made, whole, dim=1).mean()
     torch.testing.assert_close(losses["half"].detach(), expected)
     assert losses.keys() == {"half", "quarter"}

@@ -12,7 +12,8 @@ from torch import Tensor
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.errors import TrainingError
 from vfm_fusion.upsampling.pretraining.task import UpsamplerTraining
-from vfm_fusion.upsampling.pretraining.views import Views, draw_crop, guidance
+from vfm_fusion.upsampling.pretraining.views import Views, draw_crop
+from vfm_fusion.upsampling.resampling import imagenet_normalised
 from vfm_fusion.upsampling.upsampler import Upsampler
 
 MOST_HELD_OUT = 16
@@ -73,7 +74,7 @@ def fidelity(upsampler: Upsampler, task: UpsamplerTraining, unseen: Dataset) -> 
         for views in _views(task, unseen):
             side = views.fitted(views.side / 2)
             image, whole = views.resized(side), views.maps(views.resized(2 * side))
-            made.append(upsampler.up(views.maps(image), guidance(image), tuple(whole.shape[-2:])))
+            made.append(upsampler.up(views.maps(image), imagenet_normalised(image), tuple(whole.shape[-2:])))
             wanted.append(whole)
     found, target = torch.cat(made), torch.cat(wanted)
     spread = (target - target.mean(dim=(0, 2, 3), keepdim=True)).square().mean()

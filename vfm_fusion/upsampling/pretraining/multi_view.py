@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from vfm_fusion.upsampling.pretraining.views import Views, guidance
+from vfm_fusion.upsampling.pretraining.views import Views
+from vfm_fusion.upsampling.resampling import imagenet_normalised
 from vfm_fusion.upsampling.upsampler import Upsampler
 
 JITTERS, MARGIN, ZOOM, PROJECTIONS = 5, 20, 2.0, 30
@@ -90,7 +91,7 @@ class MultiView(nn.Module):
         """Returns the terms ``views`` and ``crf``."""
         upsampler.norm.requires_grad_(False)  # as released, where it never learns
         images, side = views.images, views.side
-        fine = upsampler.up(views.maps(images), guidance(images), (side, side))
+        fine = upsampler.up(views.maps(images), imagenet_normalised(images), (side, side))
         terms = {"views": torch.zeros((), device=images.device)}
         for number in range(JITTERS):
             jitter = draw_jitter(side)
@@ -103,7 +104,7 @@ class MultiView(nn.Module):
             error = _projected(self.downsampler(jittered), directions) - _projected(target, directions)
             terms["views"] = terms["views"] + (error**2 / (2 * scale**2) + scale.log()).mean() / JITTERS
             if number == 0:
-                terms["crf"] = CRF_WEIGHT * crf(guidance(moved), _projected(jittered, directions))
+                terms["crf"] = CRF_WEIGHT * crf(imagenet_normalised(moved), _projected(jittered, directions))
         return terms
 
 

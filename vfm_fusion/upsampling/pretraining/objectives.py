@@ -14,7 +14,8 @@ from torch import Tensor
 
 from vfm_fusion.upsampling.pretraining.multi_view import MultiView
 from vfm_fusion.upsampling.pretraining.segments import region_means, segments
-from vfm_fusion.upsampling.pretraining.views import Views, disturbed, guidance
+from vfm_fusion.upsampling.pretraining.views import Views, disturbed
+from vfm_fusion.upsampling.resampling import imagenet_normalised
 from vfm_fusion.upsampling.upsampler import Upsampler
 
 LOCAL_CROPS = 4
@@ -69,7 +70,7 @@ def uplift(upsampler: Upsampler, views: Views) -> dict[str, Tensor]:
         target, total = part // 2, torch.zeros((), device=views.images.device)
         while target >= 1:
             size = tuple(maps[target].shape[-2:])
-            made = upsampler.up(maps[part], guidance(images[part]), size)
+            made = upsampler.up(maps[part], imagenet_normalised(images[part]), size)
             total, target = total + F.mse_loss(made, maps[target]), target // 2
         losses[name] = total
     return losses
@@ -79,7 +80,7 @@ def naf(upsampler: Upsampler, views: Views) -> dict[str, Tensor]:
     """NAF: maps of half the side, guided by the whole image, against those of the whole."""
     target = views.maps(views.images)
     low = views.maps(views.resized(views.side // 2))
-    made = upsampler.up(low, guidance(views.images), tuple(target.shape[-2:]))
+    made = upsampler.up(low, imagenet_normalised(views.images), tuple(target.shape[-2:]))
     return {"squared": F.mse_loss(made, target)}
 
 
@@ -91,7 +92,7 @@ def jafar(upsampler: Upsampler, views: Views) -> dict[str, Tensor]:
     share = 0.25 + 0.25 * torch.rand(()).item()
     target, low = views.maps(views.images), views.maps(views.resized(views.fitted(share * views.side)))
     image = views.resized(views.side // 2)
-    made = upsampler.up(low, guidance(image), tuple(target.shape[-2:]))
+    made = upsampler.up(low, imagenet_normalised(image), tuple(target.shape[-2:]))
     return {"match": cosine_and_range(made, target), "steady": _steady(upsampler, target, image)}
 
 
@@ -104,7 +105,7 @@ def anyup(upsampler: Upsampler, views: Views) -> dict[str, Tensor]:
     image = views.resized(half)
     low = views.maps(image)
     cells, seen = views.side // stride, half // stride
-    made = upsampler.up(low, guidance(image), (cells, cells))
+    made = upsampler.up(low, imagenet_normalised(image), (cells, cells))
     step = views.unit // stride
     places = step * torch.randint((cells - seen) // step + 1, (LOCAL_CROPS, 2))
     match = torch.zeros((), device=made.device)
@@ -133,7 +134,7 @@ def loftup(upsampler: Upsampler, views: Views) -> dict[str, Tensor]:
     means, _ = region_means(fine, regions, int(regions.max()) + 1)
     even = means.gather(2, regions[:, None].expand(-1, fine.shape[1], -1))
     target = (EVEN * even + (1 - EVEN) * fine).unflatten(2, size)
-    return {"squared": F.mse_loss(upsampler.up(low, guidance(views.images), size), target)}
+    return {"squared": F.mse_loss(upsampler.up(low, imagenet_normalised(views.images), size), target)}
 
 
 OBJECTIVES = {
@@ -150,12 +151,14 @@ OBJECTIVES = {
 
 def _doubled(upsampler: Upsampler, maps: Tensor, images: Tensor) -> Tensor:
     height, width = maps.shape[-2:]
-    return upsampler.up(maps, guidance(images), (2 * height, 2 * width))
+    return upsampler.up(maps, imagenet_normalised(images), (2 * height, 2 * width))
 
 
 def _steady(upsampler: Upsampler, maps: Tensor, image: Tensor) -> Tensor:
     """How far a disturbed guidance changes maps at the guidance's size; those by the image are fixed."""
     size = tuple(image.shape[-2:])
     with torch.no_grad():
-        target = upsampler.up(maps, guidance(image), size)
-    return SIDE_TERM * cosine_and_range(upsampler.up(maps, guidance(disturbed(image)), size), target)
+        target = upsampler.up(maps, imagenet_normalised(image), size)
+    return SIDE_TERM * cosine_and_range(
+        upsampler.up(maps, imagenet_normalised(disturbed(image)), size), target
+    )

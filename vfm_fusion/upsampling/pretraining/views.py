@@ -10,8 +10,6 @@ from torch import Tensor
 
 from vfm_fusion.encoders.base import Encoder
 
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-
 
 class Views:
     """Images of a step.
@@ -49,12 +47,6 @@ class Views:
     def thinned(self, step: int) -> Tensor:
         """Returns every so many pixels of the images, unsmoothed."""
         return self.images[..., ::step, ::step]
-
-
-def guidance(images: Tensor) -> Tensor:
-    """Normalises images in [0, 1] by ImageNet's mean and deviation, as upsamplers take them."""
-    mean, deviation = (images.new_tensor(values)[:, None, None] for values in (_MEAN, _DEVIATION))
-    return (images - mean) / deviation
 
 
 def disturbed(images: Tensor) -> Tensor:

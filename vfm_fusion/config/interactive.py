@@ -134,6 +134,8 @@ class InteractiveConfig(SystemConfig):
         ]
         if self.measured_on is not None:
             named.append(("quality.dataset", (self.measured_on,), config.datasets))
+        if self.robustness is not None and self.robustness.datasets is not None:
+            named.append(("robustness.datasets", self.robustness.datasets, self.tested_on))
         for number, grid in enumerate(self.grid):
             named += [
                 (f"grid[{number}].encoders", grid.encoders, config.encoders),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vfm_fusion.config.clicks import ClickModelConfig
+from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.interactive import Cell, InteractiveConfig
 from vfm_fusion.config.schema import Config
 from vfm_fusion.encoders.registry import spec_of
+from vfm_fusion.encoders.spec import IMAGENET_MEAN, IMAGENET_STD
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.interactive.encoder_limits import check_reads, check_side
 from vfm_fusion.study.views import ViewSet, fixed_views
@@ -55,13 +58,15 @@ def upsampled(study: Study, kind: str) -> list[str]:
 def click_views(config: Config, cell: Cell) -> ViewSet | None:
     """The views whose maps a cell's click model learns from; None where its encoder runs.
 
-    It runs where crops are drawn anew, where clicks enter before it, and where something else than its maps
-    is read of it.
+    It runs where crops are drawn anew, where clicks enter before it, and where something else is read of it
+    than what is stored.
     """
     interactive = config.interactive
     assert interactive is not None
     recipe, model = interactive.training, interactive.click_models[cell.clicks]
-    if recipe.cached_views is None or model.inject == "early" or model.tap != "maps":
+    if recipe.cached_views is None or model.inject == "early":
+        return None
+    if not _reads_stored_maps(model, config.encoders[cell.encoder]):
         return None
     return fixed_views(config, interactive.trained_on, recipe.cached_views, recipe.augmentation)
 
@@ -99,3 +104,15 @@ def check_clicks(config: Config) -> None:
         for key, side in sides.items():
             if side is not None:
                 check_side(side, spec, f"interactive.{key}")
+
+
+def _reads_stored_maps(model: ClickModelConfig, encoder: EncoderConfig) -> bool:
+    """Whether a click model reads an encoder's maps as they are stored.
+
+    These are of images normalised as the encoder has it, and on the image's grid, to which the tokens of a
+    plain ViT with a resolution of its own are resampled.
+    """
+    spec = spec_of(encoder.architecture)
+    of_own_images = model.statistics == "encoder" or (spec.mean, spec.std) == (IMAGENET_MEAN, IMAGENET_STD)
+    on_grid = not spec.shows_tokens or (encoder.resolution or spec.input_side) is None
+    return model.tap == "maps" and of_own_images and on_grid

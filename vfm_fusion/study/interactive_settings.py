@@ -44,7 +44,7 @@ class ClickSettings:
                 "trained_on": config.trained_on,
                 "dataset": self._study.dataset_section(target),
                 "protocol": config.protocol.model_dump(mode="json"),
-                "robustness": config.robustness and config.robustness.model_dump(mode="json"),
+                "robustness": self._robustness(target),
                 "max_images": config.max_images,
                 "shown": config.shown_images,
                 **self._parts(encoder, upsampler, clicks),
@@ -66,3 +66,10 @@ class ClickSettings:
             "upsampler": upsampler_section(self._study.config, upsampler),
             "clicks": model.model_dump(mode="json"),
         }
+
+    def _robustness(self, target: str) -> dict[str, Any] | None:
+        """The clicks beside the best ones; nothing on a data set that is not clicked so."""
+        robustness = section(self._study).robustness
+        if robustness is None or target not in (robustness.datasets or (target,)):
+            return None
+        return robustness.model_dump(mode="json", exclude={"datasets"})

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import signal
-import subprocess
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,38 +11,6 @@ from safetensors.numpy import load_file
 from working_copy import Workflow
 
 pytestmark = [pytest.mark.slow("the whole small experiment, killed four times"), pytest.mark.timeout(1800)]
-
-
-def kill_when(workflow: Workflow, traces: Callable[[Path], set[Path]], number: signal.Signals) -> None:
-    """Starts the workflow and sends it and its jobs a signal once it leaves a new one of ``traces``.
-
-    SIGKILL is what a power cut does, SIGTERM what a cluster sends before it takes a machine away, and SIGINT
-    what a terminal sends on Ctrl-C.
-    """
-    before = found(traces, workflow.results)
-    process = subprocess.Popen(
-        workflow.command("all"),
-        **workflow.options(),
-        start_new_session=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    deadline = time.monotonic() + 900
-    while found(traces, workflow.results) <= before:
-        assert process.poll() is None, "the workflow ended before it could be killed"
-        assert time.monotonic() < deadline, "the moment to kill never came"
-        time.sleep(0.01)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-    assert process.wait() != 0
-    assert workflow.snakemake("--unlock", "all").returncode == 0
-
-
-def found(traces: Callable[[Path], set[Path]], results: Path) -> set[Path]:
-    """The traces there are, as far as one can see among files that are being renamed."""
-    with contextlib.suppress(FileNotFoundError):
-        return traces(results)
-    return set()
 
 
 def extracting(results: Path) -> set[Path]:
@@ -65,10 +28,10 @@ def training(results: Path) -> set[Path]:
 def test_a_run_killed_again_and_again_is_finished_by_the_same_command(
     fresh: Workflow, finished: Workflow
 ) -> None:
-    kill_when(fresh, extracting, signal.SIGKILL)
-    kill_when(fresh, training, signal.SIGKILL)
-    kill_when(fresh, training, signal.SIGTERM)
-    kill_when(fresh, training, signal.SIGINT)
+    fresh.kill_when(extracting, signal.SIGKILL)
+    fresh.kill_when(training, signal.SIGKILL)
+    fresh.kill_when(training, signal.SIGTERM)
+    fresh.kill_when(training, signal.SIGINT)
     done = fresh.snakemake("all")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert_same_results(fresh.results, finished.results)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import os
 import platform
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import distributions
@@ -41,13 +44,37 @@ class Workflow:
     @property
     def results(self) -> Path:
         """The folder of results."""
-        return self.folder / "results" / "quick"
+        return self.folder / "results" / self.config["experiment"]
 
     def snakemake(
         self, *arguments: str, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess:
         """Runs snakemake to its end, whatever its exit status."""
         return subprocess.run(self.command(*arguments), **self.options(environment), capture_output=True)
+
+    def kill_when(self, traces: Callable[[Path], set[Path]], number: signal.Signals) -> None:
+        """Starts the workflow and sends it and its jobs a signal once it leaves a new one of ``traces``.
+
+        SIGKILL is what a power cut does, SIGTERM what a cluster sends before it takes a machine away, and
+        SIGINT what a terminal sends on Ctrl-C.
+        """
+        before = _found(traces, self.results)
+        process = subprocess.Popen(
+            self.command("all"),
+            **self.options(),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        deadline = time.monotonic() + 900
+        while _found(traces, self.results) <= before:
+            assert process.poll() is None, "the workflow ended before it could be killed"
+            assert time.monotonic() < deadline, "the moment to kill never came"
+            time.sleep(0.01)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        assert process.wait() != 0
+        assert self.snakemake("--unlock", "all").returncode == 0
 
     def command(self, *arguments: str) -> list[str]:
         """The command line for ``arguments``, which end with the target."""
@@ -95,6 +122,13 @@ class Workflow:
             os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
         return undo
+
+
+def _found(traces: Callable[[Path], set[Path]], results: Path) -> set[Path]:
+    """The traces there are, as far as one can see among files that are being renamed."""
+    with contextlib.suppress(FileNotFoundError):
+        return traces(results)
+    return set()
 
 
 def copy_repository(source: Path, target: Path) -> None:

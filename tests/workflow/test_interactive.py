@@ -14,7 +14,7 @@ SETTINGS = {
     "experiment": "interactive",
     "datasets": "{miniscapes: {train: 6, val: 3}}",
     "features": "{max_images: 2}",
-    "upsamplers": "{naf: null, bilinear: null}",
+    "upsamplers": "{jbu-classic: null, bilinear: null}",
     "interactive": "{seeds: [0], max_images: 2, grid: [{encoders: [mini-dino], upsamplers: [low-res, lift], "
     "clicks: [late]}], training: {steps: 4, warmup_steps: 1, checkpoint_every: 2, log_every: 2}, "
     "protocol: {max_clicks: 3}, robustness: {groups: 2}, quality: {images: 2, probe_images: 2}}",

@@ -231,5 +231,5 @@ def test_impossible_scores_are_refused(scores: list[float]) -> None:
 
 
 def test_crops_that_the_encoder_does_not_take_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"crops.side: toy_dinov2_vits14 takes .*16, found 40"):
+    with pytest.raises(ConfigError, match=r"crops.side: toy_dinov2_vits14 takes multiples of 16 .*found 40"):
         task(RECIPE.model_copy(update={"crops": ClickCropConfig(side=40)}))

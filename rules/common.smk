@@ -20,6 +20,7 @@ from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import from_command_line, resolve
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import SCENES, Study
+from vfm_fusion.study.upsamplers import shipped_pairs, trained_weights
 from vfm_fusion.study.upsampled_runs import upsamplers_of
 from vfm_fusion.workflow import fingerprint as fingerprints
 from vfm_fusion.workflow.console import JobsOnce, OutcomeToo
@@ -157,3 +158,33 @@ def training_setting(name):
         return getattr(CONFIG.training_of(wildcards.run), name)
 
     return setting
+
+
+def upsampler_weights(wildcards):
+    """The weight file of the upsampler for the encoder, if it has one: the user's, or what the workflow trains."""
+    return weights_for(wildcards.upsampler, wildcards.encoder)
+
+
+def weights_for(upsampler, encoder):
+    """The same of any upsampler and encoder, as a list of one or none."""
+    if upsampler in trained_weights(CONFIG):
+        return FILES.every("upsampler", upsampler=upsampler, encoder=encoder)
+    return OWNED.upsampler_files([(upsampler, encoder)])
+
+
+def shipped(kind):
+    """Files of a kind of all upsamplers that are shipped."""
+
+    def found(wildcards):
+        pairs = shipped_pairs(CONFIG)
+        if not pairs:
+            raise WorkflowError(
+                "pretrain_upsamplers: no upsampler of this experiment is `shipped_for` an encoder; those that the project "
+                "ships are trained with --config experiment=upsamplers"
+            )
+        return [
+            FILES.pattern(kind, upsampler=name, encoder=encoder)
+            for name, encoder in pairs
+        ]
+
+    return found

@@ -12,23 +12,17 @@ wildcard_constraints:
     clicks=one_of(CLICKING.click_models),
 
 
-def cell(wildcards):
-    """The cell of a job."""
-    return clicking.Cell(wildcards.encoder, wildcards.upsampler, wildcards.clicks)
-
-
-def weights_of_upsamplers(wildcards):
-    """Weight files of those upsamplers of the encoder that have one, in their order."""
-    names = upsampled_settings.upsamplers_of(STUDY, wildcards.encoder)
-    return [path for name in names for path in weights_for(name, wildcards.encoder)]
-
-
 rule train_clicks:
     input:
         train=FILES.pattern("index", dataset=CLICKING.trained_on, split="train"),
         weights=weights,
         upsampler=upsampler_weights,
-        maps=lambda wildcards: clicking.maps_of_clicks(STUDY, cell(wildcards)),
+        maps=of(
+            lambda *cell: clicking.maps_of_clicks(STUDY, clicking.Cell(*cell)),
+            "encoder",
+            "upsampler",
+            "clicks",
+        ),
         scores=OWNED.scores or [],
     output:
         model=FILES.pattern("click_model"),
@@ -129,7 +123,14 @@ rule draw_upsampled_maps:
     input:
         index=rules.measure_upsampler.input.index,
         weights=weights,
-        upsamplers=weights_of_upsamplers,
+        upsamplers=of(
+            lambda encoder: [
+                path
+                for name in upsampled_settings.upsamplers_of(STUDY, encoder)
+                for path in weights_for(name, encoder)
+            ],
+            "encoder",
+        ),
     output:
         maps=FILES.pattern("upsampled_maps"),
     log:

@@ -1,42 +1,8 @@
 # Upsamplers with weights of `source: trained`: each is trained once for every encoder that it is used with, and those that
 # the project ships are put into resources/upsamplers/.
-from vfm_fusion.study.upsamplers import (
-    UpsamplerSettings,
-    shipped_pairs,
-    trained_weights,
-)
+from vfm_fusion.study.upsamplers import UpsamplerSettings
 
 UPSAMPLER_SETTINGS = UpsamplerSettings(STUDY)
-
-
-def upsampler_weights(wildcards):
-    """The weight file of the upsampler for the encoder, if it has one: the user's, or what the workflow trains."""
-    return weights_for(wildcards.upsampler, wildcards.encoder)
-
-
-def weights_for(upsampler, encoder):
-    """The same of any upsampler and encoder, as a list of one or none."""
-    if upsampler in trained_weights(CONFIG):
-        return FILES.every("upsampler", upsampler=upsampler, encoder=encoder)
-    return OWNED.upsampler_files([(upsampler, encoder)])
-
-
-def shipped(kind):
-    """Files of a kind of all upsamplers that are shipped."""
-
-    def found(wildcards):
-        pairs = shipped_pairs(CONFIG)
-        if not pairs:
-            raise WorkflowError(
-                "pretrain_upsamplers: no upsampler of this experiment is `shipped_for` an encoder; those that the project "
-                "ships are trained with --config experiment=upsamplers"
-            )
-        return [
-            FILES.pattern(kind, upsampler=name, encoder=encoder)
-            for name, encoder in pairs
-        ]
-
-    return found
 
 
 rule pretrain_upsampler:

@@ -278,6 +278,7 @@ class RobustnessConfig(Section):
         None,
         strict=False,
         min_length=1,
+        examples=[["grabcut"]],
         description="Data sets that are clicked so, of those that are tested on: it takes twenty times as "
         "long. null: all.",
     )

@@ -24,8 +24,7 @@ CLICKED = "interactive/mini-dino/{}/late/seed0/miniscapes"
 
 def clicking(results: Path) -> set[Path]:
     """Images whose objects have been clicked."""
-    clicked = results.glob("state/interactive/**/*.parquet")
-    return set(clicked) | set(results.glob("interactive/**/scores.json"))
+    return set(results.glob("state/interactive/*/*/*/*/miniscapes/*.json"))
 
 
 @pytest.mark.slow("trains two click models and clicks with them")

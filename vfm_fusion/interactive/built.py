@@ -110,16 +110,20 @@ def load_clicks(folder: Path, parts: ClickParts) -> tuple[ClickModel, dict[str, 
     path = folder / RUN_FILE
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
+        seed = description["seed"]
+        trained_with = {part: description[part] for part in ("encoder", "upsampler")}
         tensors = load_file(folder / MODEL_FILE)
+    except KeyError as error:
+        raise WeightsError(f"{path}: has no key {error}; train the click model again") from error
     except (OSError, ValueError, SafetensorError) as error:
         raise WeightsError(f"{folder}: {error}; train the click model again") from error
-    model = build_click_model(parts, description["seed"])
+    model = build_click_model(parts, seed)
     found = {"encoder": weights_digest(parts.encoder), "upsampler": _digest(model)}
     for part, digest in found.items():
-        if digest != description[part]["weights"]:
+        if digest != trained_with[part]["weights"]:
             raise WeightsError(
-                f"{path}: trained with {part} {description[part]['name']!r} of weights "
-                f"{description[part]['weights']}, the configuration gives {digest}; train it again"
+                f"{path}: trained with {part} {trained_with[part]['name']!r} of weights "
+                f"{trained_with[part]['weights']}, the configuration gives {digest}; train it again"
             )
     model.load_learned(tensors, str(folder / MODEL_FILE))
     return model.eval(), description

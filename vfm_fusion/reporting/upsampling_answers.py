@@ -114,10 +114,13 @@ def winner(evidence: Evidence) -> Told:
     won = [_won(evidence, cells) for cells in evidence.settings.values() if len(cells) > 1]
     if not won:
         return Told(question, "Not answered: no two upsamplers were clicked in the same setting.", ())
-    wins = Counter(one.best for one in won)
+    wins = Counter(one.best for one in won if one.lead)
+    if not wins:
+        headline = f"None: in {counted(len(won), 'comparison')} the best need equally few."
+        return Told(question, headline, tuple(one.text for one in won))
     most = max(wins.values())
     leaders = [name for name in evidence.results.upsamplers if wins[name] == most]
-    theirs = [one for one in won if one.best in leaders]
+    theirs = [one for one in won if one.lead and one.best in leaders]
     verb, each = ("needs", "") if len(leaders) == 1 else ("need", " each")
     lead = number(statistics.fmean(one.lead for one in theirs), 2)
     clear = sum(one.outcome == "agrees" for one in theirs)
@@ -132,7 +135,7 @@ def winner(evidence: Evidence) -> Told:
 
 
 class _Won(NamedTuple):
-    """One setting: its sentence, its winner, how many clicks that is ahead, and whether of all others."""
+    """One setting: its sentence, its winner, by how many clicks (0: a tie), and whether ahead of all others."""
 
     text: str
     best: str

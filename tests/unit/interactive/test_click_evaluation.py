@@ -149,6 +149,11 @@ def test_a_trained_model_is_read_again_to_the_bit(tmp_path: Path) -> None:
     assert found["parameters"]["head"] == 129
     with pytest.raises(WeightsError, match="trained with encoder 'mini' of weights"):
         load_clicks(tmp_path, parts(seed=1))
+    run = (tmp_path / "run.json").read_text(encoding="utf-8")
+    (tmp_path / "run.json").write_text(run.replace('"seed"', '"seedling"'), encoding="utf-8")
+    with pytest.raises(WeightsError, match=r"run.json: has no key 'seed'; train the click model again"):
+        load_clicks(tmp_path, parts())
+    (tmp_path / "run.json").write_text(run, encoding="utf-8")
     (tmp_path / "model.safetensors").write_bytes(b"cut")
     with pytest.raises(WeightsError, match="train the click model again"):
         load_clicks(tmp_path, parts())

@@ -115,6 +115,7 @@ class TestWinner:
 
     def test_equals_and_ties_between_data_sets(self) -> None:
         told = winner(evidence({"low": [LOFT, LOFT], "loft": [LOFT, LOFT]}, datasets=2))
+        assert told.headline == "None: in 2 comparisons the best need equally few."
         assert told.sentences[0] == (
             "On photos (DINO, late), low-res and LoftUp need equally few, 2.50; 8 objects of 8 images."
         )

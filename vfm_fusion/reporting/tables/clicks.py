@@ -215,6 +215,10 @@ def _protocol_note(protocol: Mapping[str, Any]) -> str:
     said.append(f"zoom on the object{size}" if zoom["follow_object"] else f"whole images{size}")
     if protocol["stop_at"] is not None:
         said.append(f"clicks end at an IoU of {100 * protocol['stop_at']:g} %")
+    if protocol["least_area"]:
+        said.append(f"objects of fewer than {protocol['least_area']} pixels passed over")
+    if not protocol["ignore_void"]:
+        said.append("void pixels are background")
     names = ("perfect_mask", "equal_errors", "distance", "empty_truth")
     said += [f"{name}: {protocol[name]}" for name in names]
     return f"Protocol: {', '.join(said)}."

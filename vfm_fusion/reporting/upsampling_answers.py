@@ -135,7 +135,7 @@ def winner(evidence: Evidence) -> Told:
 
 
 class _Won(NamedTuple):
-    """One setting: its sentence, its winner, by how many clicks (0: a tie), and whether ahead of all others."""
+    """One setting: its sentence, its winner, by how many clicks (0: a tie), and whether ahead of all."""
 
     text: str
     best: str

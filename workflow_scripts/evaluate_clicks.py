@@ -1,6 +1,7 @@
 """Clicks the objects of one data set with one trained click model, and scores it."""
 
 import json
+import logging
 from pathlib import Path
 
 import torch
@@ -42,6 +43,10 @@ with rule_log(snakemake.log[0], snakemake.threads):
         model_file,
         *map(Path, trained),
     )
+    side = playing.protocol.zoom.side
+    if side is not None:
+        note = model.memory_note(1 + playing.protocol.flip, (side, side))
+        logging.getLogger(__name__).info("upsampling, predicted: %s", note)
     predictor = ClickPredictor(model, playing.protocol.zoom, flip=playing.protocol.flip)
     played = play_dataset(predictor, dataset, playing, Kept(Path(snakemake.params.state), identity))
     counts = description["parameters"]

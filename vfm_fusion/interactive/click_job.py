@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from vfm_fusion.training.learner import Execution
 from vfm_fusion.training.loop import train
 from vfm_fusion.training.processes import Processes
 from vfm_fusion.training.views import Views
+
+logger = logging.getLogger(__name__)
 
 
 class ClickJob(Job):
@@ -65,6 +68,9 @@ class ClickJob(Job):
 
     def _task(self, dataset: Dataset) -> ClickTask:
         model = build_click_model(self.parts, self.seed)
+        side = self.recipe.crops.side
+        size = (side, side) if self.recipe.cached_views is None else self.recipe.augmentation.crop
+        logger.info("upsampling, predicted: %s", model.memory_note(self.recipe.batch_size, size))
         table, views = self.scores and Path(self.scores), self.recipe.cached_views
         scores = table and np.repeat(read_scores(table, dataset.ids), views or 1).tolist()
         recipe = {**self.recipe.model_dump(mode="json"), "scores": table and file_sha256(table)}

@@ -19,6 +19,7 @@ from vfm_fusion.interactive.click_encoders import build_click_encoder
 from vfm_fusion.interactive.click_heads import build_click_head
 from vfm_fusion.interactive.clicks import click_maps, scaled_points
 from vfm_fusion.interactive.featurizer import Featurizer
+from vfm_fusion.upsampling.memory import predict
 from vfm_fusion.upsampling.resampling import imagenet_normalised, resize
 
 Upsampler = Callable[[Tensor, Tensor, tuple[int, int]], Tensor]
@@ -189,6 +190,18 @@ class ClickModel(nn.Module):
         features = self.featurizer.encode(seen.patches.with_tokens(tokens), seen.size)
         return self._upsampled(features, seen.guidance)
 
+    def memory_note(self, images: int, size: tuple[int, int]) -> str:
+        """Says what upsampling the maps of images of a size will need, gradients left out.
+
+        It takes an upsampler of the registry; see :func:`~vfm_fusion.upsampling.memory.predict`.
+        """
+        grid, target = self.featurizer.grid(size), self._upsampled_size(size)
+        needed = predict(self.upsampler, (images, self.featurizer.width, *grid), size, target)
+        return (
+            f"maps {grid[0]} x {grid[1]} -> {target[0]} x {target[1]}, {self.featurizer.width} channels, "
+            f"{images} at once: {needed.result / 1e6:.0f} MB, and {needed.beyond / 1e6:.0f} MB beside them"
+        )
+
     def _click_features(self, size: tuple[int, int], previous: Tensor, points: Tensor) -> Tensor:
         """Encodes mask and clicks, drawn at the size at which the encoder sees the image."""
         drawn = self.featurizer.seen_size(size)
@@ -200,11 +213,15 @@ class ClickModel(nn.Module):
     def _upsampled(self, features: Tensor, guidance: Tensor) -> Tensor:
         if self.upsampler is None:
             return features
-        size = tuple(-(-side // self.config.upsampled_stride) for side in guidance.shape[-2:])
+        size = self._upsampled_size((guidance.shape[-2], guidance.shape[-1]))
         upsampled = self.upsampler(features, guidance, size)
         if upsampled.shape == features.shape:  # `none` of the registry
             return upsampled
         return resize(upsampled, size)
+
+    def _upsampled_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        stride = self.config.upsampled_stride
+        return -(-size[0] // stride), -(-size[1] // stride)
 
     def _check_features(self, features: Tensor, images: Tensor) -> None:
         grid = self.featurizer.grid((images.shape[-2], images.shape[-1]))

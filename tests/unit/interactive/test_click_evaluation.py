@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import h5py
@@ -157,3 +158,8 @@ def test_a_trained_model_is_read_again_to_the_bit(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"cut")
     with pytest.raises(WeightsError, match="train the click model again"):
         load_clicks(tmp_path, parts())
+
+
+def test_the_memory_of_upsampling_is_said_before_it_runs() -> None:
+    note = build_click_model(parts(upsampler="bilinear"), seed=0).memory_note(2, (64, 64))
+    assert re.fullmatch(r"maps \d+ x \d+ -> 64 x 64, \d+ channels, 2 at once: \d+ MB, and \d+ MB .*", note)

@@ -20,8 +20,8 @@ from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import from_command_line, resolve
 from vfm_fusion.study.settings import Settings
 from vfm_fusion.study.study import SCENES, Study
-from vfm_fusion.study.upsamplers import shipped_pairs, trained_weights
-from vfm_fusion.study.upsampled_runs import upsamplers_of
+from vfm_fusion.study.upsamplers import shipped_pairs
+from vfm_fusion.study.upsampled_runs import trained_weights, upsamplers_of
 from vfm_fusion.workflow import fingerprint as fingerprints
 from vfm_fusion.workflow.console import JobsOnce, OutcomeToo
 from vfm_fusion.workflow.environment import check_place, prepare_environment
@@ -121,7 +121,7 @@ def of(look_up, *names):
     """What a look-up says of a job: a function of its wildcards, which hands on those of these names.
 
     The settings of a data set are always given by a function: Snakemake would take the {split} in a path of theirs for a
-    wildcard. Answers are kept, for Snakemake asks again for every job that is ready, every second.
+    wildcard. Answers are kept, for Snakemake asks again for every job that is ready, whenever one has finished.
     """
     look_up = functools.cache(look_up)
 
@@ -160,16 +160,14 @@ def training_setting(name):
     return setting
 
 
-def upsampler_weights(wildcards):
-    """The weight file of the upsampler for the encoder, if it has one: the user's, or what the workflow trains."""
-    return weights_for(wildcards.upsampler, wildcards.encoder)
-
-
 def weights_for(upsampler, encoder):
-    """The same of any upsampler and encoder, as a list of one or none."""
+    """The weight file of an upsampler for an encoder, a list of one or none: the user's, or what the workflow trains."""
     if upsampler in trained_weights(CONFIG):
         return FILES.every("upsampler", upsampler=upsampler, encoder=encoder)
     return OWNED.upsampler_files([(upsampler, encoder)])
+
+
+upsampler_weights = of(weights_for, "upsampler", "encoder")
 
 
 def shipped(kind):

@@ -15,8 +15,7 @@ from vfm_fusion.atomic import file_sha256
 from vfm_fusion.config.clicks import ClickTrainingConfig
 from vfm_fusion.datasets.base import Dataset
 from vfm_fusion.datasets.registry import open_indexed
-from vfm_fusion.errors import FeatureStoreError
-from vfm_fusion.features.store import FeatureStore
+from vfm_fusion.features.matching import store_of
 from vfm_fusion.interactive.built import ClickParts, build_click_model, describe_clicks
 from vfm_fusion.interactive.click_task import ClickTask
 from vfm_fusion.interactive.image_scores import read_scores
@@ -95,10 +94,5 @@ def stored_maps(manifest: Path, views: Dataset, stride: int) -> Callable[[int], 
     Raises:
         FeatureStoreError: the store is missing, or is not of these views.
     """
-    store = FeatureStore(manifest)
-    if store.image_ids != tuple(views.ids):
-        raise FeatureStoreError(
-            f"{store.path}: holds maps of {len(store)} images that are not the {len(views)} views wanted; "
-            f"delete {manifest} and run the workflow again"
-        )
+    store = store_of(manifest, views.ids)
     return lambda number: torch.from_numpy(store.read(number, [stride])[stride]).float()

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from vfm_fusion.config.runs import RunConfig
-from vfm_fusion.errors import FeatureStoreError
+from vfm_fusion.features.matching import store_of
 from vfm_fusion.features.store import FeatureStore
 from vfm_fusion.segmentation.encoded import Encoded, Maps
 
@@ -45,8 +45,8 @@ class StoredMaps:
         Raises:
             FeatureStoreError: a store or its manifest is missing, or is not of these images.
         """
-        self.master = _opened(manifests[run.master], image_ids)
-        self.auxiliary = None if run.auxiliary is None else _opened(manifests[run.auxiliary], image_ids)
+        self.master = store_of(manifests[run.master], image_ids)
+        self.auxiliary = None if run.auxiliary is None else store_of(manifests[run.auxiliary], image_ids)
         self.strides, self.with_images = strides, with_images
 
     def read(self, place: int, size: tuple[int, int], pixels: Tensor | None = None) -> Encoded:
@@ -62,18 +62,6 @@ class StoredMaps:
         """
         auxiliary = None if self.auxiliary is None else _maps(self.auxiliary, place, self.strides[1])
         return Encoded(size, _maps(self.master, place, self.strides[0]), auxiliary, pixels)
-
-
-def _opened(manifest: Path, image_ids: Sequence[str]) -> FeatureStore:
-    store = FeatureStore(manifest)
-    if store.image_ids != tuple(image_ids):
-        odd = sorted(set(store.image_ids) ^ set(image_ids))
-        odd = f", such as {odd[0]!r}" if odd else " in another order"
-        raise FeatureStoreError(
-            f"{store.path}: holds maps of {len(store)} images{odd}, and {len(image_ids)} others are wanted; "
-            f"delete {manifest} and run the workflow again"
-        )
-    return store
 
 
 def _maps(store: FeatureStore, place: int, strides: Collection[int]) -> Maps:

@@ -7,7 +7,6 @@ from typing import Any
 from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.config.features import EXECUTION
 from vfm_fusion.config.schema import Config
-from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.datasets.kinds import reader
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.evaluation.declared import Entry, serving
@@ -16,7 +15,7 @@ from vfm_fusion.selection.stride_score import rule_named
 from vfm_fusion.study.clicking import click_views, maps_of_clicks
 from vfm_fusion.study.comparisons import Comparison, comparisons, main_comparison
 from vfm_fusion.study.files import Files
-from vfm_fusion.study.upsampled_runs import trained_upsamplers
+from vfm_fusion.study.upsampled_runs import trained_upsamplers, trained_weights
 from vfm_fusion.study.views import ViewSet, segmented_images, training_views, views_of_run
 
 SCENES = "pretraining-scenes"
@@ -136,9 +135,7 @@ class Study:
         for run in config.runs:
             splits.append((config.dataset_of(run), "train"))
             splits += [(target, "val") for target in config.targets_of(run)]
-        for upsampler in config.upsamplers.values():
-            if isinstance(upsampler.weights, UpsamplerTrained):
-                splits.append((upsampler.weights.dataset, "train"))
+        splits += [(weights.dataset, "train") for weights in trained_weights(config).values()]
         for section in config.systems.values():
             splits += section.splits(config)
         return list(dict.fromkeys(splits))

@@ -31,13 +31,19 @@ def upsamplers_of(config: Config, run: str) -> list[tuple[str, str]]:
     ]
 
 
+def trained_weights(config: Config) -> dict[str, UpsamplerTrained]:
+    """Returns the upsamplers that the workflow trains, by name, whatever uses them."""
+    return {
+        name: upsampler.weights
+        for name, upsampler in config.upsamplers.items()
+        if isinstance(upsampler.weights, UpsamplerTrained)
+    }
+
+
 def trained_for(config: Config, run: str) -> list[tuple[str, str]]:
-    """Returns those of them that the workflow trains."""
-    return [
-        (name, encoder)
-        for name, encoder in upsamplers_of(config, run)
-        if isinstance(config.upsamplers[name].weights, UpsamplerTrained)
-    ]
+    """Returns the (upsampler, encoder) of a run that the workflow trains."""
+    trained = trained_weights(config)
+    return [(name, encoder) for name, encoder in upsamplers_of(config, run) if name in trained]
 
 
 def trained_upsamplers(config: Config, files: Files, run: str) -> list[str]:
@@ -54,9 +60,8 @@ def check_upsamplers(config: Config) -> None:
     Raises:
         ConfigError: one is not, or a run would upsample nothing.
     """
-    for name, upsampler in config.upsamplers.items():
-        weights = upsampler.weights
-        if isinstance(weights, UpsamplerTrained) and weights.dataset not in config.datasets:
+    for name, weights in trained_weights(config).items():
+        if weights.dataset not in config.datasets:
             raise ConfigError(
                 f"upsamplers.{name}.weights.dataset: {weights.dataset!r} is not defined; datasets has: "
                 f"{', '.join(config.datasets)}{did_you_mean(weights.dataset, config.datasets)}"

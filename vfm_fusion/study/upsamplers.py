@@ -11,7 +11,7 @@ from vfm_fusion.config.upsampling import UpsamplerTrained
 from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.study import Study
-from vfm_fusion.study.upsampled_runs import upsamplers_of
+from vfm_fusion.study.upsampled_runs import trained_weights, upsamplers_of
 from vfm_fusion.upsampling.pretraining.trainable import check_trainable
 
 
@@ -62,15 +62,6 @@ def used_upsamplers(config: Config) -> list[tuple[str, str]]:
     used = [(cell.upsampler, cell.encoder) for cell in cells]
     used += [pair for run in config.runs for pair in upsamplers_of(config, run)]
     return list(dict.fromkeys(used))
-
-
-def trained_weights(config: Config) -> dict[str, UpsamplerTrained]:
-    """The upsamplers that the workflow trains, by name."""
-    return {
-        name: upsampler.weights
-        for name, upsampler in config.upsamplers.items()
-        if isinstance(upsampler.weights, UpsamplerTrained)
-    }
 
 
 def shipped_pairs(config: Config) -> list[tuple[str, str]]:

@@ -18,7 +18,8 @@ from vfm_fusion.study.loaded import loaded_by_name
 from vfm_fusion.study.owned import Owned
 from vfm_fusion.study.resolve import resolve
 from vfm_fusion.study.study import Study
-from vfm_fusion.study.upsamplers import UpsamplerSettings, shipped_pairs, trained_weights
+from vfm_fusion.study.upsampled_runs import trained_weights
+from vfm_fusion.study.upsamplers import UpsamplerSettings, shipped_pairs
 from vfm_fusion.upsampling.build import build_upsampler
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"

@@ -11,7 +11,8 @@ from vfm_fusion.atomic import file_sha256
 from vfm_fusion.config.upsampling import UpsamplerConfig
 from vfm_fusion.encoders.build import weights_digest
 from vfm_fusion.study.resolve import resolve
-from vfm_fusion.study.upsamplers import shipped_pairs, trained_weights
+from vfm_fusion.study.upsampled_runs import trained_weights
+from vfm_fusion.study.upsamplers import shipped_pairs
 from vfm_fusion.upsampling.configured import configured_upsampler
 from vfm_fusion.upsampling.pretraining.card import render
 

@@ -27,7 +27,7 @@ CATEGORIES = (
 
 
 class ObjectMasks(Dataset):
-    """Photos, each with one object."""
+    """Photos, each with a mask of the objects that are to be clicked: one, where it is not said otherwise."""
 
     @property
     def categories(self) -> tuple[Category, ...]:
@@ -43,13 +43,16 @@ class ObjectMasks(Dataset):
         path = self.path("semantic", position)
         if path is None:
             return None, None
-        semantic = self._classes(read_mask(path))
-        target = semantic == _OBJECT
-        if not target.any():
+        semantic, ids = self._read(path)
+        count = int(ids.max())
+        if not count:
             raise LabelError(f"{path}: the mask has no object, so there is nothing to click. Check the file.")
-        return semantic, Instances(
-            ids=target.astype(np.int32), categories=np.array([_OBJECT]), crowd=np.array([False])
-        )
+        return semantic, Instances(ids, np.full(count, _OBJECT), np.zeros(count, bool))
+
+    def _read(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
+        """Reads a mask: classes ``(H, W)`` uint8, and numbers of objects ``(H, W)`` int32, 0 for none."""
+        classes = self._classes(read_mask(path))
+        return classes, (classes == _OBJECT).astype(np.int32)
 
     @staticmethod
     @abstractmethod

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vfm_fusion.encoders.base import Encoder
+from vfm_fusion.upsampling.resampling import resize_guidance
 
 
 class Views:
@@ -39,10 +40,7 @@ class Views:
 
     def resized(self, side: int) -> Tensor:
         """Returns the images at another size, ``(B, 3, side, side)``, smoothed where they shrink."""
-        if side == self.side:
-            return self.images
-        size = (side, side)
-        return F.interpolate(self.images, size=size, mode="bilinear", align_corners=False, antialias=True)
+        return resize_guidance(self.images, (side, side))
 
     def thinned(self, step: int) -> Tensor:
         """Returns every so many pixels of the images, unsmoothed."""

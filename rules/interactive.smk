@@ -34,6 +34,7 @@ rule train_clicks:
         f"{RESULTS}/benchmarks/train_clicks/{{encoder}}.{{upsampler}}.{{clicks}}.seed{{seed}}.jsonl"
     conda:
         "../envs/training.yaml"
+    threads: 1 + CLICKING.training.workers
     resources:
         mem_mb=growing(HEAVY_MB),
         runtime=lasting(1440, gpus),

@@ -19,6 +19,7 @@ rule pretrain_upsampler:
         f"{RESULTS}/benchmarks/pretrain_upsampler/{{upsampler}}.{{encoder}}.jsonl"
     conda:
         "../envs/training.yaml"
+    threads: of(UPSAMPLER_SETTINGS.threads, "upsampler")
     resources:
         mem_mb=growing(HEAVY_MB),
         runtime=lasting(1440, gpus),

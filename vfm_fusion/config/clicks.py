@@ -151,6 +151,11 @@ class ClickTrainingConfig(Section):
     clip_norm: float = Field(
         1e6, gt=0, description="Gradient clipping; the default is as good as none, as published."
     )
+    workers: int = Field(
+        0,
+        ge=0,
+        description="Data-loader processes; a training job takes one thread more than that.",
+    )
     checkpoint_every: int = Field(1062, ge=1, description="Steps between checkpoints.")
     log_every: int = Field(20, ge=1, description="Steps between lines of metrics.csv.")
     crops: ClickCropConfig = Field(default_factory=ClickCropConfig, description="Training crops.")

@@ -91,6 +91,9 @@ class UpsamplerTrainingConfig(Section):
         default_factory=PolySchedule, description="How the learning rate falls after the warm-up."
     )
     clip_norm: float = Field(1.0, gt=0, description="Gradient clipping.")
+    workers: int = Field(
+        0, ge=0, description="Data-loader processes; a training job takes one thread more than that."
+    )
     checkpoint_every: int = Field(500, ge=1, description="Steps between checkpoints.")
     log_every: int = Field(20, ge=1, description="Steps between lines of metrics.csv.")
 

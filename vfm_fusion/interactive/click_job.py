@@ -72,7 +72,10 @@ class ClickJob(Job):
         logger.info("upsampling, predicted: %s", model.memory_note(self.recipe.batch_size, size))
         table, views = self.scores and Path(self.scores), self.recipe.cached_views
         scores = table and np.repeat(read_scores(table, dataset.ids), views or 1).tolist()
-        recipe = {**self.recipe.model_dump(mode="json"), "scores": table and file_sha256(table)}
+        recipe = {
+            **self.recipe.model_dump(mode="json", exclude={"workers"}),
+            "scores": table and file_sha256(table),
+        }
         description = describe_clicks(self.parts, model, self.seed, recipe)
         if views is not None:
             dataset = Views(dataset, self.recipe.augmentation, views)

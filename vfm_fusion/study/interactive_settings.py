@@ -54,7 +54,7 @@ class ClickSettings:
     def _recipe(self) -> dict[str, Any]:
         """The recipe; scores count by their file, and of views that are not drawn nothing does."""
         recipe: ClickTrainingConfig = section(self._study).training
-        unused = {"scores", *(["augmentation"] if recipe.cached_views is None else [])}
+        unused = {"scores", "workers", *(["augmentation"] if recipe.cached_views is None else [])}
         return recipe.model_dump(mode="json", exclude=unused)
 
     def _parts(self, encoder: str, upsampler: str, clicks: str) -> dict[str, Any]:

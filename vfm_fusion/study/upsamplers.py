@@ -46,13 +46,19 @@ class UpsamplerSettings:
         """Folder of these images, where they are generated."""
         return self._study.files.pattern("data", dataset=self._dataset(upsampler))
 
+    def threads(self, upsampler: str) -> int:
+        """A thread for the training, and one for each process that loads images."""
+        return 1 + trained_weights(self._study.config)[upsampler].recipe.workers
+
     def _dataset(self, upsampler: str) -> str:
         return trained_weights(self._study.config)[upsampler].dataset
 
 
 def upsampler_section(config: Config, upsampler: str) -> dict[str, Any]:
-    """What upsampled maps depend on of an upsampler: not its label, nor where weights are put besides."""
-    unread = {"label": True, "weights": {"shipped_for"}}
+    """What upsampled maps depend on of an upsampler: not its label, nor where weights are put besides,
+    nor how many processes load what it learns from.
+    """
+    unread = {"label": True, "weights": {"shipped_for": True, "recipe": {"workers"}}}
     return config.upsamplers[upsampler].model_dump(mode="json", exclude=unread)
 
 

@@ -10,6 +10,7 @@ import pytest
 from vfm_fusion.config.interactive import Cell
 from vfm_fusion.config.merge import deep_merge
 from vfm_fusion.study.clicking import click_views, maps_of_clicks
+from vfm_fusion.study.interactive_settings import ClickSettings
 from vfm_fusion.study.resolve import resolve
 from vfm_fusion.study.study import Study
 
@@ -51,6 +52,15 @@ def test_maps_are_stored_where_click_models_read_them_so(
     assert (click_views(made.config, cell) is not None) == stored
     assert len(maps_of_clicks(made, cell)) == stored
     assert bool(made.views) == stored
+
+
+def test_processes_that_load_images_change_no_training() -> None:
+    cell = ("mini-dino", "bilinear", "probed")
+    alone, helped, longer = (
+        ClickSettings(study("mini-dino", {}, LATE, **training)).training(*cell)
+        for training in ({}, {"workers": 3}, {"steps": 7})
+    )
+    assert helped == alone != longer
 
 
 def test_crops_that_are_drawn_anew_have_no_stored_maps() -> None:

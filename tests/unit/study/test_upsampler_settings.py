@@ -51,7 +51,7 @@ def training(**changes: Any) -> str:
 
 def test_training_depends_on_what_it_learns_from_and_on_no_label() -> None:
     before = training()
-    weights = {"shipped_for": ["mini-dino"]}
+    weights = {"shipped_for": ["mini-dino"], "recipe": {"workers": 3}}
     assert training(upsamplers={"lift-a": {"label": "LiFT", "weights": weights}}) == before
     assert training(encoders={"mini-dino": {"label": "DINO"}, "mini-sam": None}) == before
     for changes in (

@@ -11,7 +11,7 @@ from vfm_fusion.upsampling.pretraining.task import UpsamplerTraining
 
 LICENCE = "Apache-2.0"
 
-_EXECUTION = {"checkpoint_every", "log_every"}
+_EXECUTION = {"checkpoint_every", "log_every", "workers"}
 
 
 def facts(

@@ -13,6 +13,7 @@ from vfm_fusion.config.schedule import MultistepSchedule, ScheduleConfig
 ClickEncoder = Literal["patch_embed", "simple_vit"]
 Injection = Literal["none", "early", "late_lr", "late_hr"]
 Head = Literal["convhead", "linear", "simple_conv"]
+HeadInit = Literal["as_released", "small"]
 Tap = Literal["maps", "keys", "values"]
 ClickLaw = Literal["distance", "uniform"]
 
@@ -43,6 +44,12 @@ class ClickModelConfig(Section):
     head: Head = Field(
         "convhead",
         description="`convhead` two 3 x 3 convolutions and a 1 x 1, `simple_conv` three 1 x 1, `linear` one.",
+    )
+    head_init: HeadInit = Field(
+        "as_released",
+        description="Initial weights of the head: `as_released`, with which untrained logits are some tens "
+        "and the first thousands of steps go into making them small, or `small`, with logits of about "
+        "one, for trainings of some hundred steps.",
     )
     tap: Tap = Field(
         "maps",

@@ -80,7 +80,7 @@ class ClickModel(nn.Module):
         self.click_encoder = None
         if config.inject != "none":
             self.click_encoder = build_click_encoder(config, self.featurizer.patch, self.featurizer.width)
-        self.head = build_click_head(config.head, self.featurizer.width)
+        self.head = build_click_head(config.head, self.featurizer.width, config.head_init)
         for part in self._frozen():
             part.requires_grad_(False)
         self.train(self.training)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from vfm_fusion.config.clicks import ClickModelConfig, SimpleVitConfig
+from vfm_fusion.config.clicks import ClickModelConfig, Head, SimpleVitConfig
 from vfm_fusion.errors import ConfigError, ShapeError
 from vfm_fusion.interactive.click_encoders import (
     PatchEmbedClicks,
@@ -90,3 +90,15 @@ def test_heads_begin_with_fan_out_weights_and_no_bias() -> None:
     assert head[0].weight.std().item() == pytest.approx(math.sqrt(2 / (64 * 9)), rel=0.05)
     assert head(torch.rand(2, 64, 5, 7)).shape == (2, 1, 5, 7)
     assert build_click_head("simple_conv", 64)(torch.rand(2, 64, 5, 7)).shape == (2, 1, 5, 7)
+
+
+@pytest.mark.parametrize("kind", ["convhead", "simple_conv", "linear"])
+def test_initial_logits_are_as_large_as_released_or_as_what_is_read(kind: Head) -> None:
+    features = torch.randn(1, 128, 24, 24, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    released, small = (
+        build_click_head(kind, 128, init)(features).square().mean().sqrt()
+        for init in ("as_released", "small")
+    )
+    assert 10 < released < 22  # the root of 2 x 128 is 16, less where borders are filled up with 0
+    assert 0.7 < small < 1.4

@@ -77,6 +77,7 @@ def test_the_click_models_are_the_published_ones(paper: Config) -> None:
     for model in models.values():
         assert model.model_dump(exclude={"click_encoder", "inject"}) == {
             "head": "convhead",
+            "head_init": "as_released",
             "tap": "maps",
             "stride": 16,
             "upsampled_stride": 1,

@@ -14,7 +14,7 @@ ClickEncoder = Literal["patch_embed", "simple_vit"]
 Injection = Literal["none", "early", "late_lr", "late_hr"]
 Head = Literal["convhead", "linear", "simple_conv"]
 HeadInit = Literal["as_released", "small"]
-Tap = Literal["maps", "keys", "values"]
+Tap = Literal["maps", "keys"]
 ClickLaw = Literal["distance", "uniform"]
 
 
@@ -53,8 +53,8 @@ class ClickModelConfig(Section):
     )
     tap: Tap = Field(
         "maps",
-        description="What is read of the encoder: its finished `maps`, the `keys` of a plain ViT's last "
-        "attention (iSegProbe's ViT-S and DINO), or its `values` without mixing (MaskCLIP).",
+        description="What is read of the encoder: its finished `maps`, or the `keys` of a plain ViT's last "
+        "attention (iSegProbe's ViT-S and DINO). MaskCLIP is an encoder, `maskclip_vitb16`.",
     )
     stride: int = Field(16, ge=1, description="Stride of the map, the nearest one that the encoder has.")
     upsampled_stride: int = Field(

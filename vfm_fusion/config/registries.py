@@ -51,6 +51,7 @@ OPERATORS: dict[str, str] = {
 FAMILIES: dict[str, str] = {
     "vit": f"{_ENCODERS}.timm_models:TimmViT",
     "sam": f"{_ENCODERS}.timm_models:TimmSam",
+    "maskclip": f"{_ENCODERS}.maskclip:MaskClip",
     "hierarchical": f"{_ENCODERS}.timm_models:TimmHierarchical",
     "cnn": f"{_ENCODERS}.timm_models:TimmCNN",
     "squeezenet": f"{_ENCODERS}.cnns:SqueezeNet",
@@ -59,7 +60,7 @@ FAMILIES: dict[str, str] = {
 }
 """The one list of encoder families: each with the ``module:name`` of its class, an ``Encoder``."""
 
-TOKEN_FAMILIES = ("vit", "sam")
+TOKEN_FAMILIES = ("vit", "sam", "maskclip")
 """Families of plain ViTs, whose class is a ``TokenEncoder``."""
 
 MATCHERS: dict[str, str] = {

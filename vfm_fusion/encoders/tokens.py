@@ -96,7 +96,7 @@ class TokenEncoder(Encoder):
 
     @property
     def width(self) -> int:
-        """Channels of a token."""
+        """Channels of a token between the blocks; those of the map (``spec.channels``) may be others."""
         return self.spec.channels[self.spec.strides[0]]
 
     @abstractmethod
@@ -117,7 +117,7 @@ class TokenEncoder(Encoder):
 
     @abstractmethod
     def finish(self, state: TokenState) -> TokenState:
-        """Last cut: the final norm. SAM's is part of its neck, so there it changes nothing."""
+        """Last cut: the final norm, and MaskCLIP's projection. SAM's norm is part of its neck: no change."""
 
     @abstractmethod
     def heads(self, state: TokenState, block: int, *, rotated: bool) -> Heads:
@@ -138,8 +138,7 @@ class TokenEncoder(Encoder):
     def value_path(self, state: TokenState, block: int) -> TokenState:
         """Tap: ``block``'s values through its attention's output projection: no mixing, residual or MLP.
 
-        Of the last block, and with :meth:`finish` behind it, they are the dense features of MaskCLIP (Zhou et
-        al., ECCV 2022, Sec. 3.2), before the projection to the space of the text.
+        It is what MaskCLIP reads of the last block (Zhou et al., ECCV 2022, Sec. 3.2).
 
         Args:
             state: the tokens that enter the block.

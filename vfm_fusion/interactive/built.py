@@ -18,10 +18,10 @@ from vfm_fusion.config.interactive import Cell
 from vfm_fusion.config.upsampling import UpsamplerConfig
 from vfm_fusion.encoders.build import build_encoder, weights_digest
 from vfm_fusion.encoders.describe import describe_pretraining
-from vfm_fusion.encoders.pyramid import nearest_stride
 from vfm_fusion.errors import WeightsError
 from vfm_fusion.interactive.click_model import ClickModel
 from vfm_fusion.interactive.click_task import MODEL_FILE, RUN_FILE
+from vfm_fusion.interactive.featurizer import Featurizer
 from vfm_fusion.upsampling.configured import configured_upsampler
 
 
@@ -51,7 +51,7 @@ def build_click_model(parts: ClickParts, seed: int) -> ClickModel:
         WeightsError: weights are missing or do not fit.
     """
     encoder = build_encoder(parts.encoder)
-    channels = encoder.spec.channels[nearest_stride(encoder.spec.strides, parts.clicks.stride)]
+    channels = Featurizer(encoder, parts.clicks).width
     trained = None if parts.trained_upsampler is None else Path(parts.trained_upsampler)
     upsampler = configured_upsampler(
         parts.cell.upsampler, parts.upsampler, parts.cell.encoder, channels, trained

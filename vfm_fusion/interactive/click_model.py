@@ -79,7 +79,9 @@ class ClickModel(nn.Module):
         self.featurizer = Featurizer(encoder, config)
         self.click_encoder = None
         if config.inject != "none":
-            self.click_encoder = build_click_encoder(config, self.featurizer.patch, self.featurizer.width)
+            seen = self.featurizer
+            width = seen.token_width if config.inject == "early" else seen.width
+            self.click_encoder = build_click_encoder(config, seen.patch, width)
         self.head = build_click_head(config.head, self.featurizer.width, config.head_init)
         for part in self._frozen():
             part.requires_grad_(False)

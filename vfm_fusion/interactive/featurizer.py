@@ -23,7 +23,8 @@ class Featurizer(nn.Module):
     Attributes:
         encoder: the encoder.
         stride: the stride that is read.
-        width: C, channels of the map, and of a plain ViT's tokens.
+        width: C, channels of the map.
+        token_width: channels of embedded patches, of a plain ViT; None of any other encoder.
         patch: side of a cell in pixels of :meth:`seen_size`.
     """
 
@@ -42,7 +43,8 @@ class Featurizer(nn.Module):
         self.is_vit = isinstance(encoder, TokenEncoder)
         self.encoder, self.tap, self.statistics = encoder, config.tap, config.statistics
         self.stride = nearest_stride(encoder.spec.strides, config.stride)
-        self.width = encoder.spec.channels[self.stride]
+        self.token_width = encoder.width if self.is_vit else None
+        self.width = self.token_width if config.tap == "keys" else encoder.spec.channels[self.stride]
         self.patch = encoder.spec.cell(self.stride) if self.is_vit else self.stride
 
     def seen_size(self, size: Size) -> Size:
@@ -78,11 +80,7 @@ class Featurizer(nn.Module):
         if self.tap == "maps":
             maps = encoder.maps(encoder.encode(patches))
         else:
-            entering = encoder.blocks(encoder.embed(patches), 0, -1)
-            if self.tap == "keys":
-                maps = _key_map(encoder, entering)
-            else:
-                maps = encoder.maps(encoder.finish(encoder.value_path(entering, -1)))
+            maps = _key_map(encoder, encoder.blocks(encoder.embed(patches), 0, -1))
         height, width = self.grid(size)
         return maps[..., :height, :width]  # without the cells of what was filled up
 

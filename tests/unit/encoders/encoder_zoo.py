@@ -6,8 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import torch
+from torch import Tensor
 
 from vfm_fusion.config.encoders import EncoderConfig, SeededWeights
+from vfm_fusion.encoders.maskclip import MaskClip
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.spec import EncoderSpec
 
@@ -33,6 +36,7 @@ HEAVY = {
             ("dinov2_vitb14_reg", "dinov3_vits16plus", "dinov3_convnext_small", "dinov3_convnext_base"),
             ("c_radio_v3_b", "sam2_hiera_s", "dinov2_vits14_reg", "dinov3_vits16"),
         ),
+        "the model of clip_vitb16 but for its end, which its tiny variant has too": (("maskclip_vitb16",),),
     }.items()
     for name in (name for group in names for name in group)
 }
@@ -60,6 +64,7 @@ TINY = (
     tiny("sam2_hiera_bplus"),
     tiny("swin_b"),
     tiny("clip_vitb16"),
+    replace(tiny("maskclip_vitb16"), channels={16: 32}, unused=("blocks.1.norm2.*", "blocks.1.mlp.*")),
     tiny("siglip2_vitb16"),
     tiny("eva02_clip_b16"),
     tiny("eva02_clip_l14"),
@@ -77,3 +82,25 @@ def as_timm(name: str, **settings: Any) -> EncoderConfig:
     """Returns that configuration with positions resized as timm's own code does it."""
     positions = ARCHITECTURES[name].positions and "antialiased"
     return seeded(name, positions=positions, **settings)
+
+
+def maskclips_own(encoder: MaskClip, seen: Tensor, block: int = -1, *, norm: bool = True) -> Tensor:
+    """Returns maps of normalised images behind a block, by timm's own walk up to MaskCLIP's end."""
+    model, last = encoder.model, len(encoder.model.blocks) - 1
+    block %= last + 1
+    ((patches, prefix),) = model.forward_intermediates(
+        seen,
+        indices=[min(block, last - 1)],
+        return_prefix_tokens=True,
+        output_fmt="NLC",
+        intermediates_only=True,
+    )
+    tokens = torch.cat([prefix, patches], dim=1)
+    if block == last:
+        layer = model.blocks[last]
+        values = layer.attn.qkv(layer.norm1(tokens)).chunk(3, dim=2)[2]
+        tokens = layer.attn.proj(values)
+    if norm:
+        tokens = model.head(model.norm(tokens))
+    grid = (seen.shape[2] // 16, seen.shape[3] // 16)
+    return tokens[:, 1:].transpose(1, 2).unflatten(2, grid).contiguous()

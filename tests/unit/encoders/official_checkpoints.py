@@ -1,6 +1,7 @@
 """Checkpoints with the key names and shapes that the authors publish, for the encoders of ``encoder_zoo``.
 
-Read off the model definitions in the authors' public repositories (dinov2, dinov3, segment-anything, sam2).
+Read off the model definitions in the authors' public repositories (dinov2, dinov3, segment-anything, sam2,
+CLIP).
 """
 
 from __future__ import annotations
@@ -178,3 +179,39 @@ def sam2() -> dict[str, dict[str, Tensor]]:
         yield "no_obj_embed_spatial", (1, 64)
 
     return {"model": filled(shapes())}
+
+
+def clip(projected: int = 32) -> dict[str, Tensor]:
+    """``ViT-B-16.pt``, the state dict of its TorchScript: the image tower, the text's, and three sizes.
+
+    Args:
+        projected: width of the space that images and text share.
+    """
+
+    def tower(name: str, width: int) -> Shapes:
+        for block in (f"{name}.resblocks.{i}" for i in range(DEPTH)):
+            yield f"{block}.attn.in_proj_weight", (3 * width, width)
+            yield f"{block}.attn.in_proj_bias", (3 * width,)
+            yield from _linear(f"{block}.attn.out_proj", width, width)
+            yield from _norm(f"{block}.ln_1", width)
+            yield from _linear(f"{block}.mlp.c_fc", width, 4 * width)
+            yield from _linear(f"{block}.mlp.c_proj", 4 * width, width)
+            yield from _norm(f"{block}.ln_2", width)
+
+    def shapes() -> Shapes:
+        yield "positional_embedding", (77, 16)
+        yield "text_projection", (16, projected)
+        yield "logit_scale", ()
+        yield "visual.class_embedding", (WIDTH,)
+        yield "visual.positional_embedding", (1 + 14 * 14, WIDTH)
+        yield "visual.proj", (WIDTH, projected)
+        yield "visual.conv1.weight", (WIDTH, 3, 16, 16)
+        yield from _norm("visual.ln_pre", WIDTH)
+        yield from tower("visual.transformer", WIDTH)
+        yield from _norm("visual.ln_post", WIDTH)
+        yield from tower("transformer", 16)
+        yield "token_embedding.weight", (20, 16)
+        yield from _norm("ln_final", 16)
+
+    sizes = {"input_resolution": 224, "context_length": 77, "vocab_size": 20}
+    return filled(shapes()) | {name: torch.tensor(size) for name, size in sizes.items()}

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 import torch
-from encoder_zoo import HEAVY, TINY, as_timm, seeded
+from encoder_zoo import HEAVY, TINY, as_timm, maskclips_own, seeded
 from torch import Tensor, nn
 
 from vfm_fusion.config.registries import FAMILIES
 from vfm_fusion.datasets.fitting import fit_size
 from vfm_fusion.encoders.base import Encoder
 from vfm_fusion.encoders.build import build_encoder
+from vfm_fusion.encoders.maskclip import MaskClip
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.sizes import resize_to
 from vfm_fusion.encoders.timm_models import TimmCNN, TimmHierarchical, TimmSam, TimmViT, timm
@@ -131,6 +132,8 @@ def test_maps_are_those_of_the_model_itself(built: Built) -> None:
 def own_maps(encoder: Encoder, seen: Tensor) -> dict[int, Tensor]:
     """What the model's own ``forward_features`` gives, by stages; nothing for those that are not timm's."""
     spec = encoder.spec
+    if isinstance(encoder, MaskClip):
+        return {16: maskclips_own(encoder, seen)}
     if isinstance(encoder, TimmViT):
         tokens = encoder.model.forward_features(seen)[:, encoder.model.num_prefix_tokens :]
         grid = (seen.shape[2] // spec.patch_size, seen.shape[3] // spec.patch_size)

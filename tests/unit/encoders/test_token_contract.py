@@ -7,11 +7,12 @@ from dataclasses import replace
 
 import pytest
 import torch
-from encoder_zoo import HEAVY, TINY, as_timm, seeded, tiny
+from encoder_zoo import HEAVY, TINY, as_timm, maskclips_own, seeded, tiny
 from torch import Tensor, nn
 
 from vfm_fusion.config.registries import FAMILIES, TOKEN_FAMILIES
 from vfm_fusion.encoders.build import build_encoder, build_token_encoder
+from vfm_fusion.encoders.maskclip import MaskClip
 from vfm_fusion.encoders.registry import ARCHITECTURES
 from vfm_fusion.encoders.timm_models import TimmSam, timm
 from vfm_fusion.encoders.tokens import TokenEncoder, TokenState
@@ -73,6 +74,9 @@ def photos(height: int = SIZE[0], width: int = SIZE[1]) -> Tensor:
 
 def timms_own(encoder: TokenEncoder, images: Tensor, blocks: list[int], norm: bool) -> list[Tensor]:
     """timm's own walk through its blocks, as :meth:`features` was before it could be cut."""
+    if isinstance(encoder, MaskClip):
+        seen = encoder.normalise(images)
+        return [maskclips_own(encoder, seen, block, norm=norm) for block in blocks]
     return encoder.model.forward_intermediates(
         encoder.normalise(images), indices=blocks, norm=norm, output_fmt="NCHW", intermediates_only=True
     )
@@ -127,6 +131,7 @@ def test_depth_prefix_and_rotary_positions_of_the_families(light: dict[str, Toke
         "tiny_dinov3_vits16plus": (2, 5, True),
         "tiny_sam_vitb16": (2, 0, False),
         "tiny_clip_vitb16": (2, 1, False),
+        "tiny_maskclip_vitb16": (2, 1, False),
         "tiny_siglip2_vitb16": (2, 0, False),
         "tiny_eva02_clip_b16": (2, 1, True),
         "tiny_eva02_clip_l14": (2, 1, True),
@@ -247,7 +252,7 @@ def test_the_value_path_is_attention_among_equals(encoder: TokenEncoder, plain: 
     alike = state.with_tokens(state.tokens[:, :1].expand_as(state.tokens))
     torch.testing.assert_close(encoder.value_path(alike, -1).tokens, own_attention(encoder, alike, -1))
     dense = encoder.maps(encoder.finish(encoder.value_path(state, -1)))
-    assert dense.shape == (2, encoder.width, 2, 3)
+    assert dense.shape == (2, encoder.spec.channels[16], 2, 3)
     assert not torch.allclose(dense, plain)
 
 

@@ -34,6 +34,7 @@ TOY_VITS = (
     tiny_vit("dinov2_vits14"),
     tiny_vit("dinov3_vitb16"),
     tiny_vit("clip_vitb16"),
+    replace(tiny_vit("maskclip_vitb16"), channels={16: 24}, unused=("blocks.1.norm2.*", "blocks.1.mlp.*")),
     tiny_vit("sam_vitb16", global_attn_indexes=(1,)),
 )
 

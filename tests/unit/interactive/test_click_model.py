@@ -7,11 +7,17 @@ import torch
 from interactive_toys import LearnedUpsampler, bilinear, encoder_of, toy_model
 from torch import Tensor
 
+from vfm_fusion.config.clicks import ClickModelConfig
+from vfm_fusion.encoders.maskclip import MaskClip
+from vfm_fusion.encoders.registry import spec_of
 from vfm_fusion.errors import ConfigError, ShapeError, WeightsError
 from vfm_fusion.interactive.click_model import ClickModel
 from vfm_fusion.interactive.clicks import Click, points_tensor
 
-VITS = ["mini_vit", "toy_dinov2_vits14", "toy_dinov3_vitb16", "toy_clip_vitb16", "toy_sam_vitb16"]
+VITS = [
+    *("mini_vit", "toy_dinov2_vits14", "toy_dinov3_vitb16", "toy_clip_vitb16", "toy_maskclip_vitb16"),
+    "toy_sam_vitb16",
+]
 OTHERS = ["mini_hiera", "mini_swin", "mobilenetv2_100", "squeezenet1_0", "r2d2_n16"]
 SIZE = (64, 96)
 
@@ -174,14 +180,28 @@ def test_keys_are_those_of_the_last_attention_head_minor() -> None:
         assert torch.equal(maps[:, channel * 4 + head, row, col], keys[:, head, 1 + 6 * row + col, channel])
 
 
-def test_values_are_maskclips_dense_features() -> None:
-    featurizer = toy_model("toy_clip_vitb16", inject="late_lr", tap="values").featurizer
-    images, *_ = batch()
-    block = featurizer.encoder.layers[-1]
-    entering = featurizer.encoder.blocks(featurizer.encoder.start(images), 0, -1)
-    qkv = block.attn.qkv(block.norm1(entering.tokens))
-    expected = featurizer.encoder.model.norm(block.attn.proj(qkv[..., -32:]))[:, 1:]
-    torch.testing.assert_close(featurizer(images).flatten(2).transpose(1, 2), expected)
+def test_maskclip_has_other_channels_behind_its_projection_than_before() -> None:
+    def widths(inject: str, tap: str) -> tuple[int, ...]:
+        model = toy_model("toy_maskclip_vitb16", inject=inject, tap=tap)
+        maps = model.featurizer(batch()[0])
+        return maps.shape[1], model.click_encoder.project.out_channels, model.head[0].in_channels
+
+    assert widths("early", "maps") == (24, 32, 24)
+    assert widths("late_lr", "maps") == (24, 24, 24)
+    assert widths("early", "keys") == widths("late_hr", "keys") == (32, 32, 32)
+
+
+def test_a_click_model_of_maskclip_has_the_papers_512_channels() -> None:
+    counts = []
+    with torch.device("meta"):
+        encoder = MaskClip(spec_of("maskclip_vitb16"))
+        for part, inject in (("patch_embed", "early"), ("patch_embed", "late_lr"), ("simple_vit", "late_hr")):
+            model = ClickModel(encoder, ClickModelConfig(click_encoder=part, inject=inject))
+            counts += [[sum(p.numel() for p in m.parameters()) for m in (model.click_encoder, model.head)]]
+    pixels, head = 3 * 16 * 16, 2 * (9 * 512 * 512 + 512) + 512 + 1
+    inner = 512 * (1 + 1) + 512 * 3 * 512 + 512 * 512 + 512 * (1 + 1) + 512 * 2048 + 2048 + 2048 * 512 + 512
+    simple = 2 * pixels + pixels * 512 + 512 + 2 * 512 + 6 * inner + 2 * 512
+    assert counts == [[pixels * 768 + 768, head], [pixels * 512 + 512, head], [simple, head]]
 
 
 @pytest.mark.parametrize("inject", ["early", "late_lr", "late_hr"])

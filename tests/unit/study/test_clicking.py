@@ -16,6 +16,7 @@ from vfm_fusion.study.study import Study
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
 CLIP = {"architecture": "clip_vitb16", "weights": {"source": "seeded"}}
+MASKCLIP = {**CLIP, "architecture": "maskclip_vitb16"}
 SWIN = {"architecture": "mini_swin", "weights": {"source": "seeded"}, "resolution": 96}
 LATE, EARLY = {"inject": "late_hr"}, {"inject": "early", "click_encoder": "patch_embed"}
 
@@ -42,6 +43,7 @@ def study(encoder: str, architecture: dict[str, Any], clicks: dict[str, Any], **
         ("mini-dino", {"resolution": 96}, LATE, False),  # 6 x 6 tokens, stored as 8 x 8
         ("mini-swin", SWIN, LATE, True),  # which gives maps on the image's grid
         ("clip", CLIP, LATE, True),
+        ("maskclip", MASKCLIP, LATE, True),
         ("clip", CLIP, {**LATE, "statistics": "imagenet"}, False),
     ],
 )

@@ -107,7 +107,7 @@ class SelfDistillation(Objective):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.heads = nn.ModuleList([ProjectionHead(*sizes) for _ in range(2)])  # class token, patches
-            self.mask_token = nn.Parameter(torch.randn(channels) * 0.02)
+            self.mask_token = nn.Parameter(torch.randn(encoder.width) * 0.02)
         self.teacher = copy.deepcopy(self.encoder).requires_grad_(False)
         self.teacher_heads = copy.deepcopy(self.heads).requires_grad_(False)
         self.register_buffer("centers", torch.zeros(2, settings.prototypes))

@@ -16,12 +16,14 @@ from vfm_fusion.datasets.index import Files, Listing, Reader
 from vfm_fusion.datasets.rasters import read_mask
 from vfm_fusion.errors import LabelError
 
-_BACKGROUND, _OBJECT = 0, 1
+BACKGROUND, OBJECT = 0, 1
+"""Train ids."""
+
 _UNKNOWN = 128  # a mask's grey of a border that was not decided
 
 CATEGORIES = (
-    Category(_BACKGROUND, "background", False, (0, 0, 0)),
-    Category(_OBJECT, "object", True, (255, 255, 255)),
+    Category(BACKGROUND, "background", False, (0, 0, 0)),
+    Category(OBJECT, "object", True, (255, 255, 255)),
 )
 """Background and the object that is to be clicked."""
 
@@ -47,12 +49,12 @@ class ObjectMasks(Dataset):
         count = int(ids.max())
         if not count:
             raise LabelError(f"{path}: the mask has no object, so there is nothing to click. Check the file.")
-        return semantic, Instances(ids, np.full(count, _OBJECT), np.zeros(count, bool))
+        return semantic, Instances(ids, np.full(count, OBJECT), np.zeros(count, bool))
 
     def _read(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         """Reads a mask: classes ``(H, W)`` uint8, and numbers of objects ``(H, W)`` int32, 0 for none."""
         classes = self._classes(read_mask(path))
-        return classes, (classes == _OBJECT).astype(np.int32)
+        return classes, (classes == OBJECT).astype(np.int32)
 
     @staticmethod
     @abstractmethod
@@ -65,7 +67,7 @@ class TrimapMasks(ObjectMasks):
 
     @staticmethod
     def _classes(mask: np.ndarray) -> np.ndarray:
-        classes = np.where(mask > _UNKNOWN, _OBJECT, _BACKGROUND).astype(np.uint8)
+        classes = np.where(mask > _UNKNOWN, OBJECT, BACKGROUND).astype(np.uint8)
         classes[mask == _UNKNOWN] = VOID
         return classes
 
@@ -75,7 +77,7 @@ class PaintedMasks(ObjectMasks):
 
     @staticmethod
     def _classes(mask: np.ndarray) -> np.ndarray:
-        return np.where(mask > 0, _OBJECT, _BACKGROUND).astype(np.uint8)
+        return np.where(mask > 0, OBJECT, BACKGROUND).astype(np.uint8)
 
 
 @dataclass(frozen=True)

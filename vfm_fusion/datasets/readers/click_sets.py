@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
+from vfm_fusion.datasets.click_benchmarks import BENCHMARKS
 from vfm_fusion.datasets.folders import list_by_stem, require_split
 from vfm_fusion.datasets.index import Files, Listing, Reader
 from vfm_fusion.datasets.rasters import read_mask
@@ -105,19 +105,12 @@ class MaskFolders:
         return list_by_stem(root, self.layout, photos, masks)
 
 
-@dataclass(frozen=True)
 class BenchmarkReader(Reader):
-    """Reads a benchmark, and says of how many of its photos when it is not all of them.
-
-    Attributes:
-        photos: the benchmark's photos of each split.
-    """
-
-    photos: Mapping[str, int] = field(default_factory=dict)
+    """Reads a benchmark, and says of how many of its photos when it is not all of them."""
 
     def listing(self, config: DatasetConfig, root: Path, split: str) -> Listing:
         """See :class:`~vfm_fusion.datasets.index.AnyReader`."""
-        files, whole = self.list_files(root, split), self.photos[split]
+        files, whole = self.list_files(root, split), BENCHMARKS[config.kind].photos[split]
         absent = whole - len(files)
         return Listing(files, {f"of the benchmark's {whole} photos, not there": absent} if absent > 0 else {})
 
@@ -126,21 +119,18 @@ GRABCUT = BenchmarkReader(
     CATEGORIES,
     MaskFolders("GrabCut", (("data_GT", "boundary_GT"), ("images", "masks"))).list_files,
     TrimapMasks,
-    {"val": 50},
 )
-"""50 photos; the original release, or the folders of later copies."""
+"""The original release, or the folders of later copies."""
 
 BERKELEY = BenchmarkReader(
-    CATEGORIES, MaskFolders("Berkeley", (("images", "masks"),)).list_files, TrimapMasks, {"val": 100}
+    CATEGORIES, MaskFolders("Berkeley", (("images", "masks"),)).list_files, TrimapMasks
 )
-"""100 objects; a photo with several lies there once for each, such as ``189011`` and ``189011a``."""
+"""A photo with several lies there once for each, such as ``189011`` and ``189011a``."""
 
-COCO_MVAL = BenchmarkReader(
-    CATEGORIES, MaskFolders("COCO-MVal", (("img", "gt"),)).list_files, PaintedMasks, {"val": 800}
-)
-"""800 objects of COCO's validation images, ten of each class; released code reads them as DAVIS."""
+COCO_MVAL = BenchmarkReader(CATEGORIES, MaskFolders("COCO-MVal", (("img", "gt"),)).list_files, PaintedMasks)
+"""Objects of COCO's validation images, ten of each class; released code reads them as DAVIS."""
 
 DAVIS = BenchmarkReader(
-    CATEGORIES, MaskFolders("DAVIS (345 frames)", (("img", "gt"),)).list_files, PaintedMasks, {"val": 345}
+    CATEGORIES, MaskFolders("DAVIS (345 frames)", (("img", "gt"),)).list_files, PaintedMasks
 )
-"""345 video frames; their masks number up to three objects, which count as one."""
+"""Video frames; their masks number up to three objects, which count as one."""

@@ -1,12 +1,12 @@
 """Clicks the objects of one data set with one trained click model, and scores it."""
 
 import json
-import logging
 from pathlib import Path
 
 import torch
 
 from vfm_fusion.config.clicks import ClickProtocolConfig, RobustnessConfig
+from vfm_fusion.datasets.click_benchmarks import differing
 from vfm_fusion.datasets.registry import open_indexed
 from vfm_fusion.interactive.built import ClickParts, load_clicks
 from vfm_fusion.interactive.click_predictor import ClickPredictor
@@ -15,7 +15,7 @@ from vfm_fusion.interactive.played import Kept
 from vfm_fusion.workflow.provenance import token
 from vfm_fusion.workflow.rule_log import rule_log
 
-with rule_log(snakemake.log[0], snakemake.threads):
+with rule_log(snakemake.log[0], snakemake.threads) as log:
     config = json.loads(snakemake.params.config)
     trained, model_file = list(snakemake.input.upsampler), Path(snakemake.input.model)
     parts = ClickParts.model_validate_json(
@@ -46,9 +46,12 @@ with rule_log(snakemake.log[0], snakemake.threads):
     side = playing.protocol.zoom.side
     if side is not None:
         note = model.memory_note(1 + playing.protocol.flip, (side, side))
-        logging.getLogger(__name__).info("upsampling, predicted: %s", note)
+        log.info("upsampling, predicted: %s", note)
     predictor = ClickPredictor(model, playing.protocol.zoom, flip=playing.protocol.flip)
     played = play_dataset(predictor, dataset, playing, Kept(Path(snakemake.params.state), identity))
+    objects = sum(len(image.results) for image in played)
+    if note := differing(config["dataset"]["kind"], len(played), objects):
+        log.warning("%s: %s", config["name"], note)
     counts = description["parameters"]
     named = {
         **config["cell"],

@@ -21,7 +21,7 @@ from vfm_fusion.study import init_command
 from vfm_fusion.study.resolve import resolve
 
 OWN = {"architecture": "timm:test_convnext", "weights": {"source": "seeded"}}
-PHOTOS, SIZE, PARTS, PAINTED, PEDESTRIANS = range(5)
+PHOTOS, SIZE, PARTS, PAINTED, PENNFUDAN, NUMBERED, PEDESTRIANS = range(7)
 """The configuration examples of the page, in its order."""
 OF_PHOTOS, OF_MASKS, OF_JSON = range(3)
 """The page's calls of init, in its order."""
@@ -163,6 +163,21 @@ def test_masks_of_ids_and_of_colors(page: str, data: Path, repository: Path, clo
     config = written(page, OF_MASKS, clone).datasets["wheels"]
     assert (config.root, config.images, config.masks) == ("$DATA/parts", "photos", "masks/{}.png")
     assert [(entry.name, entry.id) for entry in config.table] == list(zip(classes, range(3), strict=True))
+
+
+def test_rasters_of_objects(page: str, data: Path, repository: Path) -> None:
+    numbers, ids = np.zeros((64, 96), np.uint8), np.zeros((64, 96), np.uint8)
+    numbers[:9, :20], numbers[30:50], ids[:9, :20], ids[30:50] = 1, 2, 1, 2
+    for number in range(5):
+        photo(data / f"PennFudanPed/PNGImages/{number}.png")
+        save(data / f"PennFudanPed/PedMasks/{number}_mask.png", numbers)
+        photo(data / f"parts/photos/{number}.jpg")
+        save(data / f"parts/masks/{number}.png", ids)
+        save(data / f"parts/objects/{number}.png", numbers)
+    classes = ["background", "object"]
+    assert counts(examples(page)[PENNFUDAN], repository) == {"train": (4, classes), "val": (1, classes)}
+    classes = ["background", "wheel", "window"]
+    assert counts(examples(page)[NUMBERED], repository) == {"val": (5, classes)}
 
 
 def test_a_json_of_own_categories(page: str, data: Path, repository: Path, clone: Path) -> None:

@@ -7,7 +7,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from vfm_fusion.config.base import Section
-from vfm_fusion.config.own_data import OwnCocoConfig, OwnFolderConfig
+from vfm_fusion.config.own_data import OwnCocoConfig
+from vfm_fusion.config.own_folder_data import OwnFolderConfig
 from vfm_fusion.config.registries import READERS
 
 Style = Literal["synthetic", "real"]

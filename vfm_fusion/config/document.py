@@ -28,7 +28,8 @@ from vfm_fusion.config.encoders import (
 from vfm_fusion.config.features import ProfiledConfig
 from vfm_fusion.config.interactive import GridConfig, InteractiveConfig
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
-from vfm_fusion.config.own_data import OwnCocoConfig, OwnFolderConfig
+from vfm_fusion.config.own_data import OwnCocoConfig
+from vfm_fusion.config.own_folder_data import FolderObjects, OwnFolderConfig
 from vfm_fusion.config.pretraining import (
     MultilabelConfig,
     PretrainedConfig,
@@ -60,6 +61,7 @@ _ENTRIES: dict[tuple[type[BaseModel], str], tuple[type[BaseModel], ...]] = {
     (PretrainedConfig, "objective"): (SelfDistillationConfig, PromptableMasksConfig, MultilabelConfig),
     (EncoderConfig, "weights"): (SeededWeights, FileWeights, HubWeights, CheckpointWeights),
     (UpsamplerConfig, "weights"): (UpsamplerFile, UpsamplerTrained),
+    (OwnFolderConfig, "objects"): (FolderObjects,),
     (InteractiveConfig, "click_models"): (ClickModelConfig,),
     (InteractiveConfig, "grid"): (GridConfig,),
 }

@@ -1,4 +1,4 @@
-"""Data in a layout of the user's own: a folder of photos, perhaps with masks; COCO's JSON of any classes."""
+"""Data in a layout of the user's own: where it lies, how it is split; COCO's JSON of any classes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,6 @@ from vfm_fusion.config.base import Section
 SPLIT = "{split}"
 """Stands in a path for the split's name."""
 
-KEY = "{}"
-"""Stands in the path of a mask for its image's."""
-
-Channel = Annotated[int, Field(ge=0, le=255)]
-Color = Annotated[tuple[Channel, Channel, Channel], Field(strict=False)]
-Id = Annotated[int, Field(ge=0, le=255)]
 Names = Annotated[tuple[str, ...], Field(strict=False)]
 
 
@@ -124,100 +118,6 @@ class OwnData(Section):
         return self
 
 
-class MaskClass(Section):
-    """A class of the masks."""
-
-    name: str = Field(min_length=1, description="Name of the class in tables.")
-    id: Id | None = Field(None, description="Its value in the masks; left out where they hold colours.")
-    color: Color | None = Field(
-        None,
-        examples=[[128, 64, 128]],
-        description="[red, green, blue] of the class: what stands in the masks where no class has an id, "
-        "otherwise its colour in figures.",
-    )
-
-
-class OwnFolderConfig(OwnData):
-    """A folder of photos, at any depth; perhaps with a mask of classes for each."""
-
-    kind: Literal["folder"] = Field(description="A folder of photos, at any depth, perhaps with masks.")
-    masks: str | None = Field(
-        None,
-        examples=["masks/{}.png"],
-        description="Path of a mask below `root`, with `{}` for its image's path below `images` without the "
-        "extension: `masks/{}.png`, `{}_mask.png`. null: the photos have no labels.",
-    )
-    classes: Annotated[tuple[str | MaskClass, ...], Field(strict=False)] = Field(
-        (),
-        examples=[["background", "person"]],
-        description="Classes of the masks: names, for the ids 0, 1, 2, ...; or entries `{name, id}` or "
-        "`{name, color: [red, green, blue]}`.",
-    )
-    ignore: Annotated[tuple[Id | Color, ...], Field(strict=False)] = Field(
-        (),
-        examples=[[255]],
-        description="Ids or colours in the masks that are void: no class, and not evaluated.",
-    )
-
-    @property
-    def labelled(self) -> bool:
-        """Whether there are labels."""
-        return self.masks is not None
-
-    @property
-    def table(self) -> tuple[MaskClass, ...]:
-        """The classes, those of a mere name with their position as id."""
-        return tuple(
-            MaskClass(name=entry, id=position) if isinstance(entry, str) else entry
-            for position, entry in enumerate(self.classes)
-        )
-
-    @property
-    def by_color(self) -> bool:
-        """Whether the masks hold colours."""
-        return all(entry.id is None for entry in self.table)
-
-    @property
-    def _paths(self) -> dict[str, str]:
-        masks = {} if self.masks is None else {"masks": self.masks}
-        return super()._paths | masks
-
-    @model_validator(mode="after")
-    def _masks_and_classes(self) -> OwnFolderConfig:
-        if self.masks is None:
-            if self.classes or self.ignore:
-                raise ValueError("classes and ignore are of masks; say where they are: masks: masks/{}.png")
-            return self
-        if self.masks.count(KEY) != 1:
-            raise ValueError(
-                f"masks: {self.masks!r} has to have one {KEY}, in place of the path of the image, as in "
-                "masks/{}.png"
-            )
-        if any(brace in self.masks.replace(KEY, "").replace(SPLIT, "") for brace in "{}"):
-            raise ValueError(f"masks: {self.masks!r} has braces other than {KEY} and {SPLIT}")
-        if not self.classes:
-            raise ValueError("classes: required with masks, as in classes: [background, person]")
-        if len(self.classes) > 255:
-            raise ValueError(f"classes: {len(self.classes)} are too many; masks of 8 bits tell up to 255")
-        return self
-
-    @model_validator(mode="after")
-    def _one_table(self) -> OwnFolderConfig:
-        what, values = "id", [entry.id for entry in self.table]
-        if self.by_color:
-            what, values = "color", [entry.color for entry in self.table]
-        if None in values:
-            entry = self.table[values.index(None)]
-            raise ValueError(f"classes: {entry.name!r} has no {what}; give every class one of the same kind")
-        for name, found in (("name", [entry.name for entry in self.table]), (what, [*values, *self.ignore])):
-            if twice := _twice(found):
-                raise ValueError(f"classes: {name} {_plain(twice[0])} occurs twice (ignore counts too)")
-        other = [value for value in self.ignore if isinstance(value, tuple) != self.by_color]
-        if other:
-            raise ValueError(f"ignore: {_plain(other[0])} is no {what}, by which classes tells the classes")
-        return self
-
-
 class OwnCocoConfig(OwnData):
     """Annotations in COCO's JSON format with classes of their own: instances or panoptic."""
 
@@ -259,14 +159,11 @@ class OwnCocoConfig(OwnData):
     def _named_once(self) -> OwnCocoConfig:
         if self.classes == ():
             raise ValueError("classes: none; leave it out for all categories of the file")
-        if twice := _twice([*(self.classes or ()), *self.ignore]):
-            raise ValueError(f"classes: {twice[0]!r} occurs twice (ignore counts too)")
+        if repeated := twice([*(self.classes or ()), *self.ignore]):
+            raise ValueError(f"classes: {repeated[0]!r} occurs twice (ignore counts too)")
         return self
 
 
-def _twice(values: Iterable[object]) -> list[object]:
+def twice(values: Iterable[object]) -> list[object]:
+    """Returns the values that occur more than once."""
     return [value for value, count in Counter(values).items() if count > 1]
-
-
-def _plain(value: object) -> str:
-    return repr(list(value) if isinstance(value, tuple) else value)

@@ -39,6 +39,9 @@ GREY_16 = LabelFormat((16,), ("grey",), "one channel of ids in grey")
 INDEXED_8 = LabelFormat((8,), ("palette", "grey"), "one channel of ids")
 """Ids below 256 as the indices of a palette, or the same without their palette."""
 
+NUMBERS = LabelFormat((1, 8, 16), ("palette", "grey"), "one channel of numbers of objects")
+"""Numbers of objects, of a palette file the indices. Only equal or not matters, so one bit serves too."""
+
 COLOR_8 = LabelFormat((8,), ("colour", "colour with alpha"), "8-bit red, green and blue")
 """Ids in several channels."""
 
@@ -68,7 +71,7 @@ def read_labels(path: Path, stored: LabelFormat) -> np.ndarray:
         stored: how the layout stores it.
 
     Returns:
-        ``(H, W)`` uint8 for 8 bits, int32 for 16.
+        ``(H, W)`` uint8 for 8 bits, int32 where there may be 16.
 
     Raises:
         CorruptImageError: empty, truncated, damaged, not an image, or stored in another way.
@@ -80,7 +83,7 @@ def read_labels(path: Path, stored: LabelFormat) -> np.ndarray:
                 f"{path}: is a {file.format} of another depth or range than 0..255 with black as 0, so "
                 "decoding it changes its ids. Write it again as a PNG of 8 bits."
             )
-        return np.array(file).astype(np.int32 if stored.bits == (16,) else np.uint8)
+        return np.array(file).astype(np.int32 if 16 in stored.bits else np.uint8)
 
 
 def read_channels(path: Path, stored: LabelFormat) -> np.ndarray:
@@ -118,7 +121,17 @@ def read_packed_ids(path: Path) -> np.ndarray:
         CorruptImageError: see :func:`read_channels`.
         DatasetLayoutError: the file does not exist.
     """
-    return read_channels(path, COLOR_8).astype(np.int32) @ np.array([1, 256, 65_536], np.int32)
+    return packed(read_channels(path, COLOR_8))
+
+
+def packed(colors: np.ndarray) -> np.ndarray:
+    """Makes one number of each colour, ``(..., 3)`` uint8: ``(...)`` int32, red + 256 green + 65536 blue."""
+    return colors.astype(np.int32) @ np.array([1, 256, 65_536], np.int32)
+
+
+def unpacked(number: int) -> list[int]:
+    """Undoes :func:`packed`: red, green and blue of one colour."""
+    return [number >> shift & 255 for shift in (0, 8, 16)]
 
 
 def read_colors(path: Path) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from vfm_fusion.config.own_data import OwnFolderConfig
+from vfm_fusion.config.own_folder_data import OwnFolderConfig
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances, Sample
 from vfm_fusion.datasets.folders import pair, visible
 from vfm_fusion.datasets.images import IMAGE_SUFFIXES, read_image, rgb_pixels

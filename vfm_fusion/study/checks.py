@@ -250,12 +250,14 @@ def check_own_data(config: Config) -> None:
             if not data.labelled:
                 raise ConfigError(
                     f"datasets.{name}.masks: without them there are no labels for runs.{run}; say where the "
-                    "masks are, or leave out the runs: profiles need no labels"
+                    "masks are, or rasters of objects (objects.path), or leave out the runs: profiles "
+                    "need no labels"
                 )
-            if data.kind == "folder" and task != "semantic":
+            if data.kind == "folder" and data.objects is None and task != "semantic":
                 raise ConfigError(
                     f"runs.{run}: is trained for task {task}, but the masks of datasets.{name} tell no "
-                    "objects apart; train it for task semantic"
+                    "objects apart; say where rasters of objects are (objects.path), or train it for task "
+                    "semantic"
                 )
 
 

@@ -89,10 +89,11 @@ def check_clicks(config: Config) -> None:
     if interactive is None:
         return
     for name in (interactive.trained_on, *interactive.tested_on):
-        if config.datasets[name].kind == "folder":
+        data = config.datasets[name]
+        if data.kind == "folder" and data.objects is None:
             raise ConfigError(
-                f"interactive: objects are clicked, but the masks of datasets.{name} tell none apart (kind: "
-                "folder); describe them by kind: coco, or take another data set"
+                f"interactive: objects are clicked, but datasets.{name} tells none apart; set its "
+                "objects.path to rasters of objects, or take another data set"
             )
     sides = {"protocol.zoom.side": interactive.protocol.zoom.side}
     if interactive.training.cached_views is None:

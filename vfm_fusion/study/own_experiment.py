@@ -223,6 +223,10 @@ def _data_lines(data: Mapping[str, Any]) -> list[str]:
     else:
         lines.append(f'# masks: "masks/{{}}.png"  # {_COMMENTS["masks"]}')
         lines.append(f"# classes: [background, object]  # {of_classes}")
+    if kind == "folder":
+        lines.append(
+            '# objects: {path: "objects/{}.png"}  # rasters that tell objects apart: docs/your_data.md'
+        )
     if "split" not in data and not any(SPLIT in str(value) for value in data.values()):
         lines.append(f"# split: {_flow(_LOT)}  # {_COMMENTS['split']}")
     lines.append("# damaged: skip  # leave out images that cannot be read; otherwise they are refused")

@@ -13,6 +13,8 @@ from vfm_fusion.study.study import Study
 
 OVERLAYS = Path(__file__).parents[3] / "experiments"
 MASKS = {"kind": "folder", "root": "r", "masks": "m/{}.png", "classes": ["a", "b"]}
+OBJECTS = {"kind": "folder", "root": "r", "objects": {"path": "o/{}.png"}}
+BOTH = {**MASKS, "objects": {"path": "o/{}.png", "classes": ["b"]}}
 COCO = {"kind": "coco", "root": "r", "annotations": "{split}.json"}
 LOT = {"kind": "fraction", "val": 0.5}
 
@@ -37,6 +39,28 @@ def study(data: dict[str, Any], **changes: Any) -> Study:
         ({**MASKS, "root": "r", "images": "../r"}, "images: '../r' is not below root"),
         ({**MASKS, "split": {**LOT, "val": 1.0}}, r"datasets.own.split.val: input should be less than 1"),
         ({**MASKS, "split": {"kind": "folder"}}, r"no path has \{split\}; write it into images or masks"),
+        ({**OBJECTS, "objects": {"path": "o/a.png"}}, r"objects.path: 'o/a.png' has to have one \{\}"),
+        ({**OBJECTS, "objects": {"path": "../{}.png"}}, r"objects.path: '../\{\}.png' is not below root"),
+        ({**OBJECTS, "ignore": [255]}, r"classes and ignore are of masks; .* objects is objects.ignore"),
+        ({**OBJECTS, "objects": {"path": "{}", "ignore": [0]}}, "ignore: 0 is where there is no object"),
+        (
+            {**OBJECTS, "objects": {"path": "{}", "ignore": [[1, 2, 3]]}},
+            r"ignore: \[1, 2, 3\] is no id; by: id",
+        ),
+        (
+            {**OBJECTS, "objects": {"path": "{}", "by": "color", "ignore": [[0, 0, 0]]}},
+            r"ignore: \[0, 0, 0\] is where",
+        ),
+        (
+            {**OBJECTS, "objects": {"path": "{}", "classes": ["b"]}},
+            "objects.classes: are among those of masks",
+        ),
+        ({**BOTH, "objects": {"path": "o/{}.png"}}, "objects.classes: required with masks"),
+        ({**BOTH, "objects": {"path": "{}", "classes": ["c"]}}, "objects.classes: 'c' is none of classes"),
+        (
+            {**BOTH, "objects": {"path": "m/{}.png", "classes": ["b"]}},
+            r"objects.path: 'm/\{\}.png' are the masks",
+        ),
         ({**COCO, "split": LOT}, r"split.kind: fraction, but a path has \{split\} already"),
         ({**COCO, "split": {"kind": "lists"}}, "did you mean 'list'"),
         ({**COCO, "classes": ["a"], "ignore": ["a"]}, "classes: 'a' occurs twice"),
@@ -56,6 +80,8 @@ def test_runs_need_a_training_split_labels_and_objects() -> None:
     with pytest.raises(ConfigError, match=r"runs.master: is trained for task panoptic, but the masks"):
         study({**MASKS, "split": LOT})
     assert study({**MASKS, "split": LOT}, training={"task": "semantic"}).has_labels
+    assert study({**BOTH, "split": LOT}, training={"task": "panoptic"}).has_labels
+    assert study({**OBJECTS, "split": LOT}, training={"task": "instance"}).has_labels
     assert study(COCO).splits == [("own", "train"), ("own", "val")]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from tiny_interactive import TRIMAP, mask, photo, read
 from tiny_layouts import litter
 
 from vfm_fusion.config.datasets import FolderConfig
+from vfm_fusion.datasets.click_benchmarks import differing
 from vfm_fusion.datasets.registry import categories, index_split
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 
@@ -144,6 +146,28 @@ def test_a_whole_benchmark_leaves_nothing_out(tmp_path: Path) -> None:
     for number in range(50):
         _write(tmp_path, "grabcut", f"{number:02}")
     assert index_split(FolderConfig(kind="grabcut", root=str(tmp_path)), tmp_path, "val").left_out == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "photos", "objects", "said"),
+    [
+        ("grabcut", 50, 50, ""),
+        ("sbd", 2857, 6671, ""),
+        ("coco", 40, 100, ""),
+        (
+            "grabcut",
+            8,
+            8,
+            "8 objects of 8 photos .* numbers on GrabCut are of 50 objects of 50: these are not",
+        ),
+        ("davis", 346, 346, "346 objects of 346 photos .* on DAVIS are of 345 objects of 345"),
+        ("sbd", 2857, 6670, "6,670 objects of 2,857 photos .* on SBD are of 6,671 objects of 2,857"),
+    ],
+)
+def test_what_is_not_a_benchmark_as_published_is_said(
+    kind: str, photos: int, objects: int, said: str
+) -> None:
+    assert re.match(said or "$", differing(kind, photos, objects))
 
 
 def test_two_photos_of_one_name(tmp_path: Path) -> None:

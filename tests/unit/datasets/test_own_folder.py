@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tiny_layouts import save
 
-from vfm_fusion.config.own_data import OwnFolderConfig
+from vfm_fusion.config.own_folder_data import OwnFolderConfig
 from vfm_fusion.datasets.base import VOID, Dataset
 from vfm_fusion.datasets.index import SplitIndex
 from vfm_fusion.datasets.own_splits import NOT_LISTED

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 import vfm_fusion
 from vfm_fusion.config.encoders import EncoderConfig
 from vfm_fusion.config.metrics import MetricConfig, ProfileConfig
-from vfm_fusion.config.own_data import OwnFolderConfig
+from vfm_fusion.config.own_folder_data import OwnFolderConfig
 from vfm_fusion.config.selection import SelectionConfig
 from vfm_fusion.datasets.index import write_index
 from vfm_fusion.datasets.registry import index_split, open_indexed

@@ -100,6 +100,16 @@ class TestClicks:
         )
         assert shown(clicks([scored("low")], totals={"photos": 4}))[0][0].endswith("in 4 images")
 
+    def test_a_part_of_a_benchmark_is_not_compared_with_published_numbers(self) -> None:
+        found = scored("low")
+        note = (
+            "photos: 4 objects of 4 photos were clicked, but published numbers on GrabCut are of 50 objects "
+            "of 50: these are not to be compared with those."
+        )
+        assert note in clicks([found]).notes
+        whole = clicks([{**found, "images": 50, "objects": 50}])
+        assert not any("published numbers" in note for note in whole.notes)
+
     def test_no_defined_object_is_a_dash_with_its_reason(self) -> None:
         nothing = dict.fromkeys(("NoC@80", "IoU@1", "boundary_IoU", "mIoU@5"))
         ((_, (row,)),) = shown(table := clicks([scored("low", None, undefined=4, objects=0, **nothing)]))

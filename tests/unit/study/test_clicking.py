@@ -9,6 +9,7 @@ import pytest
 
 from vfm_fusion.config.interactive import Cell
 from vfm_fusion.config.merge import deep_merge
+from vfm_fusion.errors import ConfigError
 from vfm_fusion.study.clicking import click_views, maps_of_clicks
 from vfm_fusion.study.interactive_settings import ClickSettings
 from vfm_fusion.study.resolve import resolve
@@ -68,3 +69,17 @@ def test_processes_that_load_images_change_no_training() -> None:
 def test_crops_that_are_drawn_anew_have_no_stored_maps() -> None:
     made = study("mini-dino", {}, LATE, cached_views=None)
     assert click_views(made.config, Cell("mini-dino", "bilinear", "probed")) is None
+
+
+def test_rasters_of_objects_are_learned_from_and_clicked() -> None:
+    data = {"kind": "folder", "root": "r", "objects": {"path": "o/{}.png"}}
+    own = {"people": {**data, "split": {"kind": "fraction", "val": 0.2}}, "animals": data}
+    raw = {
+        "experiment": "interactive",
+        "datasets": own,
+        "interactive": {"trained_on": "people", "tested_on": ["people", "animals"]},
+    }
+    made = Study(resolve(raw, OVERLAYS))
+    assert {("people", "train"), ("people", "val"), ("animals", "val")} <= set(made.splits)
+    with pytest.raises(ConfigError, match=r"datasets\.animals\.split: without it every image is for valid"):
+        resolve({**raw, "interactive": {"trained_on": "animals", "tested_on": ["people"]}}, OVERLAYS)

@@ -143,7 +143,7 @@ def test_upsamplers_count_as_code_where_they_are_used() -> None:
                 "datasets": {"mine": {"kind": "folder", "root": "/data", "images": "photos"}},
                 "interactive": {**CLICKS, "tested_on": ["mine"]},
             },
-            r"objects are clicked, but the masks of datasets\.mine tell none apart \(kind: folder\)",
+            r"objects are clicked, but datasets\.mine tells none apart; set its objects\.path",
         ),
         (
             {"interactive": {**CLICKS, "click_models": {"late": {}, "a/b": {}}}},

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from vfm_fusion.config.datasets import DatasetConfig
 from vfm_fusion.datasets.base import VOID, Category, Dataset, Instances
+from vfm_fusion.datasets.click_benchmarks import BENCHMARKS
 from vfm_fusion.datasets.folders import list_by_stem, require_split
 from vfm_fusion.datasets.index import Files, Listing, Reader
 from vfm_fusion.datasets.rasters import read_mask
 from vfm_fusion.errors import LabelError
 
-_BACKGROUND, _OBJECT = 0, 1
+BACKGROUND, OBJECT = 0, 1
+"""Train ids."""
+
 _UNKNOWN = 128  # a mask's grey of a border that was not decided
 
 CATEGORIES = (
-    Category(_BACKGROUND, "background", False, (0, 0, 0)),
-    Category(_OBJECT, "object", True, (255, 255, 255)),
+    Category(BACKGROUND, "background", False, (0, 0, 0)),
+    Category(OBJECT, "object", True, (255, 255, 255)),
 )
 """Background and the object that is to be clicked."""
 
@@ -47,12 +49,12 @@ class ObjectMasks(Dataset):
         count = int(ids.max())
         if not count:
             raise LabelError(f"{path}: the mask has no object, so there is nothing to click. Check the file.")
-        return semantic, Instances(ids, np.full(count, _OBJECT), np.zeros(count, bool))
+        return semantic, Instances(ids, np.full(count, OBJECT), np.zeros(count, bool))
 
     def _read(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         """Reads a mask: classes ``(H, W)`` uint8, and numbers of objects ``(H, W)`` int32, 0 for none."""
         classes = self._classes(read_mask(path))
-        return classes, (classes == _OBJECT).astype(np.int32)
+        return classes, (classes == OBJECT).astype(np.int32)
 
     @staticmethod
     @abstractmethod
@@ -65,7 +67,7 @@ class TrimapMasks(ObjectMasks):
 
     @staticmethod
     def _classes(mask: np.ndarray) -> np.ndarray:
-        classes = np.where(mask > _UNKNOWN, _OBJECT, _BACKGROUND).astype(np.uint8)
+        classes = np.where(mask > _UNKNOWN, OBJECT, BACKGROUND).astype(np.uint8)
         classes[mask == _UNKNOWN] = VOID
         return classes
 
@@ -75,7 +77,7 @@ class PaintedMasks(ObjectMasks):
 
     @staticmethod
     def _classes(mask: np.ndarray) -> np.ndarray:
-        return np.where(mask > 0, _OBJECT, _BACKGROUND).astype(np.uint8)
+        return np.where(mask > 0, OBJECT, BACKGROUND).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -103,19 +105,12 @@ class MaskFolders:
         return list_by_stem(root, self.layout, photos, masks)
 
 
-@dataclass(frozen=True)
 class BenchmarkReader(Reader):
-    """Reads a benchmark, and says of how many of its photos when it is not all of them.
-
-    Attributes:
-        photos: the benchmark's photos of each split.
-    """
-
-    photos: Mapping[str, int] = field(default_factory=dict)
+    """Reads a benchmark, and says of how many of its photos when it is not all of them."""
 
     def listing(self, config: DatasetConfig, root: Path, split: str) -> Listing:
         """See :class:`~vfm_fusion.datasets.index.AnyReader`."""
-        files, whole = self.list_files(root, split), self.photos[split]
+        files, whole = self.list_files(root, split), BENCHMARKS[config.kind].photos[split]
         absent = whole - len(files)
         return Listing(files, {f"of the benchmark's {whole} photos, not there": absent} if absent > 0 else {})
 
@@ -124,21 +119,18 @@ GRABCUT = BenchmarkReader(
     CATEGORIES,
     MaskFolders("GrabCut", (("data_GT", "boundary_GT"), ("images", "masks"))).list_files,
     TrimapMasks,
-    {"val": 50},
 )
-"""50 photos; the original release, or the folders of later copies."""
+"""The original release, or the folders of later copies."""
 
 BERKELEY = BenchmarkReader(
-    CATEGORIES, MaskFolders("Berkeley", (("images", "masks"),)).list_files, TrimapMasks, {"val": 100}
+    CATEGORIES, MaskFolders("Berkeley", (("images", "masks"),)).list_files, TrimapMasks
 )
-"""100 objects; a photo with several lies there once for each, such as ``189011`` and ``189011a``."""
+"""A photo with several lies there once for each, such as ``189011`` and ``189011a``."""
 
-COCO_MVAL = BenchmarkReader(
-    CATEGORIES, MaskFolders("COCO-MVal", (("img", "gt"),)).list_files, PaintedMasks, {"val": 800}
-)
-"""800 objects of COCO's validation images, ten of each class; released code reads them as DAVIS."""
+COCO_MVAL = BenchmarkReader(CATEGORIES, MaskFolders("COCO-MVal", (("img", "gt"),)).list_files, PaintedMasks)
+"""Objects of COCO's validation images, ten of each class; released code reads them as DAVIS."""
 
 DAVIS = BenchmarkReader(
-    CATEGORIES, MaskFolders("DAVIS (345 frames)", (("img", "gt"),)).list_files, PaintedMasks, {"val": 345}
+    CATEGORIES, MaskFolders("DAVIS (345 frames)", (("img", "gt"),)).list_files, PaintedMasks
 )
-"""345 video frames; their masks number up to three objects, which count as one."""
+"""Video frames; their masks number up to three objects, which count as one."""

@@ -82,4 +82,4 @@ def list_files(root: Path, split: str) -> list[Files]:
     return files
 
 
-READER = BenchmarkReader(CATEGORIES, list_files, HqSeg44k, {"train": 44_320, "val": 1_537})
+READER = BenchmarkReader(CATEGORIES, list_files, HqSeg44k)

@@ -15,7 +15,8 @@ from scipy.io.matlab import MatReadError
 
 from vfm_fusion.datasets.base import VOID, Category, Instances, RasterDataset
 from vfm_fusion.datasets.folders import pair, refuse_other_case, require_folder
-from vfm_fusion.datasets.index import Files, Reader
+from vfm_fusion.datasets.index import Files
+from vfm_fusion.datasets.readers.click_sets import BenchmarkReader
 from vfm_fusion.datasets.readers.id_tables import train_ids, voc_color
 from vfm_fusion.errors import CorruptImageError, DatasetLayoutError, LabelError
 
@@ -121,4 +122,4 @@ def _segmentation(content: dict[str, np.ndarray], path: Path) -> np.ndarray:
     return raster
 
 
-READER = Reader(CATEGORIES, list_files, Sbd)
+READER = BenchmarkReader(CATEGORIES, list_files, Sbd)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from vfm_fusion.datasets.click_benchmarks import differing
 from vfm_fusion.reporting.cells import MISSING, Value, number
 from vfm_fusion.reporting.click_results import (
     NOC,
@@ -202,6 +203,7 @@ def _notes(results: ClickResults, shown: Sequence[pd.DataFrame]) -> list[str]:
         _SECONDS,
         _protocol_note(protocol),
         *(_cases_note(results, dataset) for dataset in results.datasets),
+        *(_part_note(results, dataset) for dataset in results.datasets),
         *([published_note(pd.concat(shown), f". {MISSING}: not published.")] if shown else []),
     ]
 
@@ -236,6 +238,13 @@ def _cases_note(results: ClickResults, dataset: str) -> str:
             said.append(f"{low:g} {what}" if low == high else f"{low:g} to {high:g} {what}")
     of = " by model" if len(found) > 1 else ""
     return f"{dataset}{of}: {'; '.join(said) or 'no special case'}."
+
+
+def _part_note(results: ClickResults, dataset: str) -> str:
+    """Says where a data set is not the benchmark that published numbers are of."""
+    facts = results.on(dataset)[0].facts
+    note = differing(results.names.datasets[dataset], facts["images"], facts["objects"])
+    return note and f"{dataset}: {note}"
 
 
 def build(inputs: Mapping[str, list[Path]], settings: Mapping[str, Any]) -> Table:

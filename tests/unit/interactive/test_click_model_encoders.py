@@ -60,8 +60,8 @@ def test_every_encoder_can_be_clicked_with(name: str) -> None:
         late = ClickModelConfig(click_encoder="simple_vit", inject="late_hr")
         check(encoder, late, simple_vit_parameters(patch, width))
         if spec.shows_tokens:
-            for tap in ("maps", "keys", "values"):
-                check(encoder, ClickModelConfig(tap=tap), patch_embed_parameters(patch, width))
+            for tap in ("maps", "keys"):
+                check(encoder, ClickModelConfig(tap=tap), patch_embed_parameters(patch, encoder.width))
         else:
             check(encoder, ClickModelConfig(inject="late_lr"), patch_embed_parameters(patch, width))
             with pytest.raises(ConfigError, match=rf"inject: early, but {name} has no tokens"):

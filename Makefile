@@ -36,7 +36,7 @@ run: $(READY)  ## Run the default experiment to results/report.html (EXPERIMENT=
 quick: $(READY)  ## Run the same stages in two or three minutes, to results/quick/
 	@$(MAKE) --no-print-directory run EXPERIMENT=quick
 
-study: $(READY)  ## Run the full miniature study (five seeds, about two hours) and write docs/study/
+study: $(READY)  ## Run the full miniature study (five seeds, an hour and a half) and write docs/study/
 	@$(MAKE) --no-print-directory run EXPERIMENT=study
 	@$(BIN)/python -m vfm_fusion.reporting.publish results/study docs/study
 

@@ -92,6 +92,13 @@ class TestCost:
         assert front([good, worse, cheap, equal]) == [cheap, good]
         assert front([]) == []
 
+    def test_one_upsampler_has_no_row_beside_others(self) -> None:
+        alone = scored("low", clicks="early")
+        compared = [scored(name, noc) for name, noc in self.CLICKS]
+        told = qualities({name: {} for name, _ in self.CLICKS})
+        assert len(click_cost_figure(results([*compared, alone]), told).axes) == 3
+        assert len(click_cost_figure(results([alone]), told).axes) == 3
+
     def test_three_costs_with_what_is_known(self) -> None:
         own = results([scored(name, noc) for name, noc in self.CLICKS])
         told = qualities({name: {} for name, _ in self.CLICKS}, peak_bytes=None)

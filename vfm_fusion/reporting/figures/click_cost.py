@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,14 +44,17 @@ class Point(NamedTuple):
 def click_cost_figure(results: ClickResults, qualities: Qualities) -> Figure:
     """Draws a row for every encoder and click model, a panel for every kind of cost.
 
-    Clicks are averaged over data sets and seeds. What is not known has no point.
+    Clicks are averaged over data sets and seeds. What is not known has no point. One upsampler alone has
+    nothing to be compared with and no row, unless there are no others.
 
     Args:
         results: the scores of clicks.
         qualities: times and memory, none where they were not measured.
     """
     looks = series_styles(list(results.names.upsamplers))
-    around = results.arrangements
+    cells = {(key.encoder, key.clicks, key.upsampler) for key in results.tested}
+    upsamplers = Counter((encoder, clicks) for encoder, clicks, _ in cells)
+    around = [pair for pair in results.arrangements if upsamplers[pair] > 1] or results.arrangements
     legend = LEGEND_ROW * -(-(len(results.upsamplers) + 1) // LEGEND_COLUMNS)
     height = AROUND + legend + PANEL_HEIGHT * len(around)
     figure = Figure(figsize=(PAGE_WIDTH, height), layout="constrained")

@@ -76,13 +76,12 @@ class ClickModel(nn.Module):
         """
         super().__init__()
         self.config, self.upsampler = config, upsampler
-        self.featurizer = Featurizer(encoder, config)
+        self.featurizer = seen = Featurizer(encoder, config)
         self.click_encoder = None
         if config.inject != "none":
-            seen = self.featurizer
             width = seen.token_width if config.inject == "early" else seen.width
             self.click_encoder = build_click_encoder(config, seen.patch, width)
-        self.head = build_click_head(config.head, self.featurizer.width, config.head_init)
+        self.head = build_click_head(config.head, seen.width, config.head_init)
         for part in self._frozen():
             part.requires_grad_(False)
         self.train(self.training)

@@ -52,8 +52,8 @@ def click_cost_figure(results: ClickResults, qualities: Qualities) -> Figure:
         qualities: times and memory, none where they were not measured.
     """
     looks = series_styles(list(results.names.upsamplers))
-    cells = {(key.encoder, key.clicks, key.upsampler) for key in results.tested}
-    upsamplers = Counter((encoder, clicks) for encoder, clicks, _ in cells)
+    cells = results.on(results.datasets[0])
+    upsamplers = Counter((cell.key.encoder, cell.key.clicks) for cell in cells)
     around = [pair for pair in results.arrangements if upsamplers[pair] > 1] or results.arrangements
     legend = LEGEND_ROW * -(-(len(results.upsamplers) + 1) // LEGEND_COLUMNS)
     height = AROUND + legend + PANEL_HEIGHT * len(around)
